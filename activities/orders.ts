@@ -1,0 +1,75 @@
+import { ownedId } from '../workflows/operation/key.ts';
+import type { Refusal } from '../workflows/operation/outcome.ts';
+import type { TransactionStep } from './run-step.ts';
+import { Refused } from './stores/effect.ts';
+import { payOrder } from './stores/postgres/orders/pay-order.ts';
+import { releaseOrder } from './stores/postgres/orders/release-order.ts';
+import { cartHolder, type Line, type Reservation, type Reserved, reserved, reserveOrder } from './stores/postgres/orders/reserve-order.ts';
+
+export type Money = { readonly minor: number; readonly currency: string };
+
+export type OrderSteps = {
+  reserve: {
+    input: { readonly cartId: string; readonly items: readonly Line[]; readonly email?: string | undefined };
+    result: { readonly orderId: string; readonly amount: Money };
+  };
+  complete: { input: { readonly paymentIntent: string }; result: null };
+};
+
+/** Prices, stock and orders: all of it rows of ours. */
+export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
+  async run(tx, { cartId, items, email }, { operation, tenant, environment }) {
+    const reservation: Reservation = {
+      order: ownedId('ord', operation),
+      operation,
+      tenant,
+      environment,
+      cart: cartId,
+      email: email ?? null,
+      lines: items,
+    };
+    const [rows] = await tx.run(reserveOrder(reservation));
+    const outcome = reserved(rows?.[0]);
+    if (outcome.kind === 'reserved')
+      return { orderId: reservation.order, amount: { minor: outcome.amount, currency: outcome.currency } };
+    const [holders] = outcome.kind === 'taken' ? await tx.run(cartHolder(reservation)) : [];
+    throw new Refused(refusalOf(outcome, cartId, holders?.[0]?.state === 'paid'));
+  },
+  async undo(tx, { operation }) {
+    await tx.run(releaseOrder(operation));
+  },
+};
+
+export const complete: TransactionStep<OrderSteps['complete']['input'], OrderSteps['complete']['result']> = {
+  async run(tx, { paymentIntent }, { operation }) {
+    const [rows] = await tx.run(payOrder(operation, paymentIntent));
+    if (rows?.length !== 1) throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
+    return null;
+  },
+};
+
+function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: string, paid: boolean): Refusal {
+  switch (outcome.kind) {
+    case 'unknown':
+      return {
+        code: 'sku-unknown',
+        detail: `The catalogue has no item ${outcome.skus.join(', ')}: take it out of the cart.`,
+        more: { skus: outcome.skus },
+      };
+    case 'short':
+      return {
+        code: 'out-of-stock',
+        detail: outcome.items.map((item) => `${item.sku}: ${item.asked} asked, ${item.stock} in stock`).join('; '),
+        more: { items: outcome.items },
+      };
+    case 'mixed':
+      return { code: 'request-invalid', detail: 'The items of one cart must have one currency.' };
+    case 'taken':
+      return paid
+        ? { code: 'cart-already-paid', detail: `Cart ${cart} was paid by another request: begin a new cart.` }
+        : {
+            code: 'cart-in-progress',
+            detail: `Another request is checking out cart ${cart}: ask again with the same key when it has ended.`,
+          };
+  }
+}

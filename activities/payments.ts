@@ -1,0 +1,130 @@
+import type Stripe from 'stripe';
+import { hours } from '../workflows/operation/duration.ts';
+import type { Money } from './orders.ts';
+import type { OutsideStep } from './run-step.ts';
+import { EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { paymentFailure } from './stores/payments/payment-failure.ts';
+import { unwindPayment } from './stores/payments/unwind-payment.ts';
+
+export type PaymentSteps = {
+  openPayment: { input: { readonly amount: Money; readonly orderId: string }; result: Opened };
+  authorise: { input: Opened & { readonly paymentMethod: string }; result: Opened };
+  capture: { input: Opened & { readonly amount: Money }; result: Opened };
+};
+
+type Opened = { readonly paymentIntent: string };
+type OpenRequest = Stripe.PaymentIntentCreateParams;
+type ConfirmRequest = Opened & { readonly paymentMethod: string };
+type CaptureRequest = Opened & { readonly amount: Money };
+
+/** Stripe keeps a key for at least 24 hours; an hour before that a key no longer proves that nothing will run twice. */
+const keyWindow = hours(23);
+
+/**
+ * A card payment in three calls, so that the provider itself is a fence: opening moves nothing, its id is in the ledger
+ * before the confirm, and an undo cancels what a thawed worker would still confirm.
+ */
+export function paymentSteps(stripe: Stripe) {
+  const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenRequest, Opened> = {
+    request: ({ amount, orderId }, { operation, tenant }) => ({
+      amount: amount.minor,
+      currency: amount.currency,
+      capture_method: 'manual',
+      payment_method_types: ['card'],
+      metadata: { operation, tenant, order: orderId },
+    }),
+    async send(request, sending) {
+      const intent = await stripe.paymentIntents.create(request, options(sending)).catch((error: unknown) => {
+        const failure = paymentFailure(error);
+        // An unconfirmed intent moves nothing: one left behind by a stored 500 is harmless, and a new key may be used.
+        if (failure.kind === 'spent') throw new EffectFree(failure.message);
+        throw failure.thrown;
+      });
+      if (intent.amount !== request.amount || intent.currency !== request.currency)
+        throw new Refused({ code: 'payment-refused', detail: 'The provider opened a payment of another amount.' });
+      return { paymentIntent: intent.id };
+    },
+    undo: (request, result, sending) => unwindPayment(stripe, request, result?.paymentIntent, sending, keyWindow),
+  };
+
+  const authorise: OutsideStep<PaymentSteps['authorise']['input'], ConfirmRequest, Opened> = {
+    request: ({ paymentIntent, paymentMethod }) => ({ paymentIntent, paymentMethod }),
+    async send({ paymentIntent, paymentMethod }, sending) {
+      const intent = await settledBy(sending, paymentIntent, () =>
+        stripe.paymentIntents.confirm(paymentIntent, { payment_method: paymentMethod }, options(sending)),
+      );
+      switch (intent.status) {
+        case 'requires_capture':
+        case 'succeeded':
+          return { paymentIntent };
+        case 'requires_action':
+          throw new Refused({
+            code: 'authentication-required',
+            detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
+          });
+        case 'requires_payment_method':
+          throw new Refused(declined(intent.last_payment_error));
+        case 'canceled':
+          throw new Refused({ code: 'payment-refused', detail: 'The payment was cancelled at the provider.' });
+        default:
+          throw new EffectFree(`The payment is still ${intent.status}`);
+      }
+    },
+  };
+
+  const capture: OutsideStep<PaymentSteps['capture']['input'], CaptureRequest, Opened> = {
+    request: ({ paymentIntent, amount }) => ({ paymentIntent, amount }),
+    async send({ paymentIntent, amount }, sending) {
+      const intent = await settledBy(sending, paymentIntent, () =>
+        stripe.paymentIntents.capture(paymentIntent, { amount_to_capture: amount.minor }, options(sending)),
+      );
+      switch (intent.status) {
+        case 'succeeded':
+          return { paymentIntent };
+        case 'canceled':
+          throw new Refused({ code: 'payment-refused', detail: 'The authorisation was cancelled before the capture.' });
+        default:
+          throw new EffectFree(`The payment is still ${intent.status}`);
+      }
+    },
+  };
+
+  /** Sends, or looks the intent up by its id (consistent, unlike a search) where the key can no longer be trusted. */
+  async function settledBy(
+    { age }: Sending,
+    id: string,
+    send: () => Promise<Stripe.PaymentIntent>,
+  ): Promise<Stripe.PaymentIntent> {
+    if (age > keyWindow) return await stripe.paymentIntents.retrieve(id);
+    try {
+      return await send();
+    } catch (error) {
+      const failure = paymentFailure(error);
+      switch (failure.kind) {
+        case 'spent':
+        case 'moved':
+          return await stripe.paymentIntents.retrieve(id);
+        case 'declined':
+        case 'refused':
+        case 'passing':
+        case 'unknown':
+          throw failure.thrown;
+      }
+    }
+  }
+
+  return { openPayment, authorise, capture };
+}
+
+function options({ key, timeout }: Sending): Stripe.RequestOptions {
+  // Retries are ours: the client's own would make calls that the ledger knows nothing of.
+  return { idempotencyKey: key, timeout, maxNetworkRetries: 0 };
+}
+
+function declined(error: Stripe.PaymentIntent.LastPaymentError | null) {
+  return {
+    code: 'card-declined',
+    detail: error?.message ?? 'The card was declined.',
+    more: error?.decline_code === undefined ? {} : { declineCode: error.decline_code },
+  } as const;
+}

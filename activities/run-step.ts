@@ -1,0 +1,163 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
+import { stepKey, undoKey } from '../workflows/operation/key.ts';
+import { type About, Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { beginStep, begun } from './stores/postgres/begin-step.ts';
+import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
+import type { Database, Statement, Transaction } from './stores/postgres/database.ts';
+import { recordSteps } from './stores/postgres/hold.ts';
+import { LedgerFault } from './stores/postgres/ledger-fault.ts';
+import { nextEpoch } from './stores/postgres/next-epoch.ts';
+import { settle } from './stores/postgres/settle.ts';
+
+/** An effect that is rows of ours: committed together with the step's own row. */
+export type TransactionStep<Input, Result> = {
+  run(tx: Transaction, input: Input, about: About): Promise<Result>;
+  undo?(tx: Transaction, about: About): Promise<void>;
+};
+
+/** An effect outside: what is sent is frozen with `sent`, and sent again under the same key until the outcome is known. */
+export type OutsideStep<Input, Request, Result> = {
+  request(input: Input, about: About): Request;
+  /**
+   * @throws Refused when the outside has definitively said no
+   * @throws EffectFree when the key is spent on a failure and a look-up has proven that nothing happened
+   * @throws anything else when the outcome is not known: it is asked for again
+   */
+  send(request: Request, about: Sending): Promise<Result>;
+  /** `result` is null where nobody knows what became of the step. */
+  undo?(request: Request, result: Result | null, about: Sending): Promise<void>;
+};
+
+type Activity = (call: StepCall) => Promise<StepReply>;
+type UndoActivity = (call: UndoCall) => Promise<StepReply>;
+export type StepActivities = { readonly step: Activity; readonly undo: UndoActivity | undefined };
+
+/** Makes the activities of a step whose effect is rows of ours. */
+export function transactionActivities<Input, Result>(
+  database: Database,
+  step: TransactionStep<Input, Result>,
+): StepActivities {
+  const { run, undo } = step;
+  return {
+    step: (call) =>
+      translated(1, async () => {
+        const { operation, settlement } = call;
+        return await database.transaction(operation.tenant, beginStep(call, call.input), async (tx, opened) => {
+          const row = begun(opened.at(-1));
+          if (row.state === 'done') return { value: { result: row.result }, closing: [] };
+          const result = (await run(tx, row.request as Input, aboutOf(call))) ?? null;
+          const ended = { step: call.step, position: call.position, attempt: row.attempt, state: 'done', result } as const;
+          const closing: Statement[] = [recordSteps(call, [ended])];
+          if (settlement !== undefined) closing.push(settle(operation, settlement));
+          return { value: { result }, closing };
+        });
+      }),
+    undo:
+      undo &&
+      ((call) =>
+        translated(1, async () =>
+          database.transaction(call.operation.tenant, beginUndo(call), async (tx, opened) => {
+            const row = undoing(opened.at(-1));
+            if (row.kind === 'undone') return { value: { result: null }, closing: [] };
+            await undo(tx, aboutOf(call));
+            const { position, attempt } = row;
+            return {
+              value: { result: null },
+              closing: [recordSteps(call, [{ step: call.step, position, attempt, state: 'undone', result: null }])],
+            };
+          }),
+        )),
+  };
+}
+
+/** Makes the activities of a step whose effect is outside. */
+export function outsideActivities<Input, Request, Result>(
+  database: Database,
+  step: OutsideStep<Input, Request, Result>,
+): StepActivities {
+  const { request, send, undo } = step;
+  return {
+    step: async (call) => {
+      const { tenant } = call.operation;
+      const asked = request(call.input as Input, aboutOf(call));
+      const row = await translated(1, async () => begun((await database.flush(tenant, ...beginStep(call, asked))).at(-1)));
+      if (row.state === 'done') return { result: row.result };
+      const { attempt, epoch, age } = row;
+      return await translated(attempt, async () => {
+        const key = stepKey(call.operation.id, call.step, epoch);
+        try {
+          const result = await send(row.request as Request, sendingOf(call, key, attempt === 1 ? 0 : age, attempt));
+          return {
+            result,
+            finished: { step: call.step, position: call.position, attempt, state: 'done', result: result ?? null },
+          };
+        } catch (error) {
+          if (error instanceof EffectFree) await database.flush(tenant, ...nextEpoch(call, attempt, epoch));
+          throw error;
+        }
+      });
+    },
+    undo:
+      undo &&
+      ((call) =>
+        translated(1, async () => {
+          const row = undoing((await database.flush(call.operation.tenant, ...beginUndo(call))).at(-1));
+          if (row.kind === 'undone') return { result: null };
+          const { position, attempt, epoch, age } = row;
+          const key = undoKey(call.operation.id, call.step, epoch);
+          await undo(row.request as Request, row.result as Result | null, sendingOf(call, key, age, attempt));
+          return { result: null, finished: { step: call.step, position, attempt, state: 'undone', result: null } };
+        })),
+  };
+}
+
+function aboutOf({ operation }: StepCall | UndoCall): About {
+  return { operation: operation.id, tenant: operation.tenant, environment: operation.environment };
+}
+
+/** Leaves the try 10 % of its time for what follows the answer. */
+const ownTime = 0.9;
+
+function sendingOf(call: StepCall | UndoCall, key: string, age: number, attempt: number): Sending {
+  const { info, cancellationSignal } = Context.current();
+  const timeout = Math.floor((info.startToCloseTimeoutMs || info.scheduleToCloseTimeoutMs) * ownTime);
+  return { ...aboutOf(call), key, age, attempt, timeout, signal: cancellationSignal };
+}
+
+/** Failures cross Temporal's boundary by name: what is definitive is not tried again, everything else is. */
+async function translated<T>(attempt: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw failureOf(error, attempt);
+  }
+}
+
+function failureOf(error: unknown, attempt: number): unknown {
+  if (error instanceof ApplicationFailure) return error;
+  if (error instanceof Refused) return named('refused', error, [error.refusal, attempt]);
+  if (error instanceof LedgerFault)
+    switch (error.code) {
+      case 'fenced':
+      case 'settled':
+      case 'cancel-requested':
+        return named(error.code, error);
+      case 'missing':
+      case 'constraint':
+      case 'broken':
+      case 'unavailable':
+        return error;
+    }
+  if (error instanceof Doubtful) return ApplicationFailure.create({ message: error.message, type: 'doubtful' });
+  return error;
+}
+
+function named(type: Thrown, error: Error, details: unknown[] = []): ApplicationFailure {
+  return ApplicationFailure.create({ message: error.message, type, nonRetryable: true, details });
+}
+
+/** For the ledger's own moves, which throw the same names. */
+export async function ledgerMove<T>(work: () => Promise<T>): Promise<T> {
+  return await translated(1, work);
+}

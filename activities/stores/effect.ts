@@ -1,0 +1,41 @@
+import type { Environment } from '../../workflows/operation/key.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+
+/** What every step may know of where it runs. */
+export type About = {
+  readonly operation: string;
+  readonly tenant: string;
+  readonly environment: Environment;
+};
+
+/** What an outside system is given besides the request. */
+export type Sending = About & {
+  /** The downstream key: the same for every try of this epoch. */
+  readonly key: string;
+  /** Since the first try with this key, in milliseconds; 0 for the first. Past the system's window a key proves nothing. */
+  readonly age: number;
+  readonly attempt: number;
+  /** The try is cut after this many milliseconds. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+};
+
+/** The outside has definitively said no. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super(refusal.detail);
+    this.refusal = refusal;
+  }
+}
+
+/** The downstream key is spent, and it is proven that it had no effect: the ledger may give out a new one. */
+export class EffectFree extends Error {
+  override readonly name = 'EffectFree';
+}
+
+/** Sent and not answered, or answered in a way that proves nothing. */
+export class Doubtful extends Error {
+  override readonly name = 'Doubtful';
+}

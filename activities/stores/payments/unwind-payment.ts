@@ -1,0 +1,65 @@
+import type Stripe from 'stripe';
+import { stepKey } from '../../../workflows/operation/key.ts';
+import { Doubtful, type Sending } from '../effect.ts';
+import { paymentFailure } from './payment-failure.ts';
+
+/**
+ * Ends a payment so that no money has moved, whatever had happened: learns the intent's id by asking for it again under
+ * the same key, cancels it, and refunds what was captured meanwhile. Each call is keyed, so that all of it may repeat.
+ */
+export async function unwindPayment(
+  stripe: Stripe,
+  request: Stripe.PaymentIntentCreateParams,
+  known: string | undefined,
+  sending: Sending,
+  keyWindow: number,
+): Promise<void> {
+  const id = known ?? (await learnId(stripe, request, sending, keyWindow));
+  if (id === undefined) return;
+  const options = { timeout: sending.timeout, maxNetworkRetries: 0 };
+  const intent = await stripe.paymentIntents
+    .cancel(id, {}, { ...options, idempotencyKey: `${sending.key}:cancel` })
+    .catch(async (error: unknown) => {
+      const { kind, thrown } = paymentFailure(error);
+      if (kind !== 'moved' && kind !== 'spent') throw thrown;
+      return await stripe.paymentIntents.retrieve(id, {}, options);
+    });
+  switch (intent.status) {
+    case 'canceled':
+      return;
+    case 'succeeded':
+      await stripe.refunds
+        .create({ payment_intent: id }, { ...options, idempotencyKey: `${sending.key}:refund` })
+        .catch(async (error: unknown) => {
+          const refunds = await stripe.refunds.list({ payment_intent: id }, options);
+          const back = refunds.data.reduce((sum, refund) => sum + refund.amount, 0);
+          if (back < intent.amount_received) throw paymentFailure(error).thrown;
+        });
+      return;
+    default:
+      throw new Doubtful(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
+  }
+}
+
+async function learnId(
+  stripe: Stripe,
+  request: Stripe.PaymentIntentCreateParams,
+  { operation, age, timeout, key }: Sending,
+  keyWindow: number,
+): Promise<string | undefined> {
+  if (age <= keyWindow) {
+    const epoch = Number(key.split(':').at(-2));
+    try {
+      const asked = { idempotencyKey: stepKey(operation, 'openPayment', epoch), timeout, maxNetworkRetries: 0 };
+      return (await stripe.paymentIntents.create(request, asked)).id;
+    } catch (error) {
+      const { kind, thrown } = paymentFailure(error);
+      // Refused or spent: under this key there is no intent that anybody could confirm.
+      if (kind === 'refused' || kind === 'spent') return undefined;
+      throw thrown;
+    }
+  }
+  // Past the window only a search can find it. A miss proves nothing, but an unconfirmed intent moves nothing either.
+  const found = await stripe.paymentIntents.search({ query: `metadata['operation']:'${operation}'` });
+  return found.data[0]?.id;
+}

@@ -1,0 +1,40 @@
+import type { CompensationPlan, Ending, Finished, Hold } from '../../../workflows/operation/call.ts';
+import type { StepState } from '../../../workflows/operation/state.ts';
+import type { Database } from './database.ts';
+import { hold } from './hold.ts';
+
+/** `running → compensating`, unless the step of no return may have had its effect. The first ending stays. */
+const turn = `
+update operation set state = 'compensating', ending = coalesce(ending, $2), updated_at = now()
+where id = $1 and not exists (
+  select from step where operation_id = $1 and no_return and state in ('sent', 'unknown', 'done'))
+returning ending`;
+
+/** What may have happened and is not undone, newest first. */
+const undos = `
+select name as step, state from step
+where operation_id = $1 and state in ('sent', 'unknown', 'done', 'undoing', 'undo_failed')
+order by position desc`;
+
+export async function compensate(
+  database: Database,
+  held: Hold,
+  carry: readonly Finished[],
+  ending: Ending,
+): Promise<CompensationPlan> {
+  const { id, tenant } = held.operation;
+  const rows = await database.flush(
+    tenant,
+    ...hold(held, 'settle', carry),
+    { name: 'turn_to_compensating', text: turn, values: [id, ending] },
+    { name: 'steps_to_undo', text: undos, values: [id] },
+  );
+  const [turned, steps] = rows.slice(-2);
+  const row = turned?.[0];
+  if (row === undefined) return { kind: 'forward' };
+  return {
+    kind: 'undo',
+    ending: row.ending as Ending,
+    steps: (steps ?? []).map((one) => ({ step: one.step as string, state: one.state as StepState })),
+  };
+}

@@ -1,0 +1,118 @@
+import pg from 'pg';
+import { LedgerFault, ledgerFault } from './ledger-fault.ts';
+
+/** One prepared statement. The name is its identity on every connection, so that PostgreSQL plans it once. */
+export type Statement = {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+};
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A transaction that stays open between flushes: for effects of a flow's own, whose statements depend on each other. */
+export type Transaction = {
+  run(...statements: Statement[]): Promise<Row[][]>;
+};
+
+/** `hapax_owner` stands for the login itself, which owns the schema. */
+export type Role = 'hapax_owner' | 'hapax_app' | 'hapax_upkeep';
+
+/** A worker and a door each rarely have more than this many transactions open at once on two cores. */
+const connectionsPerProcess = 24;
+/** On one machine a connection takes milliseconds; a second means that PostgreSQL is away. */
+const connectTimeout = 1_000;
+/** Longer than any statement of the ledger, shorter than a caller's patience. */
+const statementTimeout = 5_000;
+
+const begin: Statement = { name: '', text: 'begin', values: [] };
+const commit: Statement = { name: '', text: 'commit', values: [] };
+
+/**
+ * PostgreSQL as the ledger sees it: short transactions, each in as few awaited flushes as it needs.
+ * Statements of one flush are sent without waiting for each other's answers.
+ */
+export class Database {
+  /** Awaited flushes since the start: the round trips that latency is made of. */
+  flushes = 0;
+  readonly #pool: pg.Pool;
+
+  constructor(url: string, role: Role, max = connectionsPerProcess) {
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c plan_cache_mode=force_generic_plan`,
+      application_name: `hapax ${role}`,
+      connectionTimeoutMillis: connectTimeout,
+      max,
+      pipeline: true,
+    } as pg.PoolConfig);
+    // An idle connection that PostgreSQL closes is replaced at the next use.
+    this.#pool.on('error', () => undefined);
+  }
+
+  /**
+   * Runs statements as one transaction in one awaited flush.
+   * @returns the rows of each statement, in order
+   * @throws LedgerFault; nothing was committed, except where its code is `unavailable`: then nobody knows
+   */
+  async flush(tenant: string | null, ...statements: Statement[]): Promise<Row[][]> {
+    return await this.#session(async (send) => {
+      const opening = tenant === null ? [begin] : [begin, asTenant(tenant)];
+      const rows = await send([...opening, ...statements, commit]);
+      return rows.slice(opening.length, -1);
+    });
+  }
+
+  /** Runs `work` inside a transaction that `opening` begins and whose `closing` statements ride with the commit. */
+  async transaction<T>(
+    tenant: string,
+    opening: readonly Statement[],
+    work: (tx: Transaction, opened: Row[][]) => Promise<{ value: T; closing: readonly Statement[] }>,
+  ): Promise<T> {
+    return await this.#session(async (send) => {
+      const opened = await send([begin, asTenant(tenant), ...opening]);
+      const { value, closing } = await work({ run: (...statements) => send(statements) }, opened.slice(2));
+      await send([...closing, commit]);
+      return value;
+    });
+  }
+
+  async #session<T>(work: (send: (statements: readonly Statement[]) => Promise<Row[][]>) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw ledgerFault(error);
+    });
+    let broken: Error | undefined;
+    try {
+      return await work(async (statements) => {
+        this.flushes += 1;
+        const sent = await Promise.allSettled(statements.map((statement) => query(client, statement)));
+        const failed = sent.find((one) => one.status === 'rejected');
+        if (failed !== undefined) throw ledgerFault(failed.reason);
+        return sent.map((one) => (one.status === 'fulfilled' ? one.value : []));
+      });
+    } catch (error) {
+      if (error instanceof LedgerFault && error.code === 'unavailable') broken = error;
+      else
+        await client.query('rollback').catch((fault: Error) => {
+          broken = fault;
+        });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+function asTenant(tenant: string): Statement {
+  return { name: 'as_tenant', text: `select set_config('hapax.tenant', $1, true)`, values: [tenant] };
+}
+
+async function query(client: pg.PoolClient, { name, text, values }: Statement): Promise<Row[]> {
+  const result =
+    name === '' ? await client.query<Row>(text) : await client.query<Row>({ name, text, values: [...values] });
+  return result.rows;
+}

@@ -1,0 +1,31 @@
+import type { Finished, Hold } from '../../../workflows/operation/call.ts';
+import type { Statement } from './database.ts';
+
+export type Entering = 'step' | 'doubtful step' | 'no return' | 'wait' | 'undo' | 'settle';
+
+/**
+ * What each ledger transaction of a run begins with: the fence, then the steps that have ended since the last one.
+ */
+export function hold({ operation, fence }: Hold, entering: Entering, carry: readonly Finished[]): Statement[] {
+  const held: Statement = {
+    name: 'hold',
+    text: 'select hold($1, $2, $3)',
+    values: [operation.id, fence, entering],
+  };
+  return carry.length === 0 ? [held] : [held, recordSteps({ operation, fence }, carry)];
+}
+
+/** Only the try whose token the row carries may say how it ended; 0 speaks for a step whatever its try. */
+const record = `
+insert into step (operation_id, tenant, name, position, state, attempt, result, refusal, ended_at)
+select $1, $2, step, position, state, attempt, result, refusal, now()
+from jsonb_to_recordset($3::jsonb)
+  as ended (step text, position integer, state text, attempt integer, result jsonb, refusal jsonb)
+on conflict (operation_id, name) do update
+set state = excluded.state, ended_at = now(), refusal = excluded.refusal,
+    result = coalesce(excluded.result, step.result)
+where excluded.attempt in (0, step.attempt)`;
+
+export function recordSteps({ operation }: Hold, ended: readonly Finished[]): Statement {
+  return { name: 'record_steps', text: record, values: [operation.id, operation.tenant, JSON.stringify(ended)] };
+}

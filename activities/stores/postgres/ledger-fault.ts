@@ -1,0 +1,55 @@
+/** What the ledger says no to, by the code that its constraints and functions raise. */
+export type LedgerFaultCode =
+  /** Another run has taken the operation over. */
+  | 'fenced'
+  | 'settled'
+  | 'cancel-requested'
+  | 'missing'
+  /** A named constraint was violated; see `constraint`. */
+  | 'constraint'
+  /** PostgreSQL is away, restarting, read-only or too slow. */
+  | 'unavailable'
+  /** A statement is wrong: a bug of ours. */
+  | 'broken';
+
+export class LedgerFault extends Error {
+  override readonly name = 'LedgerFault';
+  readonly code: LedgerFaultCode;
+  readonly constraint: string | undefined;
+
+  constructor(code: LedgerFaultCode, message: string, options: { cause?: unknown; constraint?: string } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.constraint = options.constraint;
+  }
+}
+
+const raised: Readonly<Record<string, LedgerFaultCode>> = {
+  HX001: 'fenced',
+  HX002: 'settled',
+  HX003: 'cancel-requested',
+  HX004: 'missing',
+};
+
+/** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */
+const passing = new Set(['08', '40', '53', '55', '57', '58']);
+/** `read_only_sql_transaction`: a standby answers; the primary will be back. */
+const readOnly = '25006';
+
+/** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
+export function ledgerFault(error: unknown): LedgerFault {
+  if (error instanceof LedgerFault) return error;
+  const { code = '', message = String(error), constraint } = error as {
+    code?: string;
+    message?: string;
+    constraint?: string;
+  };
+  const own = raised[code];
+  if (own !== undefined) return new LedgerFault(own, message, { cause: error });
+  if (code.startsWith('23'))
+    return new LedgerFault('constraint', message, { cause: error, ...(constraint === undefined ? {} : { constraint }) });
+  const sqlstate = /^[0-9A-Z]{5}$/.test(code);
+  if (!sqlstate || code === readOnly || passing.has(code.slice(0, 2)))
+    return new LedgerFault('unavailable', `PostgreSQL cannot be used now: ${message}`, { cause: error });
+  return new LedgerFault('broken', message, { cause: error });
+}

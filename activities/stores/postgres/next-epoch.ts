@@ -1,0 +1,18 @@
+import type { StepCall } from '../../../workflows/operation/call.ts';
+import type { Statement } from './database.ts';
+import { hold } from './hold.ts';
+
+/**
+ * A new downstream key for a step whose former key is proven to have had no effect: a provider replays a stored failure
+ * for ever. Only the current try may decide it.
+ */
+const text = `
+update step set epoch = epoch + 1, sent_at = now()
+where operation_id = $1 and name = $2 and attempt = $3 and epoch = $4`;
+
+export function nextEpoch(call: StepCall, attempt: number, epoch: number): Statement[] {
+  return [
+    ...hold(call, 'settle', []),
+    { name: 'next_epoch', text, values: [call.operation.id, call.step, attempt, epoch] },
+  ];
+}

@@ -1,0 +1,18 @@
+import type { Statement } from '../database.ts';
+
+/** The order is paid and its receipt waits in the outbox: one row each, whoever repeats it. */
+const text = `
+with paid as (
+  update customer_order set state = 'paid', payment_intent = $2, paid_at = now()
+  where operation_id = $1 and state = 'pending'
+  returning id, tenant, operation_id, amount_minor, currency, email
+)
+insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
+select tenant, operation_id, id, 1, 'receipt.requested',
+  jsonb_build_object('order', id, 'amount', amount_minor, 'currency', currency, 'email', email)
+from paid
+returning aggregate`;
+
+export function payOrder(operation: string, paymentIntent: string): Statement {
+  return { name: 'pay_order', text, values: [operation, paymentIntent] };
+}

@@ -1,0 +1,84 @@
+import type { Row, Statement } from '../database.ts';
+
+export type Line = { readonly sku: string; readonly quantity: number };
+
+export type Reservation = {
+  readonly order: string;
+  readonly operation: string;
+  readonly tenant: string;
+  readonly environment: string;
+  readonly cart: string;
+  readonly email: string | null;
+  readonly lines: readonly Line[];
+};
+
+/**
+ * Prices the cart from the catalogue, inserts the pending order and takes the stock, or shows why not. The rows are
+ * locked in the order of their sku, so that two carts never wait for each other. The order is inserted only when every
+ * line can be served; cart_has_one_live_order lets one of two keys through.
+ */
+const text = `
+with line as (
+  select sku, sum(quantity)::integer as quantity
+  from jsonb_to_recordset($7::jsonb) as asked(sku text, quantity integer) group by sku
+), priced as (
+  select i.sku, line.quantity, i.price_minor, i.currency, i.stock
+  from catalogue_item i join line using (sku)
+  where i.tenant = $3 and i.environment = $4
+  order by i.sku for no key update of i
+), cart as (
+  select sum(quantity * price_minor) as amount, min(currency) as currency,
+    count(*) = (select count(*) from line) and bool_and(stock >= quantity) and count(distinct currency) = 1 as sound
+  from priced
+), ordered as (
+  insert into customer_order (id, tenant, environment, operation_id, cart_id, state, amount_minor, currency, email)
+  select $1, $3, $4, $2, $5, 'pending', amount, currency, $6 from cart where sound
+  on conflict (tenant, environment, cart_id) where state in ('pending', 'paid') do nothing
+  returning id, amount_minor, currency
+), lined as (
+  insert into order_line (order_id, tenant, sku, quantity, price_minor)
+  select ordered.id, $3, priced.sku, priced.quantity, priced.price_minor from ordered, priced
+), taken as (
+  update catalogue_item i set stock = i.stock - priced.quantity
+  from priced, ordered where i.tenant = $3 and i.environment = $4 and i.sku = priced.sku
+)
+select ordered.amount_minor, ordered.currency,
+  (select jsonb_agg(sku) from line where sku not in (select sku from priced)) as unknown,
+  (select jsonb_agg(jsonb_build_object('sku', sku, 'stock', stock, 'asked', quantity))
+     from priced where stock < quantity) as short,
+  (select count(distinct currency) from priced)::integer as currencies
+from cart left join ordered on true`;
+
+const holder = `
+select state from customer_order
+where tenant = $1 and environment = $2 and cart_id = $3 and state in ('pending', 'paid')`;
+
+export function reserveOrder(asked: Reservation): Statement {
+  const { order, operation, tenant, environment, cart, email, lines } = asked;
+  return {
+    name: 'reserve_order',
+    text,
+    values: [order, operation, tenant, environment, cart, email, JSON.stringify(lines)],
+  };
+}
+
+export function cartHolder({ tenant, environment, cart }: Reservation): Statement {
+  return { name: 'cart_holder', text: holder, values: [tenant, environment, cart] };
+}
+
+export type Reserved =
+  | { readonly kind: 'reserved'; readonly amount: number; readonly currency: string }
+  | { readonly kind: 'unknown'; readonly skus: readonly string[] }
+  | { readonly kind: 'short'; readonly items: readonly { sku: string; stock: number; asked: number }[] }
+  | { readonly kind: 'mixed' }
+  | { readonly kind: 'taken' };
+
+export function reserved(row: Row | undefined): Reserved {
+  if (row === undefined) throw new Error('A reservation answers with one row');
+  if (row.amount_minor !== null)
+    return { kind: 'reserved', amount: Number(row.amount_minor), currency: row.currency as string };
+  if (row.unknown !== null) return { kind: 'unknown', skus: row.unknown as string[] };
+  if (row.short !== null) return { kind: 'short', items: row.short as { sku: string; stock: number; asked: number }[] };
+  if ((row.currencies as number) > 1) return { kind: 'mixed' };
+  return { kind: 'taken' };
+}

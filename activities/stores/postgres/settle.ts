@@ -1,0 +1,47 @@
+import type { OperationRef, Settlement } from '../../../workflows/operation/call.ts';
+import type { Statement } from './database.ts';
+
+/** The channel on which doors learn that an operation has settled. */
+export const settledChannel = 'hapax_settled';
+
+/**
+ * Outcome and answer in one write, and the news to everyone who waits, delivered when the transaction commits. A small
+ * answer travels with the news, which spares each waiting process a read (NOTIFY carries less than 8,000 bytes).
+ */
+const text = `
+with settled as (
+  update operation
+  set state = $2, answer_status = $3, answer_headers = $4, answer_body = $5, result = $6, refusal = $7, renewable = $8,
+      settled_at = now(), updated_at = now(),
+      answer_expires_at = now() + $9 * interval '1 millisecond',
+      tombstone_until = now() + $10 * interval '1 millisecond'
+  where id = $1 and settled_at is null
+  returning id, state, renewable, flow_version, answer_status, answer_headers, answer_body, answer_expires_at, tenant
+)
+select pg_notify('${settledChannel}', case
+  when octet_length(answer_body) + octet_length(answer_headers::text) < 5000
+  then jsonb_build_object('id', id, 'tenant', tenant, 'state', state, 'renewable', renewable, 'flowVersion', flow_version,
+    'status', answer_status, 'headers', answer_headers, 'body', encode(answer_body, 'base64'),
+    'expiresAt', answer_expires_at)::text
+  else jsonb_build_object('id', id, 'tenant', tenant)::text end)
+from settled`;
+
+export function settle({ id }: OperationRef, { state, answer, result, refusal, renewable, keep }: Settlement): Statement {
+  const { status, headers, body } = answer;
+  return {
+    name: 'settle',
+    text,
+    values: [
+      id,
+      state,
+      status,
+      headers,
+      Buffer.from(body),
+      result,
+      refusal,
+      renewable,
+      keep.response,
+      Math.max(keep.tombstone, keep.response),
+    ],
+  };
+}

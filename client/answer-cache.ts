@@ -1,0 +1,46 @@
+import { LRUCache } from 'lru-cache';
+import type { StoredAnswer } from '../activities/stores/postgres/stored-answer.ts';
+import { seconds } from '../workflows/operation/duration.ts';
+import type { Scope } from '../workflows/operation/key.ts';
+import type { SettledState } from '../workflows/operation/state.ts';
+
+export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
+
+export type CachedAnswer = {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly fingerprintVersion: number;
+  /** The request that made the operation: replays name it. */
+  readonly requestId: string;
+  readonly answer: KeptAnswer;
+  readonly state: SettledState;
+};
+
+/** A shop's last hours at ten orders a second, in about 64 MiB. */
+const entries = 100_000;
+const bytes = 64 * 1024 * 1024;
+/** How long an erasure or a revoked answer may still be served from memory; the ledger is asked again after it. */
+const lifetime = seconds(60);
+
+/** The first layer: settled answers only, since nothing about them can change but their end. */
+export class AnswerCache {
+  readonly #answers = new LRUCache<string, CachedAnswer>({
+    max: entries,
+    maxSize: bytes,
+    sizeCalculation: ({ answer }, key) => answer.body.length + key.length + 500,
+  });
+
+  get(scope: string): CachedAnswer | undefined {
+    return this.#answers.get(scope);
+  }
+
+  put(scope: string, answer: CachedAnswer): void {
+    const ttl = Math.min(lifetime, answer.answer.expiresAt.getTime() - Date.now());
+    if (ttl > 0) this.#answers.set(scope, answer, { ttl });
+  }
+}
+
+/** A scope as one string that cannot be read in two ways. */
+export function scopeName({ tenant, environment, subject, flow, key }: Scope): string {
+  return `${flow}\n${tenant}\n${environment}\n${subject}\n${key}`;
+}

@@ -1,0 +1,56 @@
+import type { Database } from '../activities/stores/postgres/database.ts';
+import { type Arrival, recordArrivals } from '../activities/stores/postgres/record-arrivals.ts';
+
+/** Long enough to fill a batch, short enough that a search by request id finds what has just come. Milliseconds. */
+const interval = 250;
+/** Arrivals of one operation that are told apart in a batch; a flood beyond them is counted in one row. */
+const apart = 20;
+/** A batch that cannot be written is kept up to this many rows; older ones give way, since answers matter more. */
+const kept = 10_000;
+
+/** Remembers every arrival of a request for an operation, in batches, off the path of the answers. */
+export class Arrivals {
+  #rows: Arrival[] = [];
+  #seen = new Map<string, number>();
+  #writing = Promise.resolve();
+  readonly #database: Database;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#timer = setInterval(() => {
+      this.#writing = this.#flush();
+    }, interval);
+    this.#timer.unref();
+  }
+
+  add(arrival: Omit<Arrival, 'at' | 'times'>): void {
+    const name = `${arrival.operation} ${arrival.decision} ${arrival.layer}`;
+    const count = (this.#seen.get(name) ?? 0) + 1;
+    this.#seen.set(name, count);
+    if (count <= apart) this.#rows.push({ ...arrival, at: new Date(), times: 1 });
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#rows.length === 0) return;
+    const seen = this.#seen;
+    const rows = this.#rows.map((row) => {
+      const name = `${row.operation} ${row.decision} ${row.layer}`;
+      const beyond = (seen.get(name) ?? 0) - apart;
+      if (beyond <= 0) return row;
+      seen.set(name, 0);
+      return { ...row, times: row.times + beyond };
+    });
+    this.#rows = [];
+    this.#seen = new Map();
+    await recordArrivals(this.#database, rows).catch(() => {
+      this.#rows = [...rows, ...this.#rows].slice(-kept);
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#writing;
+    await this.#flush();
+  }
+}

@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Claimed, claim } from '../activities/stores/postgres/claim.ts';
+import type { Database } from '../activities/stores/postgres/database.ts';
+import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
+import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
+import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
+import type { AnyFlow, RequestOf, ResultOf } from '../workflows/operation/flow.ts';
+import { type Environment, operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
+import type { Problem } from '../workflows/operation/outcome.ts';
+import { workflowTaskTimeout } from '../workflows/operation/presets.ts';
+import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
+import { AnswerCache, type KeptAnswer, scopeName } from './answer-cache.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { Outcomes } from './outcomes.ts';
+
+/** One request for an operation, by whoever is known to ask. */
+export type Call<F extends AnyFlow = AnyFlow> = {
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly subject: string;
+  /** 1–255 printable ASCII characters, made before the first attempt and kept over retries. */
+  readonly key: string;
+  readonly request: RequestOf<F>;
+  readonly requestId?: string;
+  readonly userAgent?: string | undefined;
+};
+
+export type How = 'created' | 'joined' | 'replayed';
+
+/** What became of a request, as doors pass it on. */
+export type Reply =
+  | { readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named
+  | { readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named
+  /** The key names another request; nothing is said of it. */
+  | { readonly kind: 'key-reused' }
+  /** The answer has expired and its tombstone lives. */
+  | ({ readonly kind: 'key-expired' } & Named);
+
+type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };
+
+/** What a backend service is told. */
+export type Told<F extends AnyFlow> =
+  | { readonly id: string; readonly state: 'succeeded'; readonly how: How; readonly result: ResultOf<F> }
+  | {
+      readonly id: string;
+      readonly state: Exclude<SettledState, 'succeeded'>;
+      readonly how: How;
+      readonly problem: Problem;
+    }
+  | { readonly id: string; readonly state: OpenState; readonly how: How };
+
+/** A key that was used for something else, or whose answer is gone: the caller's mistake, not an outcome. */
+export class KeyMisused extends Error {
+  override readonly name = 'KeyMisused';
+  readonly code: 'key-reused' | 'key-expired';
+  constructor(code: 'key-reused' | 'key-expired', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
+const startGrace = 1_000;
+
+type Live = { readonly fingerprint: string; readonly claimed: Promise<Claimed & { workflowId: string }> };
+
+export type GatewayParts = {
+  readonly database: Database;
+  readonly temporal: Client;
+  readonly taskQueue: string;
+  readonly outcomes: Outcomes;
+  readonly arrivals: Arrivals;
+  readonly log: (message: string, error: unknown) => void;
+};
+
+/**
+ * The door for services in the same trust zone, and the only place that speaks to Temporal's client. Whatever is asked
+ * twice happens once; layers in front of the ledger only make the second answer faster.
+ */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #cache = new AnswerCache();
+  readonly #live = new Map<string, Live>();
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts the operation or attaches to it, and returns at once.
+   * @throws KeyMisused when the key names another request, or its answer has expired
+   * @throws LedgerFault `unavailable`: nothing was accepted, or nobody knows; ask again with the same key
+   */
+  async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
+    return told(await this.ask(flow, call, 0));
+  }
+
+  /** Like `start`, and waits for the outcome, at most `wait` milliseconds (default 30 s). */
+  async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<Told<F>> {
+    return told(await this.ask(flow, call, wait));
+  }
+
+  /** @returns undefined where the tenant has no such operation */
+  async status(tenant: string, id: string): Promise<OperationRecord | undefined> {
+    return await readOperation(this.#parts.database, tenant, id);
+  }
+
+  /** Waits until the operation settles, at most `wait` milliseconds. */
+  async settled(tenant: string, id: string, wait: number): Promise<void> {
+    await this.#parts.outcomes.settled(tenant, id, wait, true);
+  }
+
+  /** Asks for a cancel; the ledger decides whether it is still in time. */
+  async cancel(record: OperationRecord): Promise<CancelDecision> {
+    const decision = await requestCancel(this.#parts.database, record.tenant, record.id);
+    if (decision === 'requested') await this.signal(record, 'cancelRequested');
+    return decision;
+  }
+
+  /** Tells the story that its ledger has news. Lost signals are made up for by upkeep. */
+  async signal(record: OperationRecord, signal: 'wake' | 'cancelRequested'): Promise<void> {
+    const { temporal, log } = this.#parts;
+    const scope = { ...record, subject: record.keySubject };
+    await temporal.workflow
+      .getHandle(workflowId(scope, record.generation))
+      .signal(signal)
+      .catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) log(`The signal ${signal} did not reach ${record.id}`, error);
+      });
+  }
+
+  /** The whole of a request, with what a door needs to answer it. */
+  async ask<F extends AnyFlow>(flow: F, call: Call<F>, wait: number): Promise<Reply> {
+    const scope: Scope = {
+      tenant: call.tenant,
+      environment: call.environment,
+      subject: flow.keyScope === 'tenant' ? '' : call.subject,
+      flow: flow.name,
+      key: call.key,
+    };
+    const name = scopeName(scope);
+    const digest = fingerprint(flow.name, flow.intent, call.request as Record<string, unknown>);
+    const cached = this.#cache.get(name);
+    if (cached !== undefined && cached.fingerprintVersion === fingerprintVersion && cached.answer.flowVersion === flow.version) {
+      this.#arrived(call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
+      if (cached.fingerprint !== digest) return { kind: 'key-reused' };
+      const { id, answer, requestId, state } = cached;
+      const named = { id, workflowId: workflowId(scope, 1), originalRequest: requestId };
+      return { kind: 'settled', how: 'replayed', answer, state, ...named };
+    }
+    const live = this.#live.get(name);
+    const follows = live !== undefined && live.fingerprint === digest;
+    const claimed = await (follows ? live.claimed : this.#claim(flow, call, scope, name, digest));
+    const { id, state, answer } = claimed;
+    const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
+    if (!follows && !sameIntent(flow, call, claimed, digest)) {
+      this.#arrived(call, id, 'refused', 'ledger');
+      return { kind: 'key-reused' };
+    }
+    if (answer.kind === 'forgotten') return { kind: 'key-expired', ...named };
+    if (answer.kind === 'kept') {
+      this.#arrived(call, id, 'replayed', 'ledger');
+      const settled = state as SettledState;
+      this.#remember(name, claimed, digest, answer, settled);
+      return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
+    }
+    const how = claimed.created && !follows ? 'created' : 'joined';
+    this.#arrived(call, id, how, follows ? 'process' : 'ledger');
+    const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
+    if (outcome === undefined) return { kind: 'open', how, state: openState(state), deadline: claimed.deadline, ...named };
+    if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
+    return { kind: 'settled', how, answer: outcome.answer, state: outcome.state, ...named };
+  }
+
+  async #outcome(tenant: string, claimed: Claimed, how: How, wait: number, name: string) {
+    try {
+      if (wait === 0) return undefined;
+      return await this.#parts.outcomes.settled(tenant, claimed.id, wait, how !== 'created');
+    } finally {
+      this.#live.delete(name);
+    }
+  }
+
+  #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {
+    const claimed = this.#claimAndStart(flow, call, scope, digest);
+    const live = { fingerprint: digest, claimed };
+    if (!this.#live.has(name)) {
+      this.#live.set(name, live);
+      // Only what is open is worth joining here; everything else is answered by the cache or the ledger.
+      claimed.then(
+        ({ answer }) => {
+          if (answer.kind !== 'none' && this.#live.get(name) === live) this.#live.delete(name);
+        },
+        () => this.#live.delete(name),
+      );
+    }
+    return claimed;
+  }
+
+  async #claimAndStart<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, digest: string) {
+    const asked = (generation: number) => ({
+      id: operationId(scope, generation),
+      scope,
+      subject: call.subject,
+      generation,
+      flowVersion: flow.version,
+      fingerprint: digest,
+      fingerprintVersion,
+      request: call.request as Record<string, unknown>,
+      requestId: call.requestId ?? randomUUID(),
+      state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
+      deadline: flow.answers === 'state' ? flow.patience : null,
+    });
+    let claimed = await claim(this.#parts.database, asked(1));
+    while (!claimed.created && claimed.renewable && claimed.fingerprint === digest)
+      claimed = await claim(this.#parts.database, asked(claimed.generation + 1));
+    const id = workflowId(scope, claimed.generation);
+    const orphaned = !claimed.started && !isSettled(claimed.state) && claimed.ageMs > startGrace;
+    if (claimed.created || orphaned) void this.startWorkflow(claimed.id, id, scope);
+    return { ...claimed, workflowId: id };
+  }
+
+  /** Starts or attaches. A failure is not the caller's: the claim is committed, and upkeep starts it within seconds. */
+  async startWorkflow(operation: string, id: string, scope: Omit<Scope, 'subject'>): Promise<void> {
+    const { temporal, taskQueue, log } = this.#parts;
+    const { tenant, environment, flow, key } = scope;
+    try {
+      await temporal.workflow.start(flow, {
+        workflowId: id,
+        taskQueue,
+        args: [{ id: operation, tenant, environment, flow }],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        workflowTaskTimeout,
+        searchAttributes: { HapaxTenant: [tenant], HapaxFlow: [flow], HapaxKey: [key] },
+        staticSummary: `${flow} of ${tenant} (${environment})`,
+        staticDetails: `Operation ${operation}, key ${key}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) log(`The workflow of ${operation} was not started`, error);
+    }
+  }
+
+  #remember(name: string, claimed: Claimed, digest: string, answer: KeptAnswer, state: SettledState): void {
+    if (claimed.generation !== 1 || claimed.renewable) return;
+    const { id, requestId } = claimed;
+    this.#cache.put(name, { id, fingerprint: digest, fingerprintVersion, requestId, answer, state });
+  }
+
+  #arrived(call: Call, operation: string, decision: How | 'refused', layer: 'memory' | 'process' | 'ledger'): void {
+    const { tenant, requestId = '', userAgent = null } = call;
+    this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });
+  }
+}
+
+/** Compared with the version that the row was written with: a deploy that hashes differently still knows its retries. */
+function sameIntent(flow: AnyFlow, call: Call, claimed: Claimed, digest: string): boolean {
+  if (claimed.fingerprintVersion === fingerprintVersion) return claimed.fingerprint === digest;
+  const { request } = call;
+  return fingerprint(flow.name, flow.intent, request, claimed.fingerprintVersion) === claimed.fingerprint;
+}
+
+function openState(state: OperationState): OpenState {
+  if (isSettled(state)) throw new Error(`An operation without an answer cannot be ${state}`);
+  return state;
+}
+
+function told<F extends AnyFlow>(reply: Reply): Told<F> {
+  switch (reply.kind) {
+    case 'open':
+      return { id: reply.id, state: reply.state, how: reply.how };
+    case 'settled': {
+      const { id, how } = reply;
+      const body = JSON.parse(reply.answer.body.toString()) as Record<string, unknown>;
+      if (reply.answer.status >= 400) {
+        const state = reply.state as Exclude<SettledState, 'succeeded'>;
+        return { id, how, state, problem: body as unknown as Problem };
+      }
+      const { id: _, state: __, ...result } = body;
+      return { id, how, state: 'succeeded', result: result as ResultOf<F> };
+    }
+    case 'key-reused':
+      throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
+    case 'key-expired':
+      throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
+  }
+}

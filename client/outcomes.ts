@@ -1,0 +1,73 @@
+import type { Database } from '../activities/stores/postgres/database.ts';
+import { readOperation } from '../activities/stores/postgres/read-operation.ts';
+import type { SettledState } from '../workflows/operation/state.ts';
+import { isSettled } from '../workflows/operation/state.ts';
+import type { KeptAnswer } from './answer-cache.ts';
+import type { SettledNews } from './settled-news.ts';
+
+export type Outcome = {
+  readonly state: SettledState;
+  readonly answer: KeptAnswer;
+  /** The same key will name a new generation: not an answer to remember. */
+  readonly renewable: boolean;
+};
+
+/** News may be lost while its connection is away: one look a second for each awaited operation stands in for it. */
+const lookInterval = 1_000;
+
+/** Waits for operations to settle, once for each operation whatever the number of callers. */
+export class Outcomes {
+  readonly #database: Database;
+  readonly #news: SettledNews;
+  readonly #awaited = new Map<string, { promise: Promise<Outcome>; waiters: number; stop(): void }>();
+
+  constructor(database: Database, news: SettledNews) {
+    this.#database = database;
+    this.#news = news;
+  }
+
+  /**
+   * @param wait milliseconds at most
+   * @param look whether the operation may have settled before this call, so that its news has passed
+   * @returns undefined when it has not settled in time
+   */
+  async settled(tenant: string, id: string, wait: number, look: boolean): Promise<Outcome | undefined> {
+    const awaited = this.#awaited.get(id) ?? this.#listen(tenant, id, look);
+    awaited.waiters += 1;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const timeout = new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), wait);
+      });
+      return await Promise.race([awaited.promise, timeout]);
+    } finally {
+      clearTimeout(timer);
+      awaited.waiters -= 1;
+      if (awaited.waiters === 0) awaited.stop();
+    }
+  }
+
+  #listen(tenant: string, id: string, look: boolean) {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const read = async (): Promise<void> => {
+      const row = await readOperation(this.#database, tenant, id).catch(() => undefined);
+      if (row !== undefined && isSettled(row.state) && row.answer.kind === 'kept')
+        resolve({ state: row.state, answer: row.answer, renewable: row.renewable });
+    };
+    const unhear = this.#news.await(id, ({ settled }) => {
+      if (settled === undefined) void read();
+      else resolve(settled);
+    });
+    const timer = setInterval(() => void read(), lookInterval);
+    const stop = (): void => {
+      clearInterval(timer);
+      unhear();
+      this.#awaited.delete(id);
+    };
+    void promise.then(stop);
+    const awaited = { promise, waiters: 0, stop };
+    this.#awaited.set(id, awaited);
+    if (look) void read();
+    return awaited;
+  }
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const required = (what: string) =>
+  z.string({ error: `is not set: give the ${what}` }).min(1, `is empty: give the ${what}`);
+
+/** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
+const fields = {
+  DATABASE_URL: required('address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax'),
+  TEMPORAL_ADDRESS: required('address of the Temporal server, such as 127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  S3_ENDPOINT: required('address of the S3 server, such as http://127.0.0.1:7070'),
+  /** What URLs are signed for: the host is part of a signature, and a browser may see another one than we do. */
+  S3_PUBLIC_ENDPOINT: z.string().optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_BUCKET: z.string().default('hapax'),
+  S3_ACCESS_KEY_ID: required('access key of the S3 server'),
+  S3_SECRET_ACCESS_KEY: required('secret key of the S3 server'),
+  /** Empty means Stripe itself; the local stack points it at the payment sandbox. */
+  STRIPE_API_BASE: z.string().optional(),
+  STRIPE_SECRET_KEY: required('secret key of the payment provider'),
+  HAPAX_HTTP_HOST: z.string().default('127.0.0.1'),
+  HAPAX_HTTP_PORT: port(8080),
+  /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
+  HAPAX_HEALTH_PORT: port(0),
+  HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),
+  HAPAX_TASK_QUEUE: z.string().default('hapax'),
+  /** A bundle made by `npm run build:workflows`; without it a worker bundles at its start (2.6 s). */
+  HAPAX_WORKFLOW_BUNDLE: z.string().optional(),
+  /** Ports of what `npm start` brings up itself, all on 127.0.0.1. PostgreSQL keeps clear of a system-wide one on 5432. */
+  HAPAX_POSTGRES_PORT: port(5433),
+  HAPAX_TEMPORAL_PORT: port(7233),
+  HAPAX_TEMPORAL_UI_PORT: port(8233),
+  HAPAX_S3_PORT: port(7070),
+  HAPAX_SANDBOX_PORT: port(12_111),
+  /** Where the local stack keeps its data, logs and fetched binaries. */
+  HAPAX_STATE_DIRECTORY: z.string().default('.hapax'),
+  /** Binaries of one's own; without them the local stack looks on the PATH, in its cache, then fetches them. */
+  TEMPORAL_CLI: z.string().optional(),
+  VERSITYGW: z.string().optional(),
+  PATH: z.string().default(''),
+  HAPAX_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+} as const;
+
+type Fields = typeof fields;
+export type Setting = keyof Fields;
+export type Config = { [K in Setting]: z.output<Fields[K]> };
+
+export class ConfigFault extends Error {
+  override readonly name = 'ConfigFault';
+}
+
+/**
+ * Reads just the settings that a process needs, so that a worker does not ask for what only the door uses.
+ * @throws ConfigFault with one line for each variable at fault
+ */
+export function readConfig<const K extends Setting>(
+  wanted: readonly K[],
+  environment: Record<string, string | undefined> = process.env,
+): Pick<Config, K> {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const name of wanted) {
+    const parsed = fields[name].safeParse(environment[name]);
+    if (parsed.success) config[name] = parsed.data;
+    else faults.push(`${name} ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  if (faults.length > 0) throw new ConfigFault(`Cannot start:\n  ${faults.join('\n  ')}`);
+  return config as Pick<Config, K>;
+}
+
+/** What the environment says of a setting, if anything: a part whose address is given is not started locally. */
+export function given(name: Setting): string | undefined {
+  return process.env[name] || undefined;
+}
+
+/** The environment of a child process: ours, with what it is told on top. */
+export function environmentWith(settings: Record<string, string | undefined>): Record<string, string | undefined> {
+  return { ...process.env, ...settings };
+}

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { given } from './config.ts';
+import { bringUp } from './local/bring-up.ts';
+import { runMainJob } from './local/main-job.ts';
+import { type Context, openContext } from './local/stack-context.ts';
+import { printTable } from './local/table.ts';
+
+/** `npm start`: the whole of Hapax on one machine, in one process tree, with the main job done before your eyes. */
+
+const { fresh, once } = readArguments();
+const start = performance.now();
+const say = (line: string) => console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${line}`);
+// A closed terminal takes our output away, and must not take us before the others have stopped.
+process.stdout.on('error', () => {});
+
+let context: Context | undefined;
+let stopping: Promise<void> | undefined;
+
+async function stop(code: number): Promise<never> {
+  if (context) {
+    if (!stopping) say('Stopping');
+    stopping ??= context.stopAll().then(() => say('Stopped'));
+    await stopping;
+  }
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(130); // a second time is impatience: the keeper ends the rest
+    void stop(0);
+  });
+}
+
+try {
+  context = await openContext(say);
+  if (fresh) await beginAnew(context.directory);
+  const stack = await bringUp(context);
+  say('Everything is ready');
+  const links = await mainJob(stack);
+  if (once) await stop(links ? 0 : 1);
+  printTable({ ...stack, ...links, directory: context.directory });
+  console.log('\nCtrl-C stops everything; the state is kept. `npm start -- --fresh` begins anew.');
+} catch (fault) {
+  if (!stopping) {
+    console.error((fault as Error).message);
+    await stop(1);
+  }
+}
+
+/** A stack whose job fails stays up, so that one can look why. */
+async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
+  if (/^(sk|rk)_live_/.test(given('STRIPE_SECRET_KEY') ?? '')) {
+    say('The main job is not run: STRIPE_SECRET_KEY is a live key, and it would charge a card');
+    return undefined;
+  }
+  const photograph = fileURLToPath(new URL('../docs/photograph.jpg', import.meta.url));
+  return runMainJob({ ...stack, photograph, say }).catch((fault: Error) => {
+    if (!stopping) say(`The main job failed: ${fault.message}`);
+    return undefined;
+  });
+}
+
+/** By name, never the whole directory: a mistaken HAPAX_STATE_DIRECTORY must not cost anyone their files. The cache of binaries stays. */
+async function beginAnew(directory: string): Promise<void> {
+  const parts = ['postgres', 'temporal', 's3', 'sandbox', 'logs', 'logs.last'];
+  await Promise.all(parts.map((part) => rm(join(directory, part), { recursive: true, force: true })));
+  say(`Began anew: ${parts.join(', ')} in ${directory} were removed`);
+}
+
+function readArguments(): { fresh: boolean; once: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { fresh: { type: 'boolean', default: false }, once: { type: 'boolean', default: false } },
+    });
+    return values;
+  } catch (fault) {
+    console.error(`${(fault as Error).message}\nUse: npm start -- [--fresh] [--once]`);
+    process.exit(2);
+  }
+}

@@ -1,0 +1,36 @@
+import { Database } from '../activities/stores/postgres/database.ts';
+import { durabilityFaults, migrateSchema, migrationSql } from '../activities/stores/postgres/migrate.ts';
+import { seedCatalogue } from '../activities/stores/postgres/orders/seed-catalogue.ts';
+import { ConfigFault, readConfig } from './config.ts';
+import { tenantsOf } from './tokens.ts';
+
+/**
+ * Brings the schema up to date, and, for the local stack, fills the catalogue of its tenants.
+ * @throws ConfigFault when the server would forget what it accepted
+ */
+export async function migrate(
+  databaseUrl: string,
+  log: (line: string) => void,
+  options: { readonly seedTenants?: readonly string[] } = {},
+): Promise<void> {
+  const faults = await durabilityFaults(databaseUrl);
+  if (faults.length > 0) throw new ConfigFault(`DATABASE_URL names a server that cannot be relied on:\n  ${faults.join('\n  ')}`);
+  await migrateSchema(databaseUrl, log);
+  if (options.seedTenants === undefined) return;
+  const database = new Database(databaseUrl, 'hapax_owner', 1);
+  try {
+    await database.flush(null, seedCatalogue(options.seedTenants));
+  } finally {
+    await database.close();
+  }
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--print')) console.log(await migrationSql());
+  else {
+    const { DATABASE_URL, HAPAX_TOKENS } = readConfig(
+      process.argv.includes('--seed') ? ['DATABASE_URL', 'HAPAX_TOKENS'] : ['DATABASE_URL'],
+    ) as { DATABASE_URL: string; HAPAX_TOKENS?: string };
+    await migrate(DATABASE_URL, console.log, HAPAX_TOKENS === undefined ? {} : { seedTenants: tenantsOf(HAPAX_TOKENS) });
+  }
+}

@@ -1,0 +1,59 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ConfigFault } from './config.ts';
+import { metricsText } from './telemetry.ts';
+
+/** A process of ours that is up. */
+export type Running = {
+  readonly address: string;
+  /** Settles when the process's work ends by itself, which it should not. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Runs one process until it is told to stop: readiness goes, work drains, exit 0. */
+export async function runProcess(name: string, start: () => Promise<Running>): Promise<void> {
+  const running = await start().catch((error: unknown) => {
+    console.error(error instanceof ConfigFault ? error.message : error);
+    process.exit(1);
+  });
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await running.stop();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  console.log(`${name} ready ${running.address}`);
+  await running.ended.catch((error: unknown) => {
+    console.error(`${name} has ended:`, error);
+  });
+  if (!stopping) process.exit(1);
+}
+
+/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus; on loopback. */
+export async function serveHealth(
+  port: number,
+  ready: () => boolean,
+): Promise<{ address: string; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    if (request.url === '/metrics') {
+      void metricsText().then((text) => response.setHeader('content-type', 'text/plain; version=0.0.4').end(text));
+      return;
+    }
+    const well = request.url === '/healthz' || (request.url === '/readyz' && ready());
+    response.statusCode = well ? 200 : request.url === '/readyz' ? 503 : 404;
+    response.end(well ? 'ok\n' : 'no\n');
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { days, hours, minutes } from './operation/duration.ts';
+import { defineFlow } from './operation/flow.ts';
+
+/** Stripe's ids of payment methods. A card number never fits, and never comes near us. */
+const paymentMethod = z
+  .string()
+  .regex(/^pm_[A-Za-z0-9_]{1,250}$/, "give the id of a payment method, such as 'pm_card_visa', never card data");
+
+const item = z.strictObject({
+  sku: z.string().min(1).max(100),
+  // More of one item than a person buys is a slip of the finger or an attack on the stock.
+  quantity: z.int().min(1).max(1_000),
+});
+
+const money = z.object({ minor: z.int(), currency: z.string() });
+
+/** Pays a cart once: stock and order first, then the money, then the receipt. */
+export const checkoutFlow = defineFlow({
+  name: 'checkout',
+  version: 1,
+  title: 'Pay a cart',
+  route: 'checkouts',
+  request: z.strictObject({
+    cartId: z.string().min(1).max(200),
+    items: z.array(item).min(1).max(100),
+    paymentMethod,
+    email: z.email().max(254).optional(),
+  }),
+  result: z.object({ orderId: z.string(), amount: money, paymentIntent: z.string() }),
+  intent: ['cartId', 'items', 'paymentMethod', 'email'],
+  keyScope: 'subject',
+  answers: 'outcome',
+  execution: 'workflow',
+  renewsAfter: [],
+  // A buyer who is still told "confirming" after ten minutes has left; the money is then given back.
+  patience: minutes(10),
+  undoPatience: hours(24),
+  // A browser's retries end in minutes; a shop's own queue may repeat for three days.
+  retryHorizon: days(3),
+  retention: {
+    response: days(30),
+    tombstone: days(400),
+    because: 'Stripe sends events of a payment for up to 30 days; a tombstone covers a year of accounting and a month',
+  },
+  steps: {
+    reserve: { effect: 'transaction', says: 'Reserving the items', undo: 'compensated', placement: 'ledger' },
+    openPayment: { effect: 'keyed', says: 'Opening the payment', undo: 'compensated', placement: 'provider' },
+    authorise: {
+      effect: 'keyed',
+      says: 'Confirming the payment with the bank',
+      undo: { coveredBy: 'openPayment' },
+      placement: 'provider',
+    },
+    capture: { effect: 'keyed', says: 'Capturing the payment', undo: 'none', noReturn: true, placement: 'provider' },
+    complete: { effect: 'transaction', says: 'Marking the order as paid', undo: 'none', placement: 'ledger' },
+  },
+});

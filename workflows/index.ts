@@ -1,0 +1,2 @@
+/** The stories that Temporal registers, each under its flow's name. */
+export { checkout } from './checkout.ts';

@@ -1,0 +1,109 @@
+import type { Environment } from './key.ts';
+import type { Answer, Refusal } from './outcome.ts';
+import type { OpenState, SettledState, StepState } from './state.ts';
+
+/** What passes between a story and the activities that touch the outside. Plain data: it stands in Temporal's history. */
+
+export type OperationRef = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly flow: string;
+};
+
+/** The right to write: an operation and the fence that its latest take-over was given. */
+export type Hold = {
+  readonly operation: OperationRef;
+  readonly fence: number;
+};
+
+/**
+ * A step that has ended and is not in the ledger yet. It rides in the next ledger transaction of the operation, which
+ * saves a flush for each step; until then its row says `sent`, and a recovery asks the outside system again by key.
+ */
+export type Finished = {
+  readonly step: string;
+  readonly position: number;
+  readonly attempt: number;
+} & (
+  | { readonly state: 'done' | 'undone'; readonly result: unknown }
+  | { readonly state: 'failed' | 'undo_failed'; readonly refusal: Refusal }
+);
+
+export type Settlement = {
+  readonly state: SettledState;
+  readonly answer: Answer;
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly refusal: Refusal | null;
+  /** The same key will name a new generation. */
+  readonly renewable: boolean;
+  /** How long the answer and the tombstone live, from the settling. Milliseconds. */
+  readonly keep: { readonly response: number; readonly tombstone: number };
+};
+
+export type StepCall<Input = unknown> = Hold & {
+  readonly step: string;
+  readonly position: number;
+  readonly input: Input;
+  readonly carry: readonly Finished[];
+  readonly noReturn: boolean;
+  /** A former try may have had its effect: the operation is shown as indeterminate until this one knows. */
+  readonly doubtful: boolean;
+  /** The story ends with this step: outcome and effect are committed together. */
+  readonly settlement?: Settlement;
+};
+
+export type StepReply<Result = unknown> = {
+  readonly result: Result;
+  /** Absent where the step's own transaction has recorded it. */
+  readonly finished?: Finished;
+};
+
+export type UndoCall = Hold & {
+  readonly step: string;
+  readonly carry: readonly Finished[];
+};
+
+/** How an operation that did not succeed is going to end, once its undos have run. */
+export type Ending = {
+  readonly state: Exclude<SettledState, 'succeeded' | 'compensation_incomplete'>;
+  readonly refusal: Refusal;
+};
+
+export type Taken =
+  | { readonly kind: 'settled'; readonly state: SettledState }
+  | {
+      readonly kind: 'taken';
+      readonly state: OpenState;
+      readonly fence: number;
+      readonly request: Readonly<Record<string, unknown>>;
+      readonly requestId: string;
+      /** When a story that waits for its caller gives up. Milliseconds since 1970, by PostgreSQL's clock. */
+      readonly deadline: number | null;
+      readonly ending: Ending | null;
+      /** Results of the steps that are done: a resumed story does not call them again. */
+      readonly done: Readonly<Record<string, unknown>>;
+    };
+
+export type CompensationPlan =
+  | { readonly kind: 'undo'; readonly ending: Ending; readonly steps: readonly { step: string; state: StepState }[] }
+  /** The point of no return has been passed: the story only goes forward. */
+  | { readonly kind: 'forward' };
+
+/** The ledger's own moves, which every flow shares. */
+export type LedgerMoves = {
+  take(call: { readonly operation: OperationRef; readonly run: string }): Promise<Taken>;
+  compensate(
+    call: Hold & { readonly carry: readonly Finished[]; readonly ending: Ending },
+  ): Promise<CompensationPlan>;
+  settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
+  wait(call: Hold & { readonly carry: readonly Finished[] }): Promise<void>;
+  requestCancel(call: { readonly operation: OperationRef }): Promise<void>;
+};
+
+/** What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal. */
+export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'doubtful';
+
+/** Activity names are derived: unique over the worker, readable in Temporal's UI. */
+export const activityName = (flow: string, step: string): string => `${flow}.${step}`;
+export const undoActivityName = (flow: string, step: string): string => `${flow}.${step}.undo`;

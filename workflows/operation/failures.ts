@@ -1,0 +1,108 @@
+/**
+ * The one failure table. Retry policy, HTTP answer, advice to the person and the docs pages derive from it.
+ * Across Temporal's boundary a failure is known by its code alone, never by its class.
+ */
+
+export type Action = 'wait' | 'retry' | 'change_payment_method' | 'fix_request' | 'contact_support';
+
+export type Failure = {
+  readonly status: number;
+  readonly title: string;
+  /** May the same request succeed later without being changed? */
+  readonly retryable: boolean;
+  /** May the same key be used for the next try? */
+  readonly sameKeySafe: boolean;
+  readonly action: Action;
+  /** Told with Retry-After where waiting helps. Seconds. */
+  readonly retryAfter?: number;
+  /** A settled failure is kept and replayed, unless it only says that the moment was wrong: then the key may run anew. */
+  readonly stored?: false;
+};
+
+const fix = { retryable: false, sameKeySafe: true, action: 'fix_request' } as const;
+const wait = { retryable: true, sameKeySafe: true, action: 'wait' } as const;
+const pay = { retryable: false, sameKeySafe: false, action: 'change_payment_method' } as const;
+const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } as const;
+
+export const failures = {
+  // Before the claim: nothing is stored and the key is not consumed.
+  'body-malformed': { status: 400, title: 'The body is not valid JSON', ...fix },
+  'request-invalid': { status: 400, title: 'The request does not fit its schema', ...fix },
+  'key-missing': { status: 400, title: 'An Idempotency-Key is required', ...fix },
+  'key-malformed': { status: 400, title: 'The Idempotency-Key is malformed', ...fix },
+  'key-personal': { status: 400, title: 'The Idempotency-Key looks like personal data', ...fix },
+  unauthenticated: { status: 401, title: 'A valid token is required', ...fix },
+  forbidden: { status: 403, title: 'This token may not do that', ...fix },
+  'not-found': { status: 404, title: 'There is nothing here', ...fix },
+  'method-not-allowed': { status: 405, title: 'This method is not allowed here', ...fix },
+  'body-too-large': { status: 413, title: 'The body is too large', ...fix },
+  'media-type-unsupported': { status: 415, title: 'This media type is not supported here', ...fix },
+  'headers-too-large': { status: 431, title: 'The headers are too large', ...fix },
+  'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
+  'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
+  overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
+  internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },
+
+  // About the key.
+  'key-reused': { status: 422, title: 'This key names another request', ...newKey },
+  'key-expired': { status: 409, title: 'The answer of this key has expired', ...newKey },
+  'in-progress': { status: 409, title: 'The operation is still in progress', ...wait, retryAfter: 1 },
+  'operation-indeterminate': {
+    status: 409,
+    title: 'Whether an effect has happened is being found out',
+    ...wait,
+    retryAfter: 2,
+  },
+
+  // How an operation can end.
+  cancelled: { status: 409, title: 'The operation was cancelled', ...newKey },
+  expired: { status: 410, title: 'The operation expired before it was finished', ...newKey },
+  compensated: { status: 409, title: 'The operation failed and was undone', ...newKey },
+  'compensation-incomplete': {
+    status: 500,
+    title: 'The operation failed and could not be undone completely',
+    retryable: false,
+    sameKeySafe: false,
+    action: 'contact_support',
+  },
+  'past-no-return': {
+    status: 409,
+    title: 'The operation is past the point where it can be cancelled',
+    ...wait,
+    retryAfter: 1,
+  },
+  'already-settled': { status: 409, title: 'The operation has already ended', ...newKey },
+
+  // Checkout.
+  'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
+  'out-of-stock': { status: 409, title: 'There is not enough stock', ...newKey },
+  'cart-in-progress': {
+    status: 409,
+    title: 'Another checkout of this cart is in progress',
+    ...wait,
+    retryAfter: 1,
+    stored: false,
+  },
+  'cart-already-paid': { status: 409, title: 'This cart has been paid', ...newKey },
+  'card-declined': { status: 402, title: 'The card was declined', ...pay },
+  'authentication-required': { status: 402, title: 'The bank asks for an authentication of this card', ...pay },
+  'payment-refused': { status: 422, title: 'The payment provider refused the request', ...pay },
+
+  // Upload.
+  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true },
+  'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
+  'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
+  'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
+  'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
+  'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
+} as const satisfies Record<string, Failure>;
+
+export type FailureCode = keyof typeof failures;
+
+export function isFailureCode(text: string): text is FailureCode {
+  return Object.hasOwn(failures, text);
+}
+
+export function failure(code: FailureCode): Failure {
+  return failures[code];
+}

@@ -1,0 +1,77 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
+/**
+ * Every name in the system is derived here, from the operation's scope, the step and its epoch. Nothing is random:
+ * a restore, a re-run or a reset arrives at the same names, and so at the same effects.
+ */
+
+export type Environment = 'live' | 'test';
+
+/** What an idempotency key is unique within. `subject` is empty where a flow shares its keys over the tenant. */
+export type Scope = {
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly subject: string;
+  readonly flow: string;
+  readonly key: string;
+};
+
+/** Crockford's alphabet in lower case: no letter that is read as a digit, safe in URLs and file names. */
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** 26 characters of 5 bits: 130 of the digest's 256 bits, so that no two names meet by chance. */
+const idLength = 26;
+
+function digest(parts: readonly (string | number)[]): string {
+  // A JSON array cannot be read in two ways, whatever delimiters its strings hold.
+  const bytes = sha256(utf8ToBytes(JSON.stringify(parts)));
+  let text = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5 && text.length < idLength) {
+      bits -= 5;
+      text += alphabet[(value >>> bits) & 31];
+    }
+    value &= (1 << bits) - 1;
+  }
+  return text;
+}
+
+/** `op_` and 26 characters; the same scope and generation always give the same id. */
+export function operationId(scope: Scope, generation: number): string {
+  return `op_${digest([scope.tenant, scope.environment, scope.subject, scope.flow, scope.key, generation])}`;
+}
+
+/** The id of something that an operation makes once, such as its order: `ord_` and the operation's own digest. */
+export function ownedId(prefix: string, operation: string): string {
+  return `${prefix}_${operation.slice('op_'.length)}`;
+}
+
+/** Temporal refuses ids that are longer than this many bytes (its default `limit.maxIDLength` is 1,000; 255 stays readable). */
+const workflowIdLength = 255;
+
+/**
+ * `{flow}/{tenant}/{environment}/{subject}/{key}[~generation]`, percent-encoded, so that a person finds an operation in
+ * Temporal's UI. The subject is left out where keys are shared by the tenant. A long key is replaced by its digest.
+ */
+export function workflowId(scope: Scope, generation: number): string {
+  const place = [scope.flow, scope.tenant, scope.environment, ...(scope.subject === '' ? [] : [scope.subject])];
+  const prefix = place.map(encodeURIComponent).join('/');
+  const suffix = generation === 1 ? '' : `~${generation}`;
+  const readable = `${prefix}/${encodeURIComponent(scope.key)}${suffix}`;
+  if (readable.length <= workflowIdLength) return readable;
+  return `${scope.flow}/${operationId(scope, generation)}`;
+}
+
+/** The key that an outside system is given: a retry carries the same one, and only a new epoch makes another effect. */
+export function stepKey(operation: string, step: string, epoch: number): string {
+  return `${operation}:${step}:${epoch}`;
+}
+
+export function undoKey(operation: string, step: string, epoch: number): string {
+  return `${stepKey(operation, step, epoch)}:undo`;
+}

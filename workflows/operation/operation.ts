@@ -1,0 +1,121 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Ending, OperationRef, Taken } from './call.ts';
+import type { AnyFlow, RequestOf } from './flow.ts';
+import type { Refusal } from './outcome.ts';
+import { compensate } from './saga.ts';
+import type { OperationState } from './state.ts';
+import {
+  cancelRequestedSignal,
+  type Engine,
+  ledger,
+  refusalOf,
+  type StepSignatures,
+  type Story,
+  wakeSignal,
+} from './story.ts';
+
+/**
+ * Makes a workflow of a story. The ledger decides at its start whether there is anything to do, and at its end what
+ * became of it; a failure in between is undone from step rows.
+ * @returns the function that Temporal registers; it resolves with the state that the operation settled in
+ */
+export function operation<F extends AnyFlow, S extends StepSignatures>(
+  flow: F,
+  tell: (story: Story<F, S>) => Promise<void>,
+): (ref: OperationRef) => Promise<OperationState> {
+  return async (ref) => {
+    // A cancel from Temporal's UI is only a request: the ledger says whether it is still in time.
+    const root = CancellationScope.current();
+    return await CancellationScope.nonCancellable(async () => {
+      const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
+      if (taken.kind === 'settled') return taken.state;
+      const story = begin<F, S>(flow, ref, taken);
+      root.cancelRequested.catch(() => ledger.requestCancel({ operation: ref }).then(story.engine.interrupt));
+      if (taken.ending !== null) return await compensate(story, taken.ending);
+      try {
+        await tell(story);
+        return 'succeeded';
+      } catch (error) {
+        return await end(story, error);
+      }
+    });
+  };
+}
+
+function begin<F extends AnyFlow, S extends StepSignatures>(
+  flow: F,
+  ref: OperationRef,
+  taken: Extract<Taken, { kind: 'taken' }>,
+): Story<F, S> {
+  const engine: Engine = {
+    hold: { operation: ref, fence: taken.fence },
+    requestId: taken.requestId,
+    done: taken.done,
+    carry: [],
+    wakes: 0,
+    interrupt: undefined,
+  };
+  setHandler(wakeSignal, () => {
+    engine.wakes += 1;
+  });
+  setHandler(cancelRequestedSignal, () => {
+    engine.wakes += 1;
+    engine.interrupt?.();
+  });
+  return { flow, id: ref.id, request: taken.request as RequestOf<F>, deadline: taken.deadline, engine };
+}
+
+async function end(story: Story, error: unknown): Promise<OperationState> {
+  switch (thrownBy(error)) {
+    case 'settled':
+      return (await ledger.take({ operation: story.engine.hold.operation, run: workflowInfo().runId })).state;
+    case 'fenced':
+      throw ApplicationFailure.nonRetryable(`Another run has taken over ${story.id}; this one leaves`, 'fenced');
+    case 'bug':
+      throw error;
+    case 'cancel-requested':
+      return await compensate(story, {
+        state: 'cancelled',
+        refusal: { code: 'cancelled', detail: 'The operation was cancelled at the request of its owner.' },
+      });
+    case 'refused':
+      return await compensate(story, endingOf(refusalOf(error) as Refusal));
+    case 'failed':
+      return await compensate(story, {
+        state: 'compensated',
+        refusal: { code: 'compensated', detail: `A step could not be finished: ${messageOf(error)}.` },
+      });
+  }
+}
+
+function endingOf(refusal: Refusal): Ending {
+  return { state: refusal.code === 'expired' ? 'expired' : 'refused', refusal };
+}
+
+function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
+  if (isCancellation(error)) return 'cancel-requested';
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure)
+    switch (cause.type) {
+      case 'settled':
+      case 'fenced':
+      case 'cancel-requested':
+      case 'refused':
+        return cause.type;
+      default:
+        return 'failed';
+    }
+  return error instanceof ActivityFailure ? 'failed' : 'bug';
+}
+
+function messageOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,117 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { type Ending, type StepReply, type UndoCall, undoActivityName } from './call.ts';
+import { failure } from './failures.ts';
+import { problemAnswer, type Refusal } from './outcome.ts';
+import { ledgerWrite, providerCall, providerRetry } from './presets.ts';
+import type { OperationState, SettledState } from './state.ts';
+import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
+
+type UndoActivity = (call: UndoCall) => Promise<StepReply>;
+
+/**
+ * Runs the undos, newest first, from the ledger's step rows, and settles truthfully with what was undone.
+ * @throws when the point of no return is passed: the run ends visibly as failed, and upkeep starts it again, forward
+ */
+export async function compensate(story: Story, ending: Ending): Promise<OperationState> {
+  const { engine, flow } = story;
+  tellPeople(`Undoing: ${ending.refusal.detail}`);
+  const plan = await ledger.compensate({ ...engine.hold, carry: engine.carry, ending });
+  if (plan.kind === 'forward')
+    throw ApplicationFailure.nonRetryable(
+      `${story.id} is past its point of no return and only goes forward: ${ending.refusal.detail}`,
+      'past-no-return',
+    );
+  engine.carry = [];
+  const undone: string[] = [];
+  const left: string[] = [];
+  for (const { step } of plan.steps) {
+    const worked = await undo(story, step);
+    (worked ? undone : left).push(step);
+  }
+  return await settle(story, plan.ending, undone, left, flow.retention);
+}
+
+async function undo(story: Story, step: string): Promise<boolean> {
+  const { engine, flow } = story;
+  const name = undoActivityName(flow.name, step);
+  const summary = `Undo: ${flow.steps[step]?.says ?? step}`;
+  const call: UndoCall = { ...engine.hold, step, carry: engine.carry };
+  const transaction = flow.steps[step]?.effect === 'transaction';
+  const near = proxyLocalActivities<Record<string, UndoActivity>>({
+    ...(transaction ? ledgerWrite : providerCall),
+    summary,
+  })[name] as UndoActivity;
+  const persistent = proxyActivities<Record<string, UndoActivity>>({
+    ...providerRetry,
+    summary,
+    scheduleToCloseTimeout: flow.undoPatience,
+  })[name] as UndoActivity;
+  const position = Object.keys(flow.steps).indexOf(step);
+  try {
+    const reply = await near(call).catch((error: unknown) => {
+      if (definitive(error)) throw error;
+      tellPeople(`${summary}: trying again`, { step });
+      return persistent(call);
+    });
+    engine.carry = reply.finished === undefined ? [] : [reply.finished];
+    return true;
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || fatal(error)) throw error;
+    const refusal: Refusal = refusalOf(error) ?? {
+      code: 'compensation-incomplete',
+      detail: error.cause?.message ?? error.message,
+    };
+    engine.carry = [...engine.carry, { step, position, attempt: 0, state: 'undo_failed', refusal }];
+    return false;
+  }
+}
+
+/** Another run has taken over, or the operation is settled: not a failure of the undo. */
+function fatal(error: ActivityFailure): boolean {
+  return error.cause instanceof ApplicationFailure && (error.cause.type === 'fenced' || error.cause.type === 'settled');
+}
+
+function definitive(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return true;
+  return error.cause instanceof ApplicationFailure && error.cause.nonRetryable === true
+    ? true
+    : !(error.cause instanceof TimeoutFailure || error.cause instanceof ApplicationFailure);
+}
+
+async function settle(
+  story: Story,
+  ending: Ending,
+  undone: readonly string[],
+  left: readonly string[],
+  keep: { response: number; tombstone: number },
+): Promise<OperationState> {
+  const { engine, flow } = story;
+  const state: SettledState = left.length > 0 ? 'compensation_incomplete' : ending.state;
+  const refusal: Refusal =
+    left.length > 0
+      ? {
+          code: 'compensation-incomplete',
+          detail: `${ending.refusal.detail} Not undone: ${left.join(', ')}. An operator has been told.`,
+          more: { cause: ending.refusal.code, undone, notUndone: left },
+        }
+      : { ...ending.refusal, more: { ...ending.refusal.more, ...(undone.length > 0 ? { undone } : {}) } };
+  await ledger.settle({
+    ...engine.hold,
+    carry: engine.carry,
+    settlement: {
+      state,
+      answer: problemAnswer(refusal, { requestId: engine.requestId, operation: story.id }),
+      result: null,
+      refusal,
+      renewable: flow.renewsAfter.includes(state) || failure(refusal.code).stored === false,
+      keep: { response: keep.response, tombstone: keep.tombstone },
+    },
+  });
+  return state;
+}

@@ -1,0 +1,153 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { activityName, type Settlement, type StepCall, type StepReply } from './call.ts';
+import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
+import { successAnswer } from './outcome.ts';
+import { bytesWork, ledgerWrite, mediaWork, providerCall, providerRetry } from './presets.ts';
+import { refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+
+type StepActivity = (call: StepCall) => Promise<StepReply>;
+
+/**
+ * Runs one named step: the only way from a story to an effect. A step that the ledger knows as done is not called again.
+ * @throws a refusal when the outside has definitively said no
+ * @throws any other failure when the flow's patience has ended before the point of no return
+ */
+export async function step<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+  story: Story<F, S>,
+  name: N,
+  input: S[N]['input'],
+): Promise<S[N]['result']> {
+  return await perform(story, name, input);
+}
+
+/** The last step: its effect, the outcome and the answer are committed in one transaction. */
+export async function finish<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+  story: Story<F, S>,
+  name: N,
+  input: S[N]['input'],
+  result: ResultOf<F>,
+): Promise<void> {
+  const { response, tombstone } = story.flow.retention;
+  const settlement: Settlement = {
+    state: 'succeeded',
+    answer: successAnswer(story.id, result),
+    result,
+    refusal: null,
+    renewable: story.flow.renewsAfter.includes('succeeded'),
+    keep: { response, tombstone },
+  };
+  await perform(story, name, input, settlement);
+}
+
+async function perform(story: Story, name: string, input: unknown, settlement?: Settlement): Promise<unknown> {
+  const { engine, flow } = story;
+  if (Object.hasOwn(engine.done, name)) return engine.done[name];
+  const declaration = flow.steps[name] as StepDeclaration;
+  const position = Object.keys(flow.steps).indexOf(name);
+  const call: StepCall = {
+    ...engine.hold,
+    step: name,
+    position,
+    input,
+    carry: engine.carry,
+    noReturn: declaration.noReturn === true,
+    doubtful: false,
+    ...(settlement === undefined ? {} : { settlement }),
+  };
+  tellPeople(declaration.says);
+  try {
+    const reply = await run(story, declaration, call);
+    engine.carry = reply.finished === undefined ? [] : [reply.finished];
+    return reply.result;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) {
+      const attempt = Number((error as ActivityFailure & { cause?: ApplicationFailure }).cause?.details?.[1] ?? 1);
+      engine.carry = [...engine.carry, { step: name, position, attempt, state: 'failed', refusal }];
+    }
+    throw error;
+  }
+}
+
+async function run(story: Story, declaration: StepDeclaration, call: StepCall): Promise<StepReply> {
+  const name = activityName(story.flow.name, call.step);
+  const summary = declaration.says;
+  switch (declaration.placement) {
+    case 'ledger':
+      return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...ledgerWrite, summary }), name)(call);
+    case 'bytes':
+      return await interruptible(story, call, () =>
+        activity(proxyActivities<Record<string, StepActivity>>({ ...bytesWork, summary }), name)(call),
+      );
+    case 'media': {
+      const taskQueue = `${workflowInfo().taskQueue}-media`;
+      return await interruptible(story, call, () =>
+        activity(proxyActivities<Record<string, StepActivity>>({ ...mediaWork, taskQueue, summary }), name)(call),
+      );
+    }
+    case 'provider':
+      return await localFirst(story, call, name, summary);
+  }
+}
+
+function activity(proxy: Record<string, StepActivity>, name: string): StepActivity {
+  return proxy[name] as StepActivity;
+}
+
+async function localFirst(story: Story, call: StepCall, name: string, summary: string): Promise<StepReply> {
+  try {
+    return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...providerCall, summary }), name)(call);
+  } catch (error) {
+    if (!transient(error)) throw error;
+    tellPeople(`${summary}: no clear answer yet, asking again`, { step: call.step });
+    const options = {
+      ...providerRetry,
+      summary,
+      // Past the point of no return a step is asked for until it is known.
+      ...(call.noReturn ? {} : { scheduleToCloseTimeout: story.flow.patience }),
+    };
+    const again = { ...call, doubtful: doubtful(error) };
+    return await interruptible(story, call, () =>
+      activity(proxyActivities<Record<string, StepActivity>>(options), name)(again),
+    );
+  }
+}
+
+/** A cancel interrupts an activity that is being retried; the ledger then says whether it is still in time. */
+async function interruptible(story: Story, call: StepCall, work: () => Promise<StepReply>): Promise<StepReply> {
+  if (call.noReturn) return await work();
+  for (;;) {
+    const scope = new CancellationScope({ cancellable: true });
+    story.engine.interrupt = () => scope.cancel();
+    try {
+      return await scope.run(work);
+    } catch (error) {
+      // The next try begins with the ledger, which refuses it when a cancel was the reason.
+      if (!isCancellation(error)) throw error;
+    } finally {
+      story.engine.interrupt = undefined;
+    }
+  }
+}
+
+function transient(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
+}
+
+/** After a timeout the effect may have happened. */
+function doubtful(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'doubtful');
+}

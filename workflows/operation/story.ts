@@ -1,0 +1,74 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  defineSignal,
+  proxyLocalActivities,
+  setCurrentDetails,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { Finished, Hold, LedgerMoves } from './call.ts';
+import type { AnyFlow, RequestOf } from './flow.ts';
+import type { Refusal } from './outcome.ts';
+import { ledgerWrite } from './presets.ts';
+
+/** The ledger has news that the story waits for, such as bytes. It carries nothing itself: the row is the truth. */
+export const wakeSignal = defineSignal('wake');
+
+/** A cancel was asked for and stands in the ledger. */
+export const cancelRequestedSignal = defineSignal('cancelRequested');
+
+export const ledger = proxyLocalActivities<LedgerMoves>(ledgerWrite);
+
+/** What each step takes and gives; the activities declare theirs, stories import it by type. */
+export type StepSignatures = Readonly<Record<string, { readonly input: unknown; readonly result: unknown }>>;
+
+/** What a story holds while it runs. Stories read `request`, `deadline` and `id`; the rest is the engine's. */
+export type Story<F extends AnyFlow = AnyFlow, S extends StepSignatures = StepSignatures> = {
+  readonly flow: F;
+  readonly id: string;
+  readonly request: RequestOf<F>;
+  readonly deadline: number | null;
+  readonly engine: Engine;
+  /** Never set: ties the steps' signatures to the story's type. */
+  readonly signatures?: S;
+};
+
+export type Engine = {
+  readonly hold: Hold;
+  readonly requestId: string;
+  readonly done: Readonly<Record<string, unknown>>;
+  carry: readonly Finished[];
+  wakes: number;
+  /** Cancels the step that is being retried, if it may be. */
+  interrupt: (() => void) | undefined;
+};
+
+/** @returns the refusal that a step has thrown, or undefined for any other failure */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'refused') return undefined;
+  return cause.details?.[0] as Refusal;
+}
+
+/** A story's own refusal, such as an expiry, which ends it like a step's. */
+export function refuse(refusal: Refusal): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: refusal.detail,
+    type: 'refused',
+    nonRetryable: true,
+    details: [refusal],
+  });
+}
+
+/** Waits for news from the ledger, at most until `timeout` milliseconds have passed. @returns false on the timeout */
+export async function news(story: Story, timeout: number): Promise<boolean> {
+  const seen = story.engine.wakes;
+  return await condition(() => story.engine.wakes > seen, Math.max(1, timeout));
+}
+
+/** Shows people what is going on. Details are free; the search attribute costs an event, so only trouble sets it. */
+export function tellPeople(details: string, troubled?: { step: string }): void {
+  setCurrentDetails(details);
+  if (troubled !== undefined) upsertSearchAttributes({ HapaxStep: [troubled.step] });
+}
