@@ -1,0 +1,66 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freePorts } from '../../workers/local/free-port.ts';
+import { findTemporal } from '../../workers/local/find-temporal.ts';
+import { findVersitygw } from '../../workers/local/find-versitygw.ts';
+import { scratch } from './scratch.ts';
+
+/** A machine on which nothing is installed and nothing can be reached. */
+async function bareMachine() {
+  const directory = await scratch();
+  const [port] = await freePorts(1);
+  return {
+    path: join(directory, 'path'),
+    cache: join(directory, 'cache'),
+    sdkCache: join(directory, 'sdk'),
+    download: `http://127.0.0.1:${port}`,
+    python: 'no-such-python',
+    go: 'no-such-go',
+    say: () => {},
+  };
+}
+
+async function program(path: string): Promise<string> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '#!/bin/sh\n');
+  await chmod(path, 0o755);
+  return path;
+}
+
+test('names the variable to set and every place that was tried, when the Temporal CLI cannot be had', async () => {
+  const machine = await bareMachine();
+  const fault = await findTemporal(machine).catch((error: Error) => error.message);
+  expect(fault).toMatch(/^The Temporal CLI is needed and was not found\. .*TEMPORAL_CLI.*TEMPORAL_ADDRESS/);
+  expect(fault).toContain('TEMPORAL_CLI: not set');
+  expect(fault).toContain('the PATH: not there');
+  expect(fault).toContain(`the cache (${machine.cache}/temporal-`);
+  expect(fault).toContain(`the Temporal SDK's cache (${machine.sdkCache}/temporal-sdk-typescript-`);
+  expect(fault).toMatch(/127\.0\.0\.1:\d+: connect ECONNREFUSED/);
+  expect(fault).toContain('PyPI: no-such-python is not installed');
+});
+
+test('names the variable to set and every place that was tried, when versitygw cannot be had', async () => {
+  const fault = await findVersitygw(await bareMachine()).catch((error: Error) => error.message);
+  expect(fault).toMatch(/^The S3 server versitygw is needed and was not found\. .*VERSITYGW.*S3_ENDPOINT/);
+  expect(fault).toContain('VERSITYGW: not set');
+  expect(fault).toMatch(/its releases: 127\.0\.0\.1:\d+: connect ECONNREFUSED/);
+  expect(fault).toContain('Go: no-such-go is not installed');
+});
+
+test('takes the one chosen before the PATH, the PATH before the cache, and the cache before any download', async () => {
+  const machine = await bareMachine();
+  const cached = await program(join(machine.cache, 'temporal-1.9.1'));
+  expect(await findTemporal(machine)).toBe(cached);
+  const onPath = await program(join(machine.path, 'temporal'));
+  expect(await findTemporal(machine)).toBe(onPath);
+  const chosen = await program(join(machine.cache, 'mine'));
+  expect(await findTemporal({ ...machine, chosen })).toBe(chosen);
+});
+
+test('does not silently take another one than the one chosen', async () => {
+  const machine = await bareMachine();
+  await program(join(machine.path, 'versitygw'));
+  const find = findVersitygw({ ...machine, chosen: '/nowhere/versitygw' });
+  await expect(find).rejects.toThrow('VERSITYGW is set to /nowhere/versitygw, which is not a program that can be run');
+});

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { startChild } from '../../workers/local/child.ts';
+import { supervise } from '../../workers/local/supervise.ts';
+import { becomes, scratch } from './scratch.ts';
+
+test('starts a part again when it ends by itself, says so, and lets it go when told to stop', async () => {
+  const directory = await scratch();
+  const [pids, lines]: [number[], string[]] = [[], []];
+  const supervised = await supervise({
+    name: 'sleeper',
+    logFile: 'sleeper.log',
+    start: () => startChild({ command: 'sleep', args: ['60'], logFile: `${directory}/sleeper.log` }),
+    say: (line) => lines.push(line),
+    onStart: (pid) => pids.push(pid),
+    firstPause: 20,
+  });
+  process.kill(supervised.first.pid, 'SIGKILL');
+  expect(await becomes(() => pids.length === 2, 2_000)).toBe(true);
+  process.kill(pids[1] ?? 0, 'SIGKILL');
+  expect(await becomes(() => lines.length === 4, 2_000)).toBe(true);
+  expect(lines).toEqual([
+    'sleeper ended by itself (see sleeper.log); starting it again in 0.02 s',
+    `sleeper runs again (process ${pids[1]})`,
+    'sleeper ended by itself (see sleeper.log); starting it again in 0.04 s',
+    `sleeper runs again (process ${pids[2]})`,
+  ]);
+  await supervised.stop();
+  expect(pids).toHaveLength(3);
+});
+
+test('fails at once when the first start fails', async () => {
+  const start = () => Promise.reject(new Error('no such program'));
+  await expect(supervise({ name: 'ghost', logFile: '', start, say: () => {} })).rejects.toThrow('no such program');
+});

@@ -1,0 +1,156 @@
+import { readdirSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { expect, it } from 'vitest';
+import { mayImport, roomOf } from './rooms.ts';
+import { filesUnder, parseSource, readSource, readText, repository, target } from './source-files.ts';
+
+const rooms = ['workflows', 'activities', 'client', 'workers'];
+const furniture = [
+  ...['.ci', '.dockerignore', '.env', '.gitignore', '.npmrc', '.oxlintrc.json', 'biome.json', 'vitest.config.ts'],
+  ...['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'Dockerfile', 'LICENSE', 'README.md', 'docs'],
+  'package-lock.json',
+];
+const design = ['package.json', 'tsconfig.json', ...rooms, 'docker-compose.yml', 'test'];
+const ignored = ['.git', '.hapax', 'coverage', 'dist', 'node_modules'];
+
+/** 200 lines are a smell (one idea a file, about 80 lines); this is where the smell becomes a fault. */
+const mostLines = 250;
+
+const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
+const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
+const builtins = new Set(builtinModules);
+
+const inRooms = rooms.flatMap(filesUnder);
+const inTests = filesUnder('test');
+const isCode = (path: string) => /\.tsx?$/.test(path);
+const sources = [...inRooms, ...inTests].filter(isCode).map(readSource);
+const product = sources.filter((source) => !source.path.startsWith('test/'));
+
+it('keeps the top level to the rooms and the furniture of a repository', () => {
+  const entries = readdirSync(repository).filter((entry) => !ignored.includes(entry) && !entry.endsWith('.log'));
+  expect(entries.filter((entry) => ![...design, ...furniture].includes(entry))).toEqual([]);
+  expect(design.filter((entry) => !entries.includes(entry))).toEqual([]);
+});
+
+it('imports one way: workers, client, workflows, activities by type, stores, heart', () => {
+  const wrong = sources
+    .flatMap((source) => source.imports)
+    .flatMap((found) => {
+      const to = target(found);
+      const allowed = to === undefined || mayImport(found.from, to, found.typeOnly);
+      return allowed ? [] : [`${found.from} imports ${to}${found.typeOnly ? ' by type' : ''}`];
+    });
+  expect(wrong).toEqual([]);
+});
+
+it('imports only files that are there, by their full name', () => {
+  const there = new Set([...inRooms, ...inTests]);
+  const missing = sources
+    .flatMap((source) => source.imports)
+    .filter((found) => /\.tsx?$/.test(found.specifier) && !there.has(target(found) ?? ''))
+    .map((found) => `${found.from} imports ${found.specifier}`);
+  expect(missing).toEqual([]);
+});
+
+it('gives workflows no Node built-in and no package that does input or output', () => {
+  const pure = /^(@noble\/hashes\/|@temporalio\/(workflow|common)$|canonicalize$|zod$)/;
+  const impure = sources
+    .filter((source) => source.path.startsWith('workflows/'))
+    .flatMap((source) => source.imports)
+    .filter(({ specifier }) => !specifier.startsWith('.'))
+    .filter(({ specifier }) => isBuiltin(specifier) || !pure.test(specifier))
+    .map((found) => `${found.from} imports ${found.specifier}`);
+  expect(impure).toEqual([]);
+});
+
+it('speaks SQL only in activities/stores/postgres', () => {
+  const elsewhere = product.filter((source) => !source.path.startsWith('activities/stores/postgres/'));
+  const found = elsewhere.flatMap((source) =>
+    source.strings.filter((text) => sql.test(text)).map((text) => [source.path, text]),
+  );
+  expect(found).toEqual([]);
+  expect(inRooms.filter((path) => path.endsWith('.sql') && !path.startsWith('activities/stores/postgres/'))).toEqual(
+    [],
+  );
+});
+
+it('reads the environment only in workers/config.ts', () => {
+  const readers = product.filter((source) => source.readsEnvironment).map((source) => source.path);
+  expect(readers).toEqual(['workers/config.ts']);
+});
+
+it('names no file or folder as a drawer for anything', () => {
+  const paths = [...inRooms, ...inTests];
+  const drawers = paths.filter((path) => path.split('/').some((part) => drawer.test(part.replace(/\.\w+$/, ''))));
+  expect(drawers).toEqual([]);
+});
+
+it('names files in kebab-case, after what they hold', () => {
+  const named = /^(\d{4}_[a-z0-9_]+|[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*)\.[a-z0-9]+$/;
+  expect(inRooms.filter((path) => !named.test(path.split('/').at(-1) ?? ''))).toEqual([]);
+});
+
+it(`holds one idea a file: none in the rooms passes ${mostLines} lines`, () => {
+  const long = inRooms.map((path) => ({ path, lines: readText(path).split('\n').length - 1 }));
+  expect(long.filter(({ lines }) => lines > mostLines)).toEqual([]);
+});
+
+it('locks versions and digests, not the addresses of one registry', () => {
+  const lock = JSON.parse(readText('package-lock.json')) as { packages: Record<string, { resolved?: string }> };
+  const addressed = Object.entries(lock.packages).filter(([, entry]) => entry.resolved !== undefined);
+  // npm writes none with `npm install --omit-lockfile-registry-resolved`.
+  expect(addressed.map(([name]) => name)).toEqual([]);
+});
+
+it('sees what it looks for', () => {
+  const bad = parseSource(
+    'workflows/checkout.ts',
+    [
+      "import { pay } from '../activities/payments.ts';",
+      "import type { Pay } from '../activities/payments.ts';",
+      "export { go } from '../client/gateway.ts';",
+      "const late = import('node:fs');",
+      'const query = `update ${table} set state = 1`;',
+      "// process.env.COMMENT and 'delete from comment' do not count",
+      'const secret = globalThis.process.env.SECRET;',
+    ].join('\n'),
+  );
+  expect(bad.imports.map((found) => [target(found) ?? found.specifier, found.typeOnly])).toEqual([
+    ['activities/payments.ts', false],
+    ['activities/payments.ts', true],
+    ['client/gateway.ts', false],
+    ['node:fs', false],
+  ]);
+  expect(bad.strings.filter((text) => sql.test(text))).toEqual(['update ? set state = 1']);
+  expect(bad.readsEnvironment).toBe(true);
+  expect(parseSource('a.ts', "import { env } from 'node:process';").readsEnvironment).toBe(true);
+  expect(parseSource('a.ts', 'const { env } = process;').readsEnvironment).toBe(true);
+  expect(parseSource('a.ts', 'process.exit(config.env);').readsEnvironment).toBe(false);
+  expect([sql.test('Select a card from'), sql.test('select 1 from operation'), sql.test('insert into')]).toEqual([
+    ...[false, true, false],
+  ]);
+});
+
+it.each([
+  ['workflows/checkout.ts', 'activities/payments.ts', false, false],
+  ['workflows/checkout.ts', 'activities/payments.ts', true, true],
+  ['workflows/checkout.ts', 'activities/stores/s3/head.ts', true, false],
+  ['workflows/operation/key.ts', 'workflows/checkout.ts', true, false],
+  ['activities/payments.ts', 'workflows/operation/key.ts', false, true],
+  ['activities/payments.ts', 'workflows/checkout.flow.ts', true, false],
+  ['activities/stores/postgres/claim.ts', 'activities/payments.ts', false, false],
+  ['client/gateway.ts', 'activities/stores/postgres/claim.ts', false, true],
+  ['client/http/upload.ts', 'activities/stores/s3/head.ts', false, true],
+  ['client/http/upload.ts', 'activities/stores/redis/get.ts', false, false],
+  ['client/http/upload.ts', 'activities/payments.ts', false, false],
+  ['client/sdk/index.ts', 'activities/stores/postgres/claim.ts', false, false],
+  ['client/gateway.ts', 'workers/config.ts', false, false],
+  ['workers/http.ts', 'client/gateway.ts', false, true],
+  ['workers/http.ts', 'test/support/stack.ts', false, false],
+])('from %s to %s (by type: %s) is allowed: %s', (from, to, typeOnly, allowed) => {
+  expect([roomOf(from), mayImport(from, to, typeOnly)]).toEqual([roomOf(from), allowed]);
+});
+
+function isBuiltin(specifier: string): boolean {
+  return specifier.startsWith('node:') || builtins.has(specifier.split('/')[0] ?? '');
+}

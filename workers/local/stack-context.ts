@@ -1,0 +1,100 @@
+import { rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { readConfig } from '../config.ts';
+import type { Say } from './say.ts';
+import { freePorts } from './free-port.ts';
+import { type Keeper, startKeeper } from './keeper.ts';
+import { claimStack, type Stack } from './stack-file.ts';
+import { type Running, supervise } from './supervise.ts';
+
+const wanted = [
+  'HAPAX_HTTP_HOST',
+  'HAPAX_HTTP_PORT',
+  'HAPAX_POSTGRES_PORT',
+  'HAPAX_TEMPORAL_PORT',
+  'HAPAX_TEMPORAL_UI_PORT',
+  'HAPAX_S3_PORT',
+  'HAPAX_SANDBOX_PORT',
+  'HAPAX_STATE_DIRECTORY',
+  'TEMPORAL_NAMESPACE',
+  'TEMPORAL_CLI',
+  'VERSITYGW',
+  'PATH',
+] as const;
+
+type Settings = ReturnType<typeof readConfig<(typeof wanted)[number]>>;
+
+/** The order in which things stop: whoever asks goes before whoever is asked. */
+const stopOrder = ['door', 'workers', 'services', 'database'] as const;
+export type Stage = (typeof stopOrder)[number];
+/** Milliseconds before SIGKILL; together under the 10 s after which a person presses Ctrl-C again. */
+const stopPatience: Record<Stage, number> = { door: 2_000, workers: 3_500, services: 2_000, database: 2_000 };
+
+/** What every part needs in order to start, and the list of what has started. */
+export type Context = {
+  settings: Settings;
+  directory: string;
+  cache: string;
+  keeper: Keeper;
+  stack: Stack;
+  say: Say;
+  /** Starts a part, keeps it running, and stops it with its stage. */
+  run<Part extends Running>(name: string, stage: Stage, start: (logFile: string) => Promise<Part>): Promise<Part>;
+  stopAll(): Promise<void>;
+};
+
+/** @throws when a setting is wrong, or another stack runs on the same directory */
+export async function openContext(say: Say): Promise<Context> {
+  const settings = await choosePorts(readConfig(wanted));
+  const directory = resolve(settings.HAPAX_STATE_DIRECTORY);
+  const stack = await claimStack(directory);
+  await keepLastLogs(join(directory, 'logs'));
+  const keeper = startKeeper();
+  let closing = false;
+  const running: { stage: Stage; stop(patience: number): Promise<void> }[] = [];
+  return {
+    settings,
+    directory,
+    cache: join(directory, 'cache', 'bin'),
+    keeper,
+    stack,
+    say,
+    async run(name, stage, start) {
+      const logFile = join(directory, 'logs', `${name}.log`);
+      const part = await supervise({
+        name,
+        logFile,
+        say: (line) => closing || say(line),
+        start: () => start(logFile),
+        onStart: (pid) => void stack.started(name, pid),
+      });
+      running.push({ stage, stop: (patience) => part.stop(patience) });
+      if (closing) await part.stop(); // it became ready while the others were being stopped
+      return part.first;
+    },
+    async stopAll() {
+      closing = true;
+      for (const stage of stopOrder) {
+        const parts = running.filter((part) => part.stage === stage);
+        await Promise.allSettled(parts.map((part) => part.stop(stopPatience[stage])));
+      }
+      await keeper.close(); // ends what was only half started, too
+      await stack.release();
+    },
+  };
+}
+
+/** A port of 0 means any free one, as everywhere; `stack.json` tells which. */
+async function choosePorts(settings: Settings): Promise<Settings> {
+  const open = wanted.filter((name) => name.endsWith('_PORT') && settings[name] === 0);
+  const ports = await freePorts(open.length);
+  return { ...settings, ...Object.fromEntries(open.map((name, index) => [name, ports[index]])) };
+}
+
+/** Logs begin with the stack, so that they do not grow for ever; those of the last one are kept, since it may have crashed. */
+async function keepLastLogs(logs: string): Promise<void> {
+  await rm(`${logs}.last`, { recursive: true, force: true });
+  await rename(logs, `${logs}.last`).catch((fault: NodeJS.ErrnoException) => {
+    if (fault.code !== 'ENOENT') throw fault;
+  });
+}

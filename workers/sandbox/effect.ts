@@ -1,0 +1,40 @@
+/** What moved at the provider. One that moved money, or could have, is never silent. */
+export type EffectType =
+  | 'payment_intent.created'
+  | 'payment_intent.updated'
+  | 'payment_intent.requires_action'
+  | 'payment_intent.confirmed'
+  | 'payment_intent.declined'
+  | 'payment_intent.captured'
+  | 'payment_intent.canceled'
+  | 'refund.created';
+
+/** One line of the audit. */
+export interface Effect {
+  type: EffectType;
+  /** Minor units; of a cancellation: what it released of an authorisation. */
+  amount: number;
+  currency: string;
+  operation: string | null;
+  idempotencyKey: string | null;
+  requestId: string;
+  at: string;
+  metadata: Record<string, string>;
+  object: string;
+  paymentIntent: string;
+}
+
+/** Keeps the effects that every given filter names; an absent filter keeps all. */
+export function filterEffects(effects: readonly Effect[], query: URLSearchParams): Effect[] {
+  const operation = query.get('operation');
+  const type = query.get('type');
+  const intent = query.get('payment_intent');
+  const key = query.get('key');
+  return effects.filter(
+    (effect) =>
+      (operation === null || effect.operation === operation) &&
+      (type === null || effect.type === type) &&
+      (intent === null || effect.paymentIntent === intent) &&
+      (key === null || effect.idempotencyKey === key),
+  );
+}

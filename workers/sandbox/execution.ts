@@ -1,0 +1,26 @@
+import type { EffectType } from './effect.ts';
+import type { Form } from './form.ts';
+import type { Ledger } from './ledger.ts';
+import type { PaymentIntent } from './payment-intent.ts';
+import type { Refund } from './refund.ts';
+
+/** What an execution takes from outside: the time and fresh ids. */
+export interface Moment {
+  /** Milliseconds since 1970. */
+  at: number;
+  newId(prefix: string): string;
+}
+
+/** What an execution decided; nothing has happened until the ledger holds it. */
+export interface Outcome {
+  status: number;
+  body: unknown;
+  paymentIntents: PaymentIntent[];
+  refunds: Refund[];
+  effects: { type: EffectType; amount: number; about: PaymentIntent | Refund }[];
+}
+
+export type Execution = (ledger: Ledger, moment: Moment) => Outcome;
+
+/** Checks a request's parameters; what it throws is not stored under the key, as at Stripe. */
+export type Prepare = (form: Form, id: string) => Execution;

@@ -1,0 +1,40 @@
+import type { Sighting } from './fault-plan.ts';
+
+/** A request that waits at a boundary until a test lets it go. */
+export interface Held extends Sighting {
+  id: string;
+  requestId: string;
+  boundary: 'before' | 'after';
+  /** ISO time since when. */
+  since: string;
+}
+
+export class Holds {
+  readonly #held = new Map<string, { held: Held; go: (released: boolean) => void }>();
+  #count = 0;
+
+  /** Resolves true when released, false when the client went away and was not to be outlived. */
+  wait(about: Omit<Held, 'id'>, clientGone: Promise<void> | undefined): Promise<boolean> {
+    this.#count += 1;
+    const id = `hold_${this.#count}`;
+    return new Promise((resolve) => {
+      const go = (released: boolean) => {
+        this.#held.delete(id);
+        resolve(released);
+      };
+      this.#held.set(id, { held: { id, ...about }, go });
+      void clientGone?.then(() => go(false));
+    });
+  }
+
+  /** Lets one request go, or all; tells which went. */
+  release(id: string | undefined): string[] {
+    const going = [...this.#held.values()].filter(({ held }) => id === undefined || held.id === id);
+    for (const { go } of going) go(true);
+    return going.map(({ held }) => held.id);
+  }
+
+  report(): Held[] {
+    return [...this.#held.values()].map(({ held }) => held);
+  }
+}

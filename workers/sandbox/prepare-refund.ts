@@ -1,0 +1,36 @@
+import type { Execution } from './execution.ts';
+import type { Form } from './form.ts';
+import { Parameters, required } from './parameters.ts';
+import { presentRefund, refundable, type Refund } from './refund.ts';
+
+const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'] as const;
+
+/** `POST /v1/refunds`: the whole rest of a PaymentIntent, or a part of it. */
+export function prepareRefund(form: Form): Execution {
+  const parameters = new Parameters(form, ['payment_intent', 'amount', 'reason', 'metadata', 'expand']);
+  const intentId = required(parameters.string('payment_intent'), 'payment_intent');
+  const wanted = parameters.integer('amount');
+  const reason = parameters.oneOf('reason', REASONS) ?? null;
+  const metadata = parameters.metadata();
+  return (ledger, moment) => {
+    const intent = ledger.paymentIntent(intentId, 'payment_intent');
+    const { amount, charge } = refundable(intent, ledger.refundsOf(intent.id), wanted);
+    const refund: Refund = {
+      id: moment.newId('re'),
+      created: Math.floor(moment.at / 1000),
+      amount,
+      currency: intent.currency,
+      paymentIntent: intent.id,
+      charge,
+      reason,
+      metadata,
+    };
+    return {
+      status: 200,
+      body: presentRefund(refund),
+      paymentIntents: [],
+      refunds: [refund],
+      effects: [{ type: 'refund.created', amount, about: refund }],
+    };
+  };
+}

@@ -1,0 +1,63 @@
+import type { Ledger } from './ledger.ts';
+import { listPage, pageLimit } from './list-page.ts';
+import type { PaymentIntent } from './payment-intent.ts';
+import { presentPaymentIntent } from './present-payment-intent.ts';
+import { presentRefund } from './refund.ts';
+import { parseSearchQuery } from './search-query.ts';
+import { now, type Settings } from './settings.ts';
+import { invalidRequest, missingResource } from './stripe-error.ts';
+
+/** A GET: what is asked, answered from the ledger. */
+export type Read = (ledger: Ledger, query: URLSearchParams, id: string, settings: Settings) => unknown;
+
+export const retrievePaymentIntent: Read = (ledger, _query, id) => presentPaymentIntent(ledger.paymentIntent(id));
+
+export const listPaymentIntents: Read = (ledger, query) => {
+  const customer = query.get('customer');
+  const newest = [...ledger.versions.keys()].reverse().map((id) => ledger.paymentIntent(id));
+  const kept = newest.filter((intent) => customer === null || intent.customer === customer);
+  return listPage(kept.map(presentPaymentIntent), query, '/v1/payment_intents');
+};
+
+export const searchPaymentIntents: Read = (ledger, query, _id, settings) => {
+  const text = query.get('query');
+  if (text === null)
+    throw invalidRequest('Missing required param: query.', { code: 'parameter_missing', param: 'query' });
+  const matches = parseSearchQuery(text);
+  const limit = pageLimit(query);
+  const start = Number(query.get('page') ?? 0);
+  const found = indexed(ledger, now(settings) - settings.searchLagMs).filter(matches);
+  const more = start + limit < found.length;
+  return {
+    object: 'search_result',
+    data: found.slice(start, start + limit).map(presentPaymentIntent),
+    has_more: more,
+    next_page: more ? String(start + limit) : null,
+    url: '/v1/payment_intents/search',
+  };
+};
+
+export const retrieveRefund: Read = (ledger, _query, id) => {
+  const refund = ledger.refunds.get(id);
+  if (refund === undefined) throw missingResource('refund', id, 'id');
+  return presentRefund(refund);
+};
+
+export const listRefunds: Read = (ledger, query) => {
+  const intent = query.get('payment_intent');
+  const refunds =
+    intent === null
+      ? [...ledger.refunds.values()]
+      : ledger.refundsOf(ledger.paymentIntent(intent, 'payment_intent').id);
+  return listPage([...refunds].reverse().map(presentRefund), query, '/v1/refunds');
+};
+
+/** The ledger as the search index has it: each PaymentIntent in its newest version up to that time. */
+function indexed(ledger: Ledger, until: number): PaymentIntent[] {
+  const seen: PaymentIntent[] = [];
+  for (const versions of ledger.versions.values()) {
+    const version = versions.findLast(({ at }) => at <= until);
+    if (version !== undefined) seen.push(version.intent);
+  }
+  return seen.reverse();
+}

@@ -1,0 +1,52 @@
+/** One request to /v1, as it came and as it was answered. */
+export interface Logged {
+  at: string;
+  method: string;
+  path: string;
+  key: string | null;
+  operation: string | null;
+  requestId: string;
+  /** Null until answered, and for ever when the connection was cut instead. */
+  status: number | null;
+  replayed: boolean;
+  fault: string | null;
+}
+
+// Enough for a test run; a benchmark sends more, and the log must not grow with it.
+const KEPT = 5_000;
+
+// What stripe-node invents when the caller gives no key.
+const INVENTED = 'stripe-node-retry-';
+
+/** The newest requests, and those that came without a key of the caller's own. */
+export class RequestLog {
+  readonly #requests: Logged[] = [];
+  readonly #violations: Logged[] = [];
+
+  add(request: Logged): void {
+    keep(this.#requests, request);
+    const keyless = request.key === null || request.key.startsWith(INVENTED);
+    if (request.method === 'POST' && keyless) keep(this.#violations, request);
+  }
+
+  requests(query: URLSearchParams): Logged[] {
+    const key = query.get('key');
+    const path = query.get('path');
+    const operation = query.get('operation');
+    return this.#requests.filter(
+      (request) =>
+        (key === null || request.key === key) &&
+        (path === null || request.path === path) &&
+        (operation === null || request.operation === operation),
+    );
+  }
+
+  violations(): Pick<Logged, 'method' | 'path' | 'key' | 'requestId' | 'at'>[] {
+    return this.#violations.map(({ method, path, key, requestId, at }) => ({ method, path, key, requestId, at }));
+  }
+}
+
+function keep(list: Logged[], request: Logged): void {
+  list.push(request);
+  if (list.length > KEPT) list.shift();
+}

@@ -1,0 +1,72 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { sendJson } from './answer.ts';
+import { FaultPlan } from './fault-plan.ts';
+import { Holds } from './holds.ts';
+import { openJournal } from './journal.ts';
+import { Ledger, type LedgerEntry } from './ledger.ts';
+import { Provider } from './provider.ts';
+import { RequestLog } from './request-log.ts';
+import { serveControl } from './serve-control.ts';
+import { type Sandbox, serveV1 } from './serve-v1.ts';
+import { defaultSettings, type Settings } from './settings.ts';
+
+export interface SandboxOptions extends Partial<Settings> {
+  /** Where the journal lives; made when absent. */
+  data: string;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: any free port. */
+  port?: number;
+}
+
+export interface RunningSandbox {
+  /** `http://host:port`, without a path. */
+  url: string;
+  close(): Promise<void>;
+}
+
+// Longer than any client keeps an idle connection: a close of ours would race with a request
+// on its way, and show up as a fault that nobody planned.
+const KEEP_ALIVE_MS = 15 * 60 * 1000;
+
+/** Starts a payment provider that behaves as Stripe does, over what its journal holds. */
+export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const { data, host = '127.0.0.1', port = 0, ...given } = options;
+  const ledger = new Ledger();
+  const replay = (line: unknown) => ledger.apply(line as LedgerEntry);
+  // Not on the disk although others may have read it: only a restart from the journal is honest.
+  const journal = await openJournal(data, replay, (error) => {
+    throw error;
+  });
+  const provider = new Provider(ledger, { ...defaultSettings, ...given }, journal);
+  const server = serve({ provider, faults: new FaultPlan(), holds: new Holds(), log: new RequestLog() });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+      await journal.close();
+    },
+  };
+}
+
+function serve(sandbox: Sandbox): Server {
+  const server = createServer((request, response) => {
+    const url = URL.parse(`http://sandbox${request.url}`);
+    if (url === null) return sendJson(response, 400, { error: { message: 'This is no URL.' } });
+    const answer = url.pathname.startsWith('/v1/') ? serveV1 : serveControl;
+    answer(sandbox, request, response, url).catch((error: unknown) => {
+      // A mistake in the sandbox itself: tests should hear of it, in the answer and in the log.
+      process.stderr.write(`${request.method} ${request.url}: ${(error as Error).stack}\n`);
+      if (!response.headersSent) sendJson(response, 500, { error: { type: 'api_error', message: String(error) } });
+    });
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
+}
