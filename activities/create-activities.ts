@@ -1,6 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type Stripe from 'stripe';
-import { activityName, type LedgerMoves, type StepCall, type UndoCall, undoActivityName } from '../workflows/operation/call.ts';
+import {
+  activityName,
+  type LedgerMoves,
+  type StepCall,
+  type UndoCall,
+  undoActivityName,
+} from '../workflows/operation/call.ts';
 import { complete, reserve } from './orders.ts';
 import { paymentSteps } from './payments.ts';
 import { ledgerMove, outsideActivities, type StepActivities, transactionActivities } from './run-step.ts';

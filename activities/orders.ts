@@ -4,7 +4,14 @@ import type { TransactionStep } from './run-step.ts';
 import { Refused } from './stores/effect.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
-import { cartHolder, type Line, type Reservation, type Reserved, reserved, reserveOrder } from './stores/postgres/orders/reserve-order.ts';
+import {
+  cartHolder,
+  type Line,
+  type Reservation,
+  type Reserved,
+  reserved,
+  reserveOrder,
+} from './stores/postgres/orders/reserve-order.ts';
 
 export type Money = { readonly minor: number; readonly currency: string };
 

@@ -47,7 +47,13 @@ export function transactionActivities<Input, Result>(
           const row = begun(opened.at(-1));
           if (row.state === 'done') return { value: { result: row.result }, closing: [] };
           const result = (await run(tx, row.request as Input, aboutOf(call))) ?? null;
-          const ended = { step: call.step, position: call.position, attempt: row.attempt, state: 'done', result } as const;
+          const ended = {
+            step: call.step,
+            position: call.position,
+            attempt: row.attempt,
+            state: 'done',
+            result,
+          } as const;
           const closing: Statement[] = [recordSteps(call, [ended])];
           if (settlement !== undefined) closing.push(settle(operation, settlement));
           return { value: { result }, closing };
@@ -81,7 +87,9 @@ export function outsideActivities<Input, Request, Result>(
     step: async (call) => {
       const { tenant } = call.operation;
       const asked = request(call.input as Input, aboutOf(call));
-      const row = await translated(1, async () => begun((await database.flush(tenant, ...beginStep(call, asked))).at(-1)));
+      const row = await translated(1, async () =>
+        begun((await database.flush(tenant, ...beginStep(call, asked))).at(-1)),
+      );
       if (row.state === 'done') return { result: row.result };
       const { attempt, epoch, age } = row;
       return await translated(attempt, async () => {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { type Claimed, claim } from '../activities/stores/postgres/claim.ts';
 import type { Database } from '../activities/stores/postgres/database.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
@@ -8,11 +7,11 @@ import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerpr
 import type { AnyFlow, RequestOf, ResultOf } from '../workflows/operation/flow.ts';
 import { type Environment, operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
 import type { Problem } from '../workflows/operation/outcome.ts';
-import { workflowTaskTimeout } from '../workflows/operation/presets.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
-import { AnswerCache, type KeptAnswer, scopeName } from './answer-cache.ts';
-import type { Arrivals } from './arrivals.ts';
-import type { Outcomes } from './outcomes.ts';
+import { AnswerCache, type KeptAnswer, scopeName } from './gateway/answer-cache.ts';
+import type { Arrivals } from './gateway/arrivals.ts';
+import type { Outcomes } from './gateway/outcomes.ts';
+import type { Signal, Workflows } from './gateway/workflows.ts';
 
 /** One request for an operation, by whoever is known to ask. */
 export type Call<F extends AnyFlow = AnyFlow> = {
@@ -24,18 +23,22 @@ export type Call<F extends AnyFlow = AnyFlow> = {
   readonly request: RequestOf<F>;
   readonly requestId?: string;
   readonly userAgent?: string | undefined;
+  /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */
+  readonly admit?: () => Promise<boolean>;
 };
 
 export type How = 'created' | 'joined' | 'replayed';
 
 /** What became of a request, as doors pass it on. */
 export type Reply =
-  | { readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named
-  | { readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named
+  | ({ readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named)
+  | ({ readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named)
   /** The key names another request; nothing is said of it. */
   | { readonly kind: 'key-reused' }
   /** The answer has expired and its tombstone lives. */
-  | ({ readonly kind: 'key-expired' } & Named);
+  | ({ readonly kind: 'key-expired' } & Named)
+  /** A new operation, and its caller has begun too many. */
+  | { readonly kind: 'not-admitted' };
 
 type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };
 
@@ -63,14 +66,18 @@ export class KeyMisused extends Error {
 /** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
 const startGrace = 1_000;
 
-type Live = { readonly fingerprint: string; readonly claimed: Promise<Claimed & { workflowId: string }> };
+/** A shop's last hours at ten orders a second. */
+const usualCacheEntries = 100_000;
+
+type Live = { readonly fingerprint: string; readonly claimed: Promise<(Claimed & { workflowId: string }) | undefined> };
 
 export type GatewayParts = {
   readonly database: Database;
-  readonly temporal: Client;
-  readonly taskQueue: string;
+  readonly workflows: Workflows;
   readonly outcomes: Outcomes;
   readonly arrivals: Arrivals;
+  /** Settled answers kept in memory; 0 keeps none. */
+  readonly cacheEntries?: number;
   readonly log: (message: string, error: unknown) => void;
 };
 
@@ -80,11 +87,12 @@ export type GatewayParts = {
  */
 export class Gateway {
   readonly #parts: GatewayParts;
-  readonly #cache = new AnswerCache();
+  readonly #cache: AnswerCache;
   readonly #live = new Map<string, Live>();
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#cache = new AnswerCache(parts.cacheEntries ?? usualCacheEntries);
   }
 
   /**
@@ -119,15 +127,11 @@ export class Gateway {
   }
 
   /** Tells the story that its ledger has news. Lost signals are made up for by upkeep. */
-  async signal(record: OperationRecord, signal: 'wake' | 'cancelRequested'): Promise<void> {
-    const { temporal, log } = this.#parts;
-    const scope = { ...record, subject: record.keySubject };
-    await temporal.workflow
-      .getHandle(workflowId(scope, record.generation))
-      .signal(signal)
-      .catch((error: unknown) => {
-        if (!(error instanceof WorkflowNotFoundError)) log(`The signal ${signal} did not reach ${record.id}`, error);
-      });
+  async signal(record: OperationRecord, signal: Signal): Promise<void> {
+    const { workflows, log } = this.#parts;
+    await workflows
+      .signal({ scope: { ...record, subject: record.keySubject }, generation: record.generation }, signal)
+      .catch((error: unknown) => log(`The signal ${signal} did not reach ${record.id}`, error));
   }
 
   /** The whole of a request, with what a door needs to answer it. */
@@ -142,7 +146,11 @@ export class Gateway {
     const name = scopeName(scope);
     const digest = fingerprint(flow.name, flow.intent, call.request as Record<string, unknown>);
     const cached = this.#cache.get(name);
-    if (cached !== undefined && cached.fingerprintVersion === fingerprintVersion && cached.answer.flowVersion === flow.version) {
+    if (
+      cached !== undefined &&
+      cached.fingerprintVersion === fingerprintVersion &&
+      cached.answer.flowVersion === flow.version
+    ) {
       this.#arrived(call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
       if (cached.fingerprint !== digest) return { kind: 'key-reused' };
       const { id, answer, requestId, state } = cached;
@@ -152,6 +160,7 @@ export class Gateway {
     const live = this.#live.get(name);
     const follows = live !== undefined && live.fingerprint === digest;
     const claimed = await (follows ? live.claimed : this.#claim(flow, call, scope, name, digest));
+    if (claimed === undefined) return { kind: 'not-admitted' };
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     if (!follows && !sameIntent(flow, call, claimed, digest)) {
@@ -168,7 +177,8 @@ export class Gateway {
     const how = claimed.created && !follows ? 'created' : 'joined';
     this.#arrived(call, id, how, follows ? 'process' : 'ledger');
     const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
-    if (outcome === undefined) return { kind: 'open', how, state: openState(state), deadline: claimed.deadline, ...named };
+    if (outcome === undefined)
+      return { kind: 'open', how, state: openState(state), deadline: claimed.deadline, ...named };
     if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
     return { kind: 'settled', how, answer: outcome.answer, state: outcome.state, ...named };
   }
@@ -189,8 +199,8 @@ export class Gateway {
       this.#live.set(name, live);
       // Only what is open is worth joining here; everything else is answered by the cache or the ledger.
       claimed.then(
-        ({ answer }) => {
-          if (answer.kind !== 'none' && this.#live.get(name) === live) this.#live.delete(name);
+        (row) => {
+          if (row?.answer.kind !== 'none' && this.#live.get(name) === live) this.#live.delete(name);
         },
         () => this.#live.delete(name),
       );
@@ -199,7 +209,9 @@ export class Gateway {
   }
 
   async #claimAndStart<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, digest: string) {
+    const insert = call.admit === undefined || (await call.admit());
     const asked = (generation: number) => ({
+      insert,
       id: operationId(scope, generation),
       scope,
       subject: call.subject,
@@ -213,33 +225,22 @@ export class Gateway {
       deadline: flow.answers === 'state' ? flow.patience : null,
     });
     let claimed = await claim(this.#parts.database, asked(1));
-    while (!claimed.created && claimed.renewable && claimed.fingerprint === digest)
+    while (claimed !== undefined && !claimed.created && claimed.renewable && claimed.fingerprint === digest) {
+      if (!insert) return undefined;
       claimed = await claim(this.#parts.database, asked(claimed.generation + 1));
+    }
+    if (claimed === undefined) return undefined;
     const id = workflowId(scope, claimed.generation);
     const orphaned = !claimed.started && !isSettled(claimed.state) && claimed.ageMs > startGrace;
-    if (claimed.created || orphaned) void this.startWorkflow(claimed.id, id, scope);
-    return { ...claimed, workflowId: id };
-  }
-
-  /** Starts or attaches. A failure is not the caller's: the claim is committed, and upkeep starts it within seconds. */
-  async startWorkflow(operation: string, id: string, scope: Omit<Scope, 'subject'>): Promise<void> {
-    const { temporal, taskQueue, log } = this.#parts;
-    const { tenant, environment, flow, key } = scope;
-    try {
-      await temporal.workflow.start(flow, {
-        workflowId: id,
-        taskQueue,
-        args: [{ id: operation, tenant, environment, flow }],
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-        workflowTaskTimeout,
-        searchAttributes: { HapaxTenant: [tenant], HapaxFlow: [flow], HapaxKey: [key] },
-        staticSummary: `${flow} of ${tenant} (${environment})`,
-        staticDetails: `Operation ${operation}, key ${key}`,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) log(`The workflow of ${operation} was not started`, error);
+    if (claimed.created || orphaned) {
+      const { tenant, environment, flow: name } = scope;
+      const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
+      // A failure is not the caller's: the claim is committed, and upkeep starts it within seconds.
+      this.#parts.workflows
+        .start(operation)
+        .catch((error: unknown) => this.#parts.log(`The workflow of ${claimed.id} was not started`, error));
     }
+    return { ...claimed, workflowId: id };
   }
 
   #remember(name: string, claimed: Claimed, digest: string, answer: KeptAnswer, state: SettledState): void {
@@ -282,6 +283,8 @@ function told<F extends AnyFlow>(reply: Reply): Told<F> {
     }
     case 'key-reused':
       throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
+    case 'not-admitted':
+      throw new Error('Only a door limits how many operations are begun');
     case 'key-expired':
       throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
   }

@@ -26,6 +26,20 @@ const fields = {
   /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
   HAPAX_HEALTH_PORT: port(0),
   HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),
+  /** New operations that one subject may begin in a minute; replays and questions are never refused. */
+  HAPAX_NEW_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
+  /** Origins of web pages that may ask, separated by commas. */
+  HAPAX_CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    ),
+  /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
+  HAPAX_ANSWER_CACHE: z.coerce.number().int().min(0).default(100_000),
   HAPAX_TASK_QUEUE: z.string().default('hapax'),
   /** A bundle made by `npm run build:workflows`; without it a worker bundles at its start (2.6 s). */
   HAPAX_WORKFLOW_BUNDLE: z.string().optional(),

@@ -28,9 +28,13 @@ async function stop(code: number): Promise<never> {
   process.exit(code);
 }
 
+/** Milliseconds. One Ctrl-C reaches us twice, from the terminal and through npm; a person needs longer for a second one. */
+const samePress = 1_000;
+let pressed = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (stopping) process.exit(130); // a second time is impatience: the keeper ends the rest
+    if (pressed && performance.now() - pressed > samePress) process.exit(130); // impatience: the keeper ends the rest
+    pressed ||= performance.now();
     void stop(0);
   });
 }
@@ -40,10 +44,9 @@ try {
   if (fresh) await beginAnew(context.directory);
   const stack = await bringUp(context);
   say('Everything is ready');
-  const links = await mainJob(stack);
-  if (once) await stop(links ? 0 : 1);
-  printTable({ ...stack, ...links, directory: context.directory });
-  console.log('\nCtrl-C stops everything; the state is kept. `npm start -- --fresh` begins anew.');
+  const job = await mainJob(stack);
+  if (once) await stop(job?.faults.length === 0 ? 0 : 1);
+  if (!stopping) printTable({ ...stack, ...job, directory: context.directory });
 } catch (fault) {
   if (!stopping) {
     console.error((fault as Error).message);
@@ -58,9 +61,12 @@ async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
     return undefined;
   }
   const photograph = fileURLToPath(new URL('../docs/photograph.jpg', import.meta.url));
-  return runMainJob({ ...stack, photograph, say }).catch((fault: Error) => {
-    if (!stopping) say(`The main job failed: ${fault.message}`);
-    return undefined;
+  return runMainJob({
+    ...stack,
+    photograph,
+    say: (line) => {
+      if (!stopping) say(line);
+    },
   });
 }
 

@@ -14,7 +14,8 @@ export async function migrate(
   options: { readonly seedTenants?: readonly string[] } = {},
 ): Promise<void> {
   const faults = await durabilityFaults(databaseUrl);
-  if (faults.length > 0) throw new ConfigFault(`DATABASE_URL names a server that cannot be relied on:\n  ${faults.join('\n  ')}`);
+  if (faults.length > 0)
+    throw new ConfigFault(`DATABASE_URL names a server that cannot be relied on:\n  ${faults.join('\n  ')}`);
   await migrateSchema(databaseUrl, log);
   if (options.seedTenants === undefined) return;
   const database = new Database(databaseUrl, 'hapax_owner', 1);
@@ -31,6 +32,10 @@ if (import.meta.main) {
     const { DATABASE_URL, HAPAX_TOKENS } = readConfig(
       process.argv.includes('--seed') ? ['DATABASE_URL', 'HAPAX_TOKENS'] : ['DATABASE_URL'],
     ) as { DATABASE_URL: string; HAPAX_TOKENS?: string };
-    await migrate(DATABASE_URL, console.log, HAPAX_TOKENS === undefined ? {} : { seedTenants: tenantsOf(HAPAX_TOKENS) });
+    await migrate(
+      DATABASE_URL,
+      console.log,
+      HAPAX_TOKENS === undefined ? {} : { seedTenants: tenantsOf(HAPAX_TOKENS) },
+    );
   }
 }

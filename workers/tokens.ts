@@ -18,9 +18,17 @@ export function readTokens(setting: string): ReadonlyMap<string, Identity> {
   for (const [index, entry] of setting.split(',').entries()) {
     const split = entry.lastIndexOf('=');
     const token = entry.slice(0, split).trim();
-    const [tenant = '', environment = '', subject = '', ...rest] = entry.slice(split + 1).trim().split(':');
+    const [tenant = '', environment = '', subject = '', ...rest] = entry
+      .slice(split + 1)
+      .trim()
+      .split(':');
     const sound =
-      split > 0 && rest.length === 0 && secret.test(token) && !token.includes('.') && name.test(tenant) && name.test(subject);
+      split > 0 &&
+      rest.length === 0 &&
+      secret.test(token) &&
+      !token.includes('.') &&
+      name.test(tenant) &&
+      name.test(subject);
     if (!sound || (environment !== 'live' && environment !== 'test'))
       throw new ConfigFault(
         `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject, with a token of 8 or more characters without a dot`,

@@ -6,7 +6,8 @@ import { startChild } from '../../workers/local/child.ts';
 import { freePorts } from '../../workers/local/free-port.ts';
 import { startKeeper } from '../../workers/local/keeper.ts';
 import { startTime } from '../../workers/local/process-identity.ts';
-import { becomes, scratch } from './scratch.ts';
+import { becomes } from './becomes.ts';
+import { scratch } from './scratch.ts';
 
 /** The keeper asks, then insists after 3 s; half as much again for a busy machine. */
 const patience = 4_500;
@@ -34,10 +35,11 @@ test('insists where a child does not listen', async () => {
   const keeper = startKeeper();
   const deaf = await startChild({
     command: '/bin/sh',
-    args: ['-c', "trap '' TERM; while :; do sleep 1; done"],
+    args: ['-c', "trap '' TERM; echo deaf; while :; do sleep 1; done"],
     logFile: `${directory}/deaf.log`,
     keeper,
   });
+  expect(await becomes(() => deaf.lastLines() === 'deaf', 2_000)).toBe(true);
   await keeper.close();
   expect(await deaf.ended).toEqual({ code: null, signal: 'SIGKILL' });
 });

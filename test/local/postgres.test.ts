@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePorts } from '../../workers/local/free-port.ts';
@@ -11,8 +12,7 @@ test('finds what was committed, after a SIGKILL and after its process id went to
   const keeper = startKeeper();
   onTestFinished(() => keeper.close());
   const [port = 0] = await freePorts(1);
-  const start = () =>
-    startPostgres({ directory, port, logFile: `${directory}/postgres.log`, memory: '16MB', keeper });
+  const start = () => startPostgres({ directory, port, logFile: `${directory}/postgres.log`, memory: '16MB', keeper });
 
   const first = await start();
   await ask(first.url, 'create table kept (word text)', "insert into kept values ('hapax')");
@@ -35,8 +35,15 @@ test('finds what was committed, after a SIGKILL and after its process id went to
   await third.stop();
 });
 
+test('never removes a database that it did not make', async () => {
+  const directory = await scratch();
+  await mkdir(`${directory}/data`);
+  const start = startPostgres({ directory, port: 1, logFile: `${directory}/postgres.log` });
+  await expect(start).rejects.toThrow(/holds no password file.*--fresh/);
+});
+
 test('says what to do when its port is taken', async () => {
-  const [{ createServer }, directory] = [await import('node:net'), await scratch()];
+  const directory = await scratch();
   const server = createServer().listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once('listening', resolve));

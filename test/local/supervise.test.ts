@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { startChild } from '../../workers/local/child.ts';
 import { supervise } from '../../workers/local/supervise.ts';
-import { becomes, scratch } from './scratch.ts';
+import { becomes } from './becomes.ts';
+import { scratch } from './scratch.ts';
 
 test('starts a part again when it ends by itself, says so, and lets it go when told to stop', async () => {
   const directory = await scratch();

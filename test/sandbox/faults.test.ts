@@ -2,7 +2,16 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import type { FaultKind } from '../../workers/sandbox/fault-rule.ts';
 import type { Held } from '../../workers/sandbox/holds.ts';
-import { authorise, refusalOf, startProvider, visa, type TestProvider } from './provider.ts';
+import { startSandbox } from '../../workers/sandbox/sandbox.ts';
+import {
+  authorise,
+  providerAt,
+  refusalOf,
+  startProvider,
+  temporaryDirectory,
+  visa,
+  type TestProvider,
+} from './provider.ts';
 
 interface Plan {
   rules: { id: string; seen: number; hits: number; remaining: number }[];
@@ -127,6 +136,20 @@ test('keeps a request that outlives its client, and executes it late', async () 
   expect(await held(provider)).toHaveLength(1);
   await provider.post('/_control/release', { all: true });
   await expect.poll(async () => (await provider.effects()).length).toBe(1);
+});
+
+test('lets nothing happen any more once it is closed', async () => {
+  const data = await temporaryDirectory();
+  const sandbox = await startSandbox({ data });
+  const provider = providerAt(sandbox.url);
+  await provider.post('/_control/faults', [{ fault: 'delay_before', delayMs: 10_000 }, { fault: 'hold_before' }]);
+  const failures = ['a', 'b'].map((idempotencyKey) =>
+    refusalOf(provider.stripe.paymentIntents.create(visa, { idempotencyKey })),
+  );
+  await expect.poll(async () => (await provider.get<unknown[]>('/_requests')).length).toBe(2);
+  await sandbox.close();
+  await Promise.all(failures);
+  expect(await (await startProvider({ data })).effects()).toEqual([]);
 });
 
 test('holds a request after its effect, which then stands whatever becomes of the client', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { KeyStore } from '../../workers/sandbox/key-store.ts';
 import { authorise, refusalOf, startProvider, visa } from './provider.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -131,6 +132,13 @@ test('executes again once the window of the key has passed', async () => {
   await post('/_control/settings', { clockOffsetMs: DAY });
   expect((await stripe.paymentIntents.create(authorise, { idempotencyKey: 'a' })).id).not.toBe(first.id);
   expect(await effects('?type=payment_intent.confirmed')).toHaveLength(2);
+});
+
+test('counts the window to the millisecond', () => {
+  const keys = new KeyStore();
+  keys.store('a', '/v1/refunds', 'f', 1000, 'req_1', { status: 200, body: '{}' });
+  expect(keys.claim('a', '/v1/refunds', 'f', 1000 + DAY - 1, DAY).kind).toBe('replay');
+  expect(keys.claim('a', '/v1/refunds', 'f', 1000 + DAY, DAY).kind).toBe('won');
 });
 
 test('takes a window of its own length', async () => {

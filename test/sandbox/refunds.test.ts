@@ -68,6 +68,14 @@ test('never gives back more than was captured, whatever comes at once', async ()
   expect(effects.reduce((sum, { amount }) => sum + amount, 0)).toBe(4000);
 });
 
+test.each([0, -100])('gives no amount of %i back', async (amount) => {
+  const provider = await startProvider();
+  const payment_intent = await paid(provider);
+  const refusal = await refusalOf(provider.stripe.refunds.create({ payment_intent, amount }, key()));
+  expect(refusal).toMatchObject({ statusCode: 400, param: 'amount' });
+  expect(await provider.effects('?type=refund.created')).toEqual([]);
+});
+
 test('gives nothing back while nothing is captured', async () => {
   const { stripe } = await startProvider();
   for (const parameters of [visa, authorise]) {

@@ -9,7 +9,6 @@ import { startKeeper } from '../../workers/local/keeper.ts';
 import { startPostgres } from '../../workers/local/postgres.ts';
 import { startS3 } from '../../workers/local/s3.ts';
 import { startTemporal } from '../../workers/local/temporal.ts';
-import { startSandbox } from '../../workers/sandbox/sandbox.ts';
 
 export type Embedded = Awaited<ReturnType<typeof startEmbedded>>;
 
@@ -21,7 +20,7 @@ export async function startEmbedded() {
   const keeper = startKeeper();
   const [postgresPort = 0, temporalPort = 0, s3Port = 0] = await freePorts(3);
   const root = await mkdtemp(join(tmpdir(), 'hapax-test-'));
-  const [postgres, temporal, s3, sandbox] = await Promise.all([
+  const [postgres, temporal, s3] = await Promise.all([
     startPostgres({ directory: `${root}/postgres`, port: postgresPort, logFile: `${root}/postgres.log`, keeper }),
     findTemporal({ chosen: settings.TEMPORAL_CLI, path: settings.PATH, cache, say }).then((binary) =>
       startTemporal({
@@ -36,7 +35,6 @@ export async function startEmbedded() {
     findVersitygw({ chosen: settings.VERSITYGW, path: settings.PATH, cache, say }).then((binary) =>
       startS3({ binary, directory: `${root}/s3`, port: s3Port, logFile: `${root}/s3.log`, keeper }),
     ),
-    startSandbox({ host: '127.0.0.1', port: 0, data: `${root}/sandbox` }),
   ]);
   return {
     root,
@@ -44,9 +42,8 @@ export async function startEmbedded() {
     postgres,
     temporal,
     s3,
-    sandbox,
     async stop() {
-      await Promise.all([sandbox.close(), postgres.stop(), temporal.stop(), s3.stop()]);
+      await Promise.all([postgres.stop(), temporal.stop(), s3.stop()]);
       await keeper.close();
       await rm(root, { recursive: true, force: true });
     },

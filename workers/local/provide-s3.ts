@@ -32,6 +32,7 @@ export async function provideS3(context: Context): Promise<Service> {
 }
 
 async function headBucket(endpoint: string): Promise<void> {
+  const bucket = given('S3_BUCKET') ?? 'hapax';
   const client = new S3Client({
     endpoint,
     region: given('S3_REGION') ?? 'us-east-1',
@@ -40,7 +41,13 @@ async function headBucket(endpoint: string): Promise<void> {
     credentials: { accessKeyId: given('S3_ACCESS_KEY_ID') ?? '', secretAccessKey: given('S3_SECRET_ACCESS_KEY') ?? '' },
   });
   try {
-    await client.send(new HeadBucketCommand({ Bucket: given('S3_BUCKET') ?? 'hapax' }));
+    await client.send(new HeadBucketCommand({ Bucket: bucket }));
+  } catch (fault) {
+    // A HEAD has no body, so the server's own words are lost: the status is all there is.
+    const status = (fault as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+    if (status === 404) throw new Error(`it has no bucket ${bucket}: create it, or name another one in S3_BUCKET`);
+    if (status === 403) throw new Error('it refuses S3_ACCESS_KEY_ID with S3_SECRET_ACCESS_KEY');
+    throw fault;
   } finally {
     client.destroy();
   }

@@ -6,7 +6,7 @@ export async function reachable(variable: string, what: string, probe: () => Pro
   await probe().catch((fault: Error) => {
     const reason = fault.message || (fault as { code?: string }).code || fault.name;
     throw new Error(
-      `${variable} is set, but ${what} does not answer there (${reason}): correct ${variable}, or unset it.`,
+      `${variable} is set, but ${what} there cannot be used: ${reason}. Correct ${variable}, or unset it.`,
     );
   });
 }

@@ -22,6 +22,7 @@ export function printTable(stack: {
   const shown = rows.filter((row): row is [string, string] => row[1] !== undefined);
   const width = Math.max(...shown.map(([name]) => name.length));
   console.log(`\n${shown.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')}`);
+  console.log('\nCtrl-C stops everything; the state is kept. `npm start -- --fresh` begins anew.');
 }
 
 /** A workflow id holds slashes; in the UI's address they must not be ones. */

@@ -50,8 +50,7 @@ export function reset(response: ServerResponse): void {
 }
 
 /** Promises the whole body, sends a half of it and ends the connection. */
-export function cut(response: ServerResponse, answer: Answer): void {
-  const half = answer.body.slice(0, Math.floor(answer.body.length / 2));
+export function cut(response: ServerResponse, answer: Answer, half: string): void {
   response.writeHead(answer.status, {
     'content-type': 'application/json',
     'content-length': String(Buffer.byteLength(answer.body)),

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const NEWLINE = 0x0a;
+// Some hundred lines a read; with the default of 64 KiB a long journal takes several times as long.
+const READ_BYTES = 1024 * 1024;
 
 /** An append-only file of JSON lines. A line counts only once it is on the disk. */
 export interface Journal {
@@ -89,7 +91,7 @@ async function readLines(path: string, replay: (line: unknown) => void): Promise
   let rest: Buffer = Buffer.alloc(0);
   let sound = 0;
   let broken: number | undefined;
-  for await (const chunk of createReadStream(path)) {
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
     rest = Buffer.concat([rest, chunk as Buffer]);
     let start = 0;
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE, start)) {

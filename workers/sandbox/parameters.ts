@@ -12,11 +12,7 @@ export class Parameters {
 
   constructor(form: Form, known: readonly string[]) {
     this.#form = form;
-    for (const name of Object.keys(form)) {
-      if (!known.includes(name)) {
-        throw invalidRequest(`Received unknown parameter: ${name}`, { code: 'parameter_unknown', param: name });
-      }
-    }
+    refuseUnknown(Object.keys(form), known);
   }
 
   string(name: string): string | undefined {
@@ -88,4 +84,13 @@ export class Parameters {
 export function required<Value>(value: Value | undefined, name: string): Value {
   if (value !== undefined) return value;
   throw invalidRequest(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name });
+}
+
+/** What Stripe does not know, or this sandbox does not model, must not be passed over in silence. */
+export function refuseUnknown(names: Iterable<string>, known: readonly string[]): void {
+  for (const name of names) {
+    if (!known.includes(name)) {
+      throw invalidRequest(`Received unknown parameter: ${name}`, { code: 'parameter_unknown', param: name });
+    }
+  }
 }

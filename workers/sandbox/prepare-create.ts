@@ -11,7 +11,7 @@ const KNOWN = [
   ...['amount', 'currency', 'capture_method', 'confirm', 'payment_method', 'metadata', 'description'],
   ...['receipt_email', 'customer', 'return_url', 'off_session', 'error_on_requires_action'],
   // Taken and without consequence here.
-  ...['payment_method_types', 'automatic_payment_methods', 'confirmation_method', 'setup_future_usage', 'expand'],
+  ...['payment_method_types', 'automatic_payment_methods', 'confirmation_method', 'setup_future_usage'],
   ...['statement_descriptor', 'statement_descriptor_suffix', 'shipping', 'transfer_group', 'use_stripe_sdk'],
   ...['payment_method_options', 'mandate_data'],
 ];

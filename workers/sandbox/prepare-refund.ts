@@ -7,7 +7,7 @@ const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'] as const;
 
 /** `POST /v1/refunds`: the whole rest of a PaymentIntent, or a part of it. */
 export function prepareRefund(form: Form): Execution {
-  const parameters = new Parameters(form, ['payment_intent', 'amount', 'reason', 'metadata', 'expand']);
+  const parameters = new Parameters(form, ['payment_intent', 'amount', 'reason', 'metadata']);
   const intentId = required(parameters.string('payment_intent'), 'payment_intent');
   const wanted = parameters.integer('amount');
   const reason = parameters.oneOf('reason', REASONS) ?? null;

@@ -8,11 +8,11 @@ import { Parameters } from './parameters.ts';
 import { checkedEmail, isAttended } from './prepare-create.ts';
 
 const CONFIRM = [
-  ...['payment_method', 'return_url', 'off_session', 'error_on_requires_action', 'receipt_email', 'expand'],
+  ...['payment_method', 'return_url', 'off_session', 'error_on_requires_action', 'receipt_email'],
   ...['payment_method_types', 'payment_method_options', 'setup_future_usage', 'shipping', 'use_stripe_sdk'],
   ...['mandate_data', 'client_secret'],
 ];
-const CAPTURE = ['amount_to_capture', 'final_capture', 'metadata', 'statement_descriptor', 'expand'];
+const CAPTURE = ['amount_to_capture', 'final_capture', 'metadata', 'statement_descriptor'];
 const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer', 'abandoned'] as const;
 
 /** `POST /v1/payment_intents/{id}/confirm` */
@@ -54,14 +54,14 @@ export function prepareCapture(form: Form, id: string): Execution {
 
 /** `POST /v1/payment_intents/{id}/cancel` */
 export function prepareCancel(form: Form, id: string): Execution {
-  const parameters = new Parameters(form, ['cancellation_reason', 'expand']);
+  const parameters = new Parameters(form, ['cancellation_reason']);
   const reason = parameters.oneOf('cancellation_reason', REASONS) ?? null;
   return (ledger, moment) => outcomeOf(cancel(ledger.paymentIntent(id), reason, Math.floor(moment.at / 1000)));
 }
 
 /** `POST /v1/payment_intents/{id}`: what may change at any time. */
 export function prepareUpdate(form: Form, id: string): Execution {
-  const parameters = new Parameters(form, ['metadata', 'description', 'receipt_email', 'expand']);
+  const parameters = new Parameters(form, ['metadata', 'description', 'receipt_email']);
   const metadata = parameters.metadata();
   const description = parameters.string('description');
   const receiptEmail = parameters.string('receipt_email');

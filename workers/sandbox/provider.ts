@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Effect } from './effect.ts';
 import type { Execution, Outcome } from './execution.ts';
 import type { Journal } from './journal.ts';
-import { Ledger, type LedgerEntry } from './ledger.ts';
+import type { Ledger, LedgerEntry } from './ledger.ts';
 import type { StoredAnswer } from './key-store.ts';
 import { now, type Settings } from './settings.ts';
 import { serverFailure, StripeError } from './stripe-error.ts';

@@ -3,16 +3,23 @@ import { listPage, pageLimit } from './list-page.ts';
 import type { PaymentIntent } from './payment-intent.ts';
 import { presentPaymentIntent } from './present-payment-intent.ts';
 import { presentRefund } from './refund.ts';
+import { refuseUnknown } from './parameters.ts';
 import { parseSearchQuery } from './search-query.ts';
 import { now, type Settings } from './settings.ts';
 import { invalidRequest, missingResource } from './stripe-error.ts';
 
+const PAGE = ['limit', 'starting_after'];
+
 /** A GET: what is asked, answered from the ledger. */
 export type Read = (ledger: Ledger, query: URLSearchParams, id: string, settings: Settings) => unknown;
 
-export const retrievePaymentIntent: Read = (ledger, _query, id) => presentPaymentIntent(ledger.paymentIntent(id));
+export const retrievePaymentIntent: Read = (ledger, query, id) => {
+  refuseUnknown(query.keys(), ['client_secret']);
+  return presentPaymentIntent(ledger.paymentIntent(id));
+};
 
 export const listPaymentIntents: Read = (ledger, query) => {
+  refuseUnknown(query.keys(), ['customer', ...PAGE]);
   const customer = query.get('customer');
   const newest = [...ledger.versions.keys()].reverse().map((id) => ledger.paymentIntent(id));
   const kept = newest.filter((intent) => customer === null || intent.customer === customer);
@@ -20,6 +27,7 @@ export const listPaymentIntents: Read = (ledger, query) => {
 };
 
 export const searchPaymentIntents: Read = (ledger, query, _id, settings) => {
+  refuseUnknown(query.keys(), ['query', 'page', 'limit']);
   const text = query.get('query');
   if (text === null)
     throw invalidRequest('Missing required param: query.', { code: 'parameter_missing', param: 'query' });
@@ -37,13 +45,15 @@ export const searchPaymentIntents: Read = (ledger, query, _id, settings) => {
   };
 };
 
-export const retrieveRefund: Read = (ledger, _query, id) => {
+export const retrieveRefund: Read = (ledger, query, id) => {
+  refuseUnknown(query.keys(), []);
   const refund = ledger.refunds.get(id);
   if (refund === undefined) throw missingResource('refund', id, 'id');
   return presentRefund(refund);
 };
 
 export const listRefunds: Read = (ledger, query) => {
+  refuseUnknown(query.keys(), ['payment_intent', ...PAGE]);
   const intent = query.get('payment_intent');
   const refunds =
     intent === null

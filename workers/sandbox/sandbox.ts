@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sendJson } from './answer.ts';
+import type { Sandbox } from './call.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { Holds } from './holds.ts';
 import { openJournal } from './journal.ts';
@@ -8,7 +9,7 @@ import { Ledger, type LedgerEntry } from './ledger.ts';
 import { Provider } from './provider.ts';
 import { RequestLog } from './request-log.ts';
 import { serveControl } from './serve-control.ts';
-import { type Sandbox, serveV1 } from './serve-v1.ts';
+import { serveV1 } from './serve-v1.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 
 export interface SandboxOptions extends Partial<Settings> {
@@ -33,40 +34,62 @@ const KEEP_ALIVE_MS = 15 * 60 * 1000;
 /** Starts a payment provider that behaves as Stripe does, over what its journal holds. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const { data, host = '127.0.0.1', port = 0, ...given } = options;
+  const closing = new AbortController();
+  const opened = Promise.withResolvers<Sandbox>();
+  const server = serve(opened.promise);
+  // The port before the journal: a second sandbox, started by mistake, must not touch the file of the first.
+  await listen(server, port, host);
+  const close = async () => {
+    closing.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  };
   const ledger = new Ledger();
-  const replay = (line: unknown) => ledger.apply(line as LedgerEntry);
-  // Not on the disk although others may have read it: only a restart from the journal is honest.
-  const journal = await openJournal(data, replay, (error) => {
+  const journal = await openJournal(data, (line) => ledger.apply(line as LedgerEntry), lost).catch(async (error) => {
+    await close();
     throw error;
   });
   const provider = new Provider(ledger, { ...defaultSettings, ...given }, journal);
-  const server = serve({ provider, faults: new FaultPlan(), holds: new Holds(), log: new RequestLog() });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
+  opened.resolve({
+    provider,
+    faults: new FaultPlan(),
+    holds: new Holds(),
+    log: new RequestLog(),
+    closing: closing.signal,
   });
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-      await journal.close();
-    },
+    close: () => close().then(() => journal.close()),
   };
 }
 
-function serve(sandbox: Sandbox): Server {
+/** Not on the disk although others may have been told: only a restart from the journal is honest. */
+function lost(error: Error): never {
+  throw error;
+}
+
+/** Requests that come while the journal is still being read wait for it. */
+function serve(opened: Promise<Sandbox>): Server {
   const server = createServer((request, response) => {
     const url = URL.parse(`http://sandbox${request.url}`);
     if (url === null) return sendJson(response, 400, { error: { message: 'This is no URL.' } });
     const answer = url.pathname.startsWith('/v1/') ? serveV1 : serveControl;
-    answer(sandbox, request, response, url).catch((error: unknown) => {
-      // A mistake in the sandbox itself: tests should hear of it, in the answer and in the log.
-      process.stderr.write(`${request.method} ${request.url}: ${(error as Error).stack}\n`);
-      if (!response.headersSent) sendJson(response, 500, { error: { type: 'api_error', message: String(error) } });
-    });
+    opened
+      .then((sandbox) => answer(sandbox, request, response, url))
+      .catch((error: unknown) => {
+        // A mistake in the sandbox itself: tests should hear of it, in the answer and in the log.
+        process.stderr.write(`${request.method} ${request.url}: ${(error as Error).stack}\n`);
+        if (!response.headersSent) sendJson(response, 500, { error: { type: 'api_error', message: String(error) } });
+      });
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { readBody, sendJson } from './answer.ts';
+import type { Sandbox } from './call.ts';
 import { filterEffects } from './effect.ts';
 import { faultRules } from './fault-rule.ts';
 import { outcomeOf } from './payment-intent-outcome.ts';
 import { authenticate } from './payment-intent-steps.ts';
 import { presentPaymentIntent } from './present-payment-intent.ts';
 import { newId } from './provider.ts';
-import type { Sandbox } from './serve-v1.ts';
 import { StripeError } from './stripe-error.ts';
 
 const settingsChange = z.strictObject({
@@ -27,42 +27,12 @@ export async function serveControl(
   response: ServerResponse,
   url: URL,
 ): Promise<void> {
-  const { provider, faults, holds, log } = sandbox;
   const text = (await readBody(request)) ?? '';
-  const plan = () => ({ rules: faults.report(), held: holds.report() });
-  // Also an observer must never see what a crash could still take back.
-  await provider.durable();
   try {
-    switch (`${request.method} ${url.pathname}`) {
-      case 'GET /healthz':
-        return sendJson(response, 200, { status: 'ok' });
-      case 'GET /_audit':
-        return sendJson(response, 200, filterEffects(provider.ledger.effects, url.searchParams));
-      case 'GET /_violations':
-        return sendJson(response, 200, log.violations());
-      case 'GET /_requests':
-        return sendJson(response, 200, log.requests(url.searchParams));
-      case 'GET /_control/faults':
-        return sendJson(response, 200, plan());
-      case 'POST /_control/faults':
-        faults.add(faultRules.parse(json(text)));
-        return sendJson(response, 200, plan());
-      case 'DELETE /_control/faults':
-        faults.clear();
-        return sendJson(response, 200, plan());
-      case 'POST /_control/release':
-        return sendJson(response, 200, { released: holds.release(releaseWish.parse(json(text)).id) });
-      case 'GET /_control/settings':
-        return sendJson(response, 200, provider.settings);
-      case 'POST /_control/settings':
-        Object.assign(provider.settings, settingsChange.parse(json(text)));
-        return sendJson(response, 200, provider.settings);
-    }
-    const intent = AUTHENTICATE.exec(url.pathname)?.[1];
-    if (request.method === 'POST' && intent !== undefined) {
-      const passed = authentication.parse(json(text)).outcome === 'succeed';
-      return sendJson(response, 200, await authenticated(sandbox, intent, passed, url.pathname));
-    }
+    const answer = answerTo(sandbox, request.method ?? '', url, text);
+    // Also an observer must never see what a crash could still take back.
+    await sandbox.provider.durable();
+    if (answer !== undefined) return sendJson(response, 200, answer);
     sendJson(response, 404, { error: { message: `There is no ${request.method} ${url.pathname}.` } });
   } catch (error) {
     const message = problemOf(error);
@@ -71,12 +41,42 @@ export async function serveControl(
   }
 }
 
+function answerTo(sandbox: Sandbox, method: string, url: URL, text: string): unknown {
+  const { provider, faults, holds, log } = sandbox;
+  const plan = () => ({ rules: faults.report(), held: holds.report() });
+  switch (`${method} ${url.pathname}`) {
+    case 'GET /healthz':
+      return { status: 'ok' };
+    case 'GET /_audit':
+      return filterEffects(provider.ledger.effects, url.searchParams);
+    case 'GET /_violations':
+      return log.violations();
+    case 'GET /_requests':
+      return log.requests(url.searchParams);
+    case 'GET /_control/faults':
+      return plan();
+    case 'POST /_control/faults':
+      faults.add(faultRules.parse(json(text)));
+      return plan();
+    case 'DELETE /_control/faults':
+      faults.clear();
+      return plan();
+    case 'POST /_control/release':
+      return { released: holds.release(releaseWish.parse(json(text)).id) };
+    case 'GET /_control/settings':
+      return provider.settings;
+    case 'POST /_control/settings':
+      return Object.assign(provider.settings, settingsChange.parse(json(text)));
+  }
+  const intent = AUTHENTICATE.exec(url.pathname)?.[1];
+  if (method !== 'POST' || intent === undefined) return undefined;
+  return authenticated(sandbox, intent, authentication.parse(json(text)).outcome === 'succeed', url.pathname);
+}
+
 /** What the customer does on the bank's page; the PaymentIntent moves on without any request of ours. */
-async function authenticated({ provider }: Sandbox, id: string, passed: boolean, path: string) {
-  const intent = provider.ledger.paymentIntent(id);
-  const step = authenticate(intent, passed, newId('ch'));
+function authenticated({ provider }: Sandbox, id: string, passed: boolean, path: string): unknown {
+  const step = authenticate(provider.ledger.paymentIntent(id), passed, newId('ch'));
   provider.execute(() => outcomeOf(step), { requestId: newId('req'), path, key: null }, undefined);
-  await provider.durable();
   return presentPaymentIntent(step.intent);
 }
 

@@ -93,9 +93,7 @@ export type CompensationPlan =
 /** The ledger's own moves, which every flow shares. */
 export type LedgerMoves = {
   take(call: { readonly operation: OperationRef; readonly run: string }): Promise<Taken>;
-  compensate(
-    call: Hold & { readonly carry: readonly Finished[]; readonly ending: Ending },
-  ): Promise<CompensationPlan>;
+  compensate(call: Hold & { readonly carry: readonly Finished[]; readonly ending: Ending }): Promise<CompensationPlan>;
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
   wait(call: Hold & { readonly carry: readonly Finished[] }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;

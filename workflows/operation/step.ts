@@ -83,7 +83,10 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
   const summary = declaration.says;
   switch (declaration.placement) {
     case 'ledger':
-      return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...ledgerWrite, summary }), name)(call);
+      return await activity(
+        proxyLocalActivities<Record<string, StepActivity>>({ ...ledgerWrite, summary }),
+        name,
+      )(call);
     case 'bytes':
       return await interruptible(story, call, () =>
         activity(proxyActivities<Record<string, StepActivity>>({ ...bytesWork, summary }), name)(call),

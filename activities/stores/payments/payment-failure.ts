@@ -3,8 +3,7 @@ import { Doubtful, Refused } from '../effect.ts';
 
 /** What a failed call to the provider means for the step that made it. */
 export type PaymentFailure = { readonly message: string; readonly thrown: Error } & {
-  readonly kind:
-    /** The bank has said no: an answer like any other. */
+  readonly kind: /** The bank has said no: an answer like any other. */
     | 'declined'
     /** The provider has refused the request before doing anything. */
     | 'refused'

@@ -21,10 +21,7 @@ where operation_id = $1 and name = $2 and state <> 'undone'
 returning position, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
 export function beginUndo(call: UndoCall): Statement[] {
-  return [
-    ...hold(call, 'undo', call.carry),
-    { name: 'begin_undo', text, values: [call.operation.id, call.step] },
-  ];
+  return [...hold(call, 'undo', call.carry), { name: 'begin_undo', text, values: [call.operation.id, call.step] }];
 }
 
 export function undoing(rows: readonly Row[] | undefined): Undoing & { readonly position: number } {

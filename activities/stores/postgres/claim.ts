@@ -17,6 +17,8 @@ export type Claim = {
   readonly state: 'claimed' | 'waiting';
   /** From now, in milliseconds, until a wait for the caller gives up; null where the flow does not wait. */
   readonly deadline: number | null;
+  /** false only looks: the caller may not begin anything new now. */
+  readonly insert: boolean;
 };
 
 export type Claimed = {
@@ -47,7 +49,7 @@ with inserted as (
   insert into operation (id, tenant, environment, subject, key_subject, flow, flow_version, key, generation,
                          fingerprint, fingerprint_version, request, request_id, state, deadline)
   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + $15 * interval '1 millisecond'
-  where not exists (
+  where $16 and not exists (
     select from operation
     where tenant = $2 and environment = $3 and key_subject = $5 and flow = $6 and key = $8
       and (generation >= $9 or (generation = $9 - 1 and not renewable)))
@@ -68,9 +70,10 @@ const repeats = 20;
 
 /**
  * Takes the operation's name, or gives the row that has it. Committed when this returns.
+ * @returns undefined where the name is free and nothing was to be inserted
  * @throws LedgerFault `unavailable`
  */
-export async function claim(database: Database, asked: Claim): Promise<Claimed> {
+export async function claim(database: Database, asked: Claim): Promise<Claimed | undefined> {
   const { scope } = asked;
   const values = [
     asked.id,
@@ -88,6 +91,7 @@ export async function claim(database: Database, asked: Claim): Promise<Claimed> 
     asked.requestId,
     asked.state,
     asked.deadline,
+    asked.insert,
   ];
   for (let n = 0; n < repeats; n += 1) {
     const [rows] = await database.flush(scope.tenant, { name: 'claim', text, values });
@@ -108,6 +112,7 @@ export async function claim(database: Database, asked: Claim): Promise<Claimed> 
         ageMs: Number(row.age_ms),
         answer: storedAnswer(row),
       };
+    if (!asked.insert) return undefined;
   }
   throw new Error(`The claim of ${asked.id} saw no row in ${repeats} tries`);
 }

@@ -39,7 +39,11 @@ const readOnly = '25006';
 /** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
 export function ledgerFault(error: unknown): LedgerFault {
   if (error instanceof LedgerFault) return error;
-  const { code = '', message = String(error), constraint } = error as {
+  const {
+    code = '',
+    message = String(error),
+    constraint,
+  } = error as {
     code?: string;
     message?: string;
     constraint?: string;
@@ -47,7 +51,10 @@ export function ledgerFault(error: unknown): LedgerFault {
   const own = raised[code];
   if (own !== undefined) return new LedgerFault(own, message, { cause: error });
   if (code.startsWith('23'))
-    return new LedgerFault('constraint', message, { cause: error, ...(constraint === undefined ? {} : { constraint }) });
+    return new LedgerFault('constraint', message, {
+      cause: error,
+      ...(constraint === undefined ? {} : { constraint }),
+    });
   const sqlstate = /^[0-9A-Z]{5}$/.test(code);
   if (!sqlstate || code === readOnly || passing.has(code.slice(0, 2)))
     return new LedgerFault('unavailable', `PostgreSQL cannot be used now: ${message}`, { cause: error });

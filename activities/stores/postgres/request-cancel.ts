@@ -5,7 +5,8 @@ export type CancelDecision = 'requested' | 'past-no-return' | 'already-settled' 
 /** One row decides between a cancel and the point of no return: whoever comes first. */
 const text = `
 with requested as (
-  update operation set cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now()
+  update operation set cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now(),
+    next_look_at = least(next_look_at, now() + interval '2 seconds')
   where id = $1 and settled_at is null and no_return_at is null
   returning id
 )

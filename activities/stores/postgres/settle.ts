@@ -26,7 +26,10 @@ select pg_notify('${settledChannel}', case
   else jsonb_build_object('id', id, 'tenant', tenant)::text end)
 from settled`;
 
-export function settle({ id }: OperationRef, { state, answer, result, refusal, renewable, keep }: Settlement): Statement {
+export function settle(
+  { id }: OperationRef,
+  { state, answer, result, refusal, renewable, keep }: Settlement,
+): Statement {
   const { status, headers, body } = answer;
   return {
     name: 'settle',

@@ -52,7 +52,11 @@ create table hapax.operation (
   result              jsonb,
   refusal             jsonb,
   renewable           boolean not null default false,
-  created_at          timestamptz not null default now(),
+  -- When upkeep looks after an open operation next, and how often it has: a claim is started within seconds.
+  next_look_at        timestamptz not null default now() + interval '2 seconds',
+  looks               integer not null default 0,
+  -- Cut to what JSON dates carry, so that a cursor made of one is exact.
+  created_at          timestamptz not null default date_trunc('milliseconds', now()),
   updated_at          timestamptz not null default now(),
   settled_at          timestamptz,
   answer_expires_at   timestamptz,
@@ -68,8 +72,8 @@ create table hapax.operation (
   constraint operation_compensates_to_an_ending check (state <> 'compensating' or ending is not null)
 );
 
--- Upkeep reads what is open and has been quiet; lists read by tenant, newest first.
-create index operation_open on hapax.operation (updated_at) where settled_at is null;
+-- Upkeep reads what is open and due; lists read by tenant, newest first.
+create index operation_open on hapax.operation (next_look_at) where settled_at is null;
 create index operation_listed on hapax.operation (tenant, environment, created_at desc, id);
 create index operation_to_forget on hapax.operation (answer_expires_at) where settled_at is not null;
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { settledChannel } from '../activities/stores/postgres/settle.ts';
-import type { StoredAnswer } from '../activities/stores/postgres/stored-answer.ts';
-import type { SettledState } from '../workflows/operation/state.ts';
+import { settledChannel } from '../../activities/stores/postgres/settle.ts';
+import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
+import type { SettledState } from '../../workflows/operation/state.ts';
 
 /** An operation has settled. A small answer travels with the news; a large one is read from the ledger. */
 export type Settled = {

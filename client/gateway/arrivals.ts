@@ -1,5 +1,5 @@
-import type { Database } from '../activities/stores/postgres/database.ts';
-import { type Arrival, recordArrivals } from '../activities/stores/postgres/record-arrivals.ts';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import { type Arrival, recordArrivals } from '../../activities/stores/postgres/record-arrivals.ts';
 
 /** Long enough to fill a batch, short enough that a search by request id finds what has just come. Milliseconds. */
 const interval = 250;

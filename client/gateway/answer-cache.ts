@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { StoredAnswer } from '../activities/stores/postgres/stored-answer.ts';
-import { seconds } from '../workflows/operation/duration.ts';
-import type { Scope } from '../workflows/operation/key.ts';
-import type { SettledState } from '../workflows/operation/state.ts';
+import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
+import { seconds } from '../../workflows/operation/duration.ts';
+import type { Scope } from '../../workflows/operation/key.ts';
+import type { SettledState } from '../../workflows/operation/state.ts';
 
 export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
 
@@ -16,27 +16,34 @@ export type CachedAnswer = {
   readonly state: SettledState;
 };
 
-/** A shop's last hours at ten orders a second, in about 64 MiB. */
-const entries = 100_000;
+/** The last hours of a shop with ten orders a second. Bytes. */
 const bytes = 64 * 1024 * 1024;
+/** Headers, dates and the map's own share of an entry. Bytes. */
+const overhead = 500;
 /** How long an erasure or a revoked answer may still be served from memory; the ledger is asked again after it. */
 const lifetime = seconds(60);
 
 /** The first layer: settled answers only, since nothing about them can change but their end. */
 export class AnswerCache {
-  readonly #answers = new LRUCache<string, CachedAnswer>({
-    max: entries,
-    maxSize: bytes,
-    sizeCalculation: ({ answer }, key) => answer.body.length + key.length + 500,
-  });
+  readonly #answers: LRUCache<string, CachedAnswer> | undefined;
+
+  /** @param entries 0 keeps nothing */
+  constructor(entries: number) {
+    if (entries === 0) return;
+    this.#answers = new LRUCache({
+      max: entries,
+      maxSize: bytes,
+      sizeCalculation: ({ answer }, key) => answer.body.length + key.length + overhead,
+    });
+  }
 
   get(scope: string): CachedAnswer | undefined {
-    return this.#answers.get(scope);
+    return this.#answers?.get(scope);
   }
 
   put(scope: string, answer: CachedAnswer): void {
     const ttl = Math.min(lifetime, answer.answer.expiresAt.getTime() - Date.now());
-    if (ttl > 0) this.#answers.set(scope, answer, { ttl });
+    if (ttl > 0) this.#answers?.set(scope, answer, { ttl });
   }
 }
 

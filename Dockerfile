@@ -1,0 +1,30 @@
+# One image for every process: `node workers/<name>.ts`, where Node strips the types itself.
+ARG NODE_TAG=24.21.0-bookworm-slim
+
+FROM node:${NODE_TAG} AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# The lock file pins every version. Not `npm ci`: it refuses a lock file written where a registry lacked another
+# platform's optional package.
+RUN npm install --no-audit --no-fund
+COPY tsconfig.json ./
+COPY workflows workflows
+COPY activities activities
+COPY client client
+COPY workers workers
+# Bundled here, a worker starts 2.6 s sooner. The name is made stable, so that the next stage can point to it.
+RUN npm run build:workflows && mv dist/workflows-*.js dist/workflows.js
+RUN npm prune --omit=dev --no-audit --no-fund
+
+FROM node:${NODE_TAG}
+# Temporal's native bridge reads the system's certificates when it speaks TLS.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends ca-certificates \
+  && rm -rf /var/lib/apt/lists/*
+ENV NODE_ENV=production HAPAX_WORKFLOW_BUNDLE=/app/dist/workflows.js
+WORKDIR /app
+COPY --from=build /app ./
+# A volume mounted here begins as a copy of this folder, and so belongs to the user below.
+RUN install --directory --owner=node --group=node /var/lib/hapax
+USER node
+CMD ["node", "workers/http.ts"]

@@ -1,0 +1,60 @@
+import type { Environment } from '../../../../workflows/operation/key.ts';
+import type { Database } from '../database.ts';
+
+/** An open operation that somebody should look after. */
+export type Due = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly keySubject: string;
+  readonly flow: string;
+  readonly key: string;
+  readonly generation: number;
+  /** Its story waits for news, which may have been lost on the way. */
+  readonly news: 'wake' | 'cancelRequested' | null;
+  readonly looks: number;
+};
+
+/** One upkeep at a time takes what is due; the number is the lock's name. */
+const lock = 4_720_397;
+
+/**
+ * Takes what is due, and puts its next look off: 4 s, then twice as long each time, at most ten minutes, but never past
+ * the deadline of a wait.
+ */
+const text = `
+with alone as (select pg_try_advisory_xact_lock(${lock}) as ours), due as (
+  select id from operation
+  where settled_at is null and next_look_at <= now() and (select ours from alone)
+  order by next_look_at limit $1 for no key update skip locked
+)
+update operation o
+set looks = looks + 1,
+    next_look_at = now() + least(
+      interval '4 seconds' * power(2, least(looks, 8)), interval '10 minutes',
+      case when deadline > now() then deadline - now() + interval '1 second' end)
+from due where o.id = due.id
+returning o.id, tenant, environment, key_subject, flow, key, generation, looks,
+  case when cancel_requested_at is not null then 'cancelRequested' when state = 'waiting' then 'wake' end as news`;
+
+export async function dueOperations(database: Database, limit: number): Promise<Due[]> {
+  const [rows = []] = await database.flush(null, { name: 'due_operations', text, values: [limit] });
+  return rows.map((row) => ({
+    id: row.id as string,
+    tenant: row.tenant as string,
+    environment: row.environment as Environment,
+    keySubject: row.key_subject as string,
+    flow: row.flow as string,
+    key: row.key as string,
+    generation: row.generation as number,
+    news: row.news as Due['news'],
+    looks: row.looks as number,
+  }));
+}
+
+/** Temporal has lost its memory: everything open is due now. @returns how many operations that is */
+export async function lookAtEverything(database: Database): Promise<number> {
+  const everything = `update operation set next_look_at = now(), looks = 0 where settled_at is null returning id`;
+  const [rows = []] = await database.flush(null, { name: 'look_at_everything', text: everything, values: [] });
+  return rows.length;
+}

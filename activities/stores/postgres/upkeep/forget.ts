@@ -1,0 +1,31 @@
+import type { Database } from '../database.ts';
+
+/** Answers go first, and with them what the caller told us; the row stays as a tombstone of the key. */
+const answers = `
+with gone as (
+  select id from operation
+  where settled_at is not null and answer_body is not null and answer_expires_at <= now()
+  order by answer_expires_at limit $1 for no key update skip locked
+)
+update operation o
+set answer_body = null, answer_headers = null, result = null, refusal = null, request = '{}'
+from gone where o.id = gone.id`;
+
+const tombstones = `
+delete from operation where id in (
+  select id from operation where settled_at is not null and tombstone_until <= now()
+  limit $1 for update skip locked)`;
+
+/** Who asked when is kept as long as most answers are. */
+const arrivals = `
+delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)`;
+
+/** Forgets, in bounded steps, what has outlived its retention. */
+export async function forget(database: Database, limit: number): Promise<void> {
+  await database.flush(
+    null,
+    { name: 'forget_answers', text: answers, values: [limit] },
+    { name: 'forget_tombstones', text: tombstones, values: [limit] },
+    { name: 'forget_arrivals', text: arrivals, values: [limit] },
+  );
+}

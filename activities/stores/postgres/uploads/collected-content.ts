@@ -1,0 +1,28 @@
+import type { Database } from '../database.ts';
+
+export type CollectedContent = { readonly id: string; readonly objectKey: string };
+
+const collected = `select id, object_key from content where collected_by = $1 and state = 'deleting'`;
+const forget = `delete from content where id = $1 and state = 'deleting'`;
+const live = `select from content where id = $1 and state = 'live'`;
+
+/** @returns the contents whose objects this operation has to delete */
+export async function collectedContent(
+  database: Database,
+  tenant: string,
+  operation: string,
+): Promise<readonly CollectedContent[]> {
+  const [rows = []] = await database.flush(tenant, { name: 'collected_content', text: collected, values: [operation] });
+  return rows.map((row) => ({ id: row.id as string, objectKey: row.object_key as string }));
+}
+
+/** After the objects: until then the row is what remembers them. */
+export async function forgetContent(database: Database, tenant: string, content: string): Promise<void> {
+  await database.flush(tenant, { name: 'forget_content', text: forget, values: [content] });
+}
+
+/** Asked after writing something that belongs to a content: whoever collects it lists what is there after its decision. */
+export async function contentLives(database: Database, tenant: string, content: string): Promise<boolean> {
+  const [rows] = await database.flush(tenant, { name: 'content_lives', text: live, values: [content] });
+  return rows?.length === 1;
+}

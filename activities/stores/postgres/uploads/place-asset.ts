@@ -1,0 +1,55 @@
+import type { Row, Statement } from '../database.ts';
+
+/** Within what two uploads of the same bytes share one object. None crosses a tenant or an environment. */
+export type DedupScope = 'global' | 'account' | 'folder' | 'intent';
+
+export type Placement = {
+  readonly operation: string;
+  readonly asset: string;
+  readonly content: string;
+  readonly dedup: DedupScope;
+  readonly destination: string;
+  readonly name: string;
+  readonly type: string;
+  readonly sha256: string;
+  readonly size: number;
+  readonly objectKey: string;
+};
+
+/**
+ * The asset, and the content it refers to: the one that lives in the scope, or else these bytes. The conflicting update
+ * changes nothing; it gives the living row and holds it, so that nobody collects it before this commit.
+ */
+const text = `
+with owner as (
+  select tenant, environment, subject, case $4
+    when 'global' then jsonb_build_array(tenant, environment, 'global')
+    when 'account' then jsonb_build_array(tenant, environment, 'account', subject)
+    when 'folder' then jsonb_build_array(tenant, environment, 'folder', subject, $5::text)
+    when 'intent' then jsonb_build_array(tenant, environment, 'intent', id) end as shares
+  from operation where id = $1
+), kept as (
+  insert into content (id, tenant, environment, dedup_scope, sha256, size, type, object_key)
+  select $3, tenant, environment, encode(sha256(convert_to(shares::text, 'UTF8')), 'hex'), $8, $9, $7, $10 from owner
+  on conflict (tenant, dedup_scope, sha256) where state = 'live' do update set state = content.state
+  returning id, object_key
+), placed as (
+  insert into asset (id, tenant, environment, subject, operation_id, destination, name, type, content_id)
+  select $2, tenant, environment, subject, $1, $5, $6, $7, kept.id from owner, kept
+)
+select id, object_key from kept`;
+
+export function placeAsset(placement: Placement): Statement {
+  const { operation, asset, content, dedup, destination, name, type, sha256, size, objectKey } = placement;
+  return {
+    name: 'place_asset',
+    text,
+    values: [operation, asset, content, dedup, destination, name, type, sha256, size, objectKey],
+  };
+}
+
+export function placed(rows: readonly Row[] | undefined): { readonly content: string; readonly objectKey: string } {
+  const row = rows?.[0];
+  if (row === undefined) throw new Error('An asset was placed without an operation');
+  return { content: row.id as string, objectKey: row.object_key as string };
+}

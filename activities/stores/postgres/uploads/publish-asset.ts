@@ -1,0 +1,18 @@
+import type { Statement } from '../database.ts';
+
+/** The asset is ready, and the news of it waits in the outbox: one row each, whoever repeats it. */
+const text = `
+with ready as (
+  update asset set ready_at = now() where operation_id = $1 and ready_at is null
+  returning id, tenant, operation_id, destination, name, type, content_id
+)
+insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
+select r.tenant, r.operation_id, r.id, 1, 'asset.ready',
+  jsonb_build_object('asset', r.id, 'destination', r.destination, 'name', r.name, 'type', r.type,
+    'size', c.size, 'sha256', c.sha256)
+from ready r join content c on c.id = r.content_id
+returning aggregate`;
+
+export function publishAsset(operation: string): Statement {
+  return { name: 'publish_asset', text, values: [operation] };
+}

@@ -1,0 +1,56 @@
+import type { OperationState } from '../../../../workflows/operation/state.ts';
+import type { Row, Statement } from '../database.ts';
+
+/** The bytes that count for an upload. */
+export type ReceivedBytes = {
+  readonly method: 'door' | 'presigned';
+  readonly objectKey: string;
+  readonly size: number;
+  /** Lower-case hex; null where nobody has proven it yet. */
+  readonly sha256: string | null;
+  /** What the first bytes show, '' where they show nothing; null where nobody has looked yet. */
+  readonly sniffedType: string | null;
+};
+
+export type Transfer = { readonly state: OperationState; readonly cancelRequested: boolean; readonly due: boolean } & (
+  | { readonly outcome: 'open' }
+  | { readonly outcome: 'closed' }
+  | { readonly outcome: 'received'; readonly bytes: ReceivedBytes }
+);
+
+const text = `
+select o.state, o.cancel_requested_at is not null as cancelled, coalesce(o.deadline <= now(), false) as due,
+  t.outcome, t.method, t.object_key, t.size, t.sha256, t.sniffed_type
+from operation o left join transfer t on t.operation_id = o.id where o.id = $1`;
+
+export function readTransfer(operation: string): Statement {
+  return { name: 'read_transfer', text, values: [operation] };
+}
+
+export function transferOf(rows: readonly Row[] | undefined): Transfer {
+  const row = rows?.[0];
+  if (row === undefined) throw new Error('The upload has no row in the ledger');
+  const about = {
+    state: row.state as OperationState,
+    cancelRequested: row.cancelled as boolean,
+    due: row.due as boolean,
+  };
+  switch (row.outcome as 'received' | 'closed' | null) {
+    case null:
+      return { ...about, outcome: 'open' };
+    case 'closed':
+      return { ...about, outcome: 'closed' };
+    case 'received':
+      return {
+        ...about,
+        outcome: 'received',
+        bytes: {
+          method: row.method as ReceivedBytes['method'],
+          objectKey: row.object_key as string,
+          size: Number(row.size),
+          sha256: row.sha256 as string | null,
+          sniffedType: row.sniffed_type as string | null,
+        },
+      };
+  }
+}

@@ -1,0 +1,30 @@
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import { objectMissing } from './object-missing.ts';
+import type { ObjectStore } from './object-store.ts';
+
+export type ObjectFacts = {
+  readonly size: number;
+  readonly type: string | undefined;
+  /** Lower-case hex; undefined where the store has none over the whole object (a composite "-N" is none). */
+  readonly sha256: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/** @returns what the store says of an object, or undefined where there is none */
+export async function headObject(store: ObjectStore, key: string): Promise<ObjectFacts | undefined> {
+  try {
+    const head = await store.client.send(
+      new HeadObjectCommand({ Bucket: store.bucket, Key: key, ChecksumMode: 'ENABLED' }),
+    );
+    const whole = head.ChecksumType !== 'COMPOSITE' && head.ChecksumSHA256?.includes('-') === false;
+    return {
+      size: head.ContentLength ?? 0,
+      type: head.ContentType,
+      sha256: whole && head.ChecksumSHA256 ? Buffer.from(head.ChecksumSHA256, 'base64').toString('hex') : undefined,
+      metadata: head.Metadata ?? {},
+    };
+  } catch (error) {
+    if (objectMissing(error)) return undefined;
+    throw error;
+  }
+}

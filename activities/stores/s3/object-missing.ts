@@ -1,0 +1,14 @@
+/** @returns whether S3 has said that there is no such object; a HEAD has no body, so that it says so by status alone */
+export function objectMissing(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+/** @returns whether `If-None-Match: *` has found an object, or another write of the same key at this moment (409) */
+export function objectExists(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === 412 || status === 409;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+}

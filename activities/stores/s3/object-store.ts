@@ -1,0 +1,66 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { milliseconds, seconds } from '../../../workflows/operation/duration.ts';
+
+/** One bucket, as its queries need it. */
+export type ObjectStore = {
+  readonly bucket: string;
+  /** For short questions and answers. */
+  readonly client: S3Client;
+  /** For bytes that come as slowly as a caller sends them. */
+  readonly streaming: S3Client;
+  /** Signs for the address that callers see: the host is a part of a signature. */
+  readonly signer: S3Client;
+  close(): void;
+};
+
+export type ObjectStoreSettings = {
+  readonly endpoint: string;
+  readonly publicEndpoint: string | undefined;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+};
+
+/** On one machine or in one region a connection takes milliseconds; a second means that the store is away. */
+const connect = seconds(1);
+/** Silence on a connection after which a short call has failed. */
+const silence = seconds(5);
+/** A telephone in a tunnel stops sending for this long and goes on; a longer silence is a caller that has left. */
+const pause = seconds(30);
+/** S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError); bigger ones cost fewer of them. Bytes. */
+const chunk = 64 * 1024;
+
+/** Failures are thrown and told by whoever knows their operation; the SDK's own lines name neither. */
+const mute = (): void => undefined;
+const logger = { trace: mute, debug: mute, info: mute, warn: mute, error: mute };
+
+export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
+  const { endpoint, publicEndpoint, region, bucket, accessKeyId, secretAccessKey } = settings;
+  const client = (address: string, socketTimeout: number): S3Client =>
+    new S3Client({
+      endpoint: address,
+      region,
+      credentials: { accessKeyId, secretAccessKey },
+      forcePathStyle: true,
+      // A connection that was kept alive may be closed under a call: one repeat. Everything beyond is the engine's.
+      maxAttempts: 2,
+      // Checksums are chosen by each call: the SDK's own default would be a CRC, which proves nothing about content.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      requestStreamBufferSize: chunk,
+      requestHandler: { connectionTimeout: milliseconds(connect), socketTimeout },
+      logger,
+    } satisfies S3ClientConfig);
+  const clients = {
+    client: client(endpoint, silence),
+    streaming: client(endpoint, pause),
+    signer: client(publicEndpoint ?? endpoint, silence),
+  };
+  return {
+    bucket,
+    ...clients,
+    close() {
+      for (const each of Object.values(clients)) each.destroy();
+    },
+  };
+}

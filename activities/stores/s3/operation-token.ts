@@ -1,0 +1,2 @@
+/** The metadata field that says which operation has written an object. */
+export const operationToken = 'operation';

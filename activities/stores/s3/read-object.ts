@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import type { ObjectStore } from './object-store.ts';
+
+/** @returns the bytes as they come; @throws where there is no such object (`objectMissing`) */
+export async function openObject(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Readable> {
+  const answer = await store.streaming.send(
+    new GetObjectCommand({ Bucket: store.bucket, Key: key }),
+    signal === undefined ? {} : { abortSignal: signal },
+  );
+  return answer.Body as Readable;
+}
+
+/** @returns at most the first `length` bytes; none of an empty object, of which S3 refuses every range (416) */
+export async function readStart(store: ObjectStore, key: string, size: number, length: number): Promise<Uint8Array> {
+  if (size === 0) return new Uint8Array();
+  const range = `bytes=0-${Math.min(size, length) - 1}`;
+  const answer = await store.client.send(new GetObjectCommand({ Bucket: store.bucket, Key: key, Range: range }));
+  if (answer.Body === undefined) throw new Error(`S3 gave no bytes of ${key}`);
+  return await answer.Body.transformToByteArray();
+}
+
+/** Reads an object once. @returns its SHA-256 in lower-case hex */
+export async function hashObject(store: ObjectStore, key: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of await openObject(store, key, signal)) hash.update(piece as Uint8Array);
+  return hash.digest('hex');
+}

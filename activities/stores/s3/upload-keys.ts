@@ -1,0 +1,20 @@
+/** Where an upload's bytes lie. A key is written once and never reused, whoever wins. */
+
+export function uploadPrefix(operation: string): string {
+  return `uploads/${operation}/`;
+}
+
+/** Each PUT through the door writes an object of its own; the ledger's row says which one counts. */
+export function doorKey(operation: string, token: string): string {
+  return `${uploadPrefix(operation)}${token}`;
+}
+
+/** A presigned PUT may be repeated by its caller: one object, which `If-None-Match: *` lets be written once. */
+export function presignedKey(operation: string): string {
+  return `${uploadPrefix(operation)}presigned`;
+}
+
+/** Thumbnails belong to a content, which stands for one SHA-256 in one dedup scope for as long as it lives. */
+export function thumbnailPrefix(content: string): string {
+  return `thumbnails/${content}/`;
+}

@@ -1,0 +1,105 @@
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { OperationRef } from '../../workflows/operation/call.ts';
+import { type Scope, workflowId } from '../../workflows/operation/key.ts';
+import { workflowTaskTimeout } from '../../workflows/operation/presets.ts';
+
+/** An operation as Temporal is told of it. */
+export type Startable = OperationRef & { readonly scope: Scope; readonly generation: number };
+
+/** Facts in the past tense: what has come to stand in the ledger, for a story that may be waiting for it. */
+export type Signal = 'wake' | 'cancelRequested';
+
+/** Temporal drives progress and decides nothing: each of these may be repeated, lost or late. */
+export class Workflows {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /**
+   * Starts the workflow of an operation, or finds it running.
+   * @param again whether a run that has ended is followed by another: upkeep's, which knows the ledger's row as open
+   */
+  async start(operation: Startable, again = false): Promise<void> {
+    const { scope, generation } = operation;
+    try {
+      await this.#client.workflow.start(scope.flow, {
+        workflowId: workflowId(scope, generation),
+        ...this.#options(operation),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+
+  /** Like `start`, and tells the story that its row has news. */
+  async startAndSignal(operation: Startable, signal: Signal): Promise<void> {
+    const { scope, generation } = operation;
+    await this.#client.workflow.signalWithStart(scope.flow, {
+      workflowId: workflowId(scope, generation),
+      ...this.#options(operation),
+      signal,
+    });
+  }
+
+  /** Tells a running story that its row has news; one that has ended needs none. */
+  async signal({ scope, generation }: Pick<Startable, 'scope' | 'generation'>, signal: Signal): Promise<void> {
+    try {
+      await this.#client.workflow.getHandle(workflowId(scope, generation)).signal(signal);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  /**
+   * A workflow that does nothing, and is missed when Temporal has lost its memory.
+   * @returns whether it was there; where it was not it is now
+   */
+  async sentinelStands(): Promise<boolean> {
+    const id = `sentinel/${this.#taskQueue}`;
+    try {
+      const { status } = await this.#client.workflow.getHandle(id).describe();
+      if (status.name === 'RUNNING') return true;
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+    await this.#client.workflow.start('sentinel', {
+      workflowId: id,
+      taskQueue: this.#taskQueue,
+      args: [],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary: 'Missed when Temporal has lost its memory: then upkeep starts everything that is open again',
+    });
+    return false;
+  }
+
+  /** Registers what operations are found by; what is registered already stays. */
+  async registerSearchAttributes(namespace: string): Promise<void> {
+    const names = ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'];
+    const { operatorService } = this.#client.connection as unknown as {
+      operatorService: { addSearchAttributes(request: unknown): Promise<unknown> };
+    };
+    const keyword = 2;
+    await operatorService
+      .addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(names.map((name) => [name, keyword])) })
+      .catch((error: unknown) => {
+        if (!/already exist/i.test(String((error as { details?: string }).details ?? error))) throw error;
+      });
+  }
+
+  #options({ id, tenant, environment, flow, scope }: Startable) {
+    return {
+      taskQueue: this.#taskQueue,
+      args: [{ id, tenant, environment, flow }] as [OperationRef],
+      workflowTaskTimeout,
+      searchAttributes: { HapaxTenant: [tenant], HapaxFlow: [flow], HapaxKey: [scope.key] },
+      staticSummary: `${flow} of ${tenant} (${environment})`,
+      staticDetails: `Operation ${id}, key ${scope.key}`,
+    };
+  }
+}

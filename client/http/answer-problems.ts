@@ -1,0 +1,81 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
+import type { FailureCode } from '../../workflows/operation/failures.ts';
+import { problemAnswer } from '../../workflows/operation/outcome.ts';
+import { HttpProblem } from './http-problem.ts';
+
+/** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
+export function answerProblems(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error);
+    if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
+    return sendProblem(request, reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const methods = app.methodsOf(path);
+    if (methods.length === 0)
+      return sendProblem(request, reply, new HttpProblem('not-found', 'There is nothing at this path.'));
+    reply.header('allow', methods.join(', '));
+    const detail = `${request.method} is not allowed here: use ${methods.join(' or ')}.`;
+    return sendProblem(request, reply, new HttpProblem('method-not-allowed', detail));
+  });
+}
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, operation }: HttpProblem) {
+  const { status, headers, body } = problemAnswer(refusal, {
+    requestId: request.id,
+    ...(operation === undefined ? {} : { operation }),
+  });
+  reply.headers({ ...headers, 'cache-control': 'no-store' });
+  if (refusal.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="hapax"');
+  if (refusal.code === 'key-missing' || refusal.code === 'key-malformed' || refusal.code === 'key-personal')
+    reply.header('link', `</problems/${refusal.code}>; rel="describedby"`);
+  return reply.code(status).send(body);
+}
+
+/** Codes of Fastify's own refusals, before any route of ours. */
+const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string }>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'media-type-unsupported',
+    detail: 'Content-Type: this route does not take this media type.',
+  },
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', detail: 'The body is larger than this route takes.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', detail: 'The body is empty: send a JSON object.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'body-malformed',
+    detail: 'The body is not as long as Content-Length says.',
+  },
+  FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
+  FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
+};
+
+function problemOf(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return invalid(error.validation);
+  if (error instanceof LedgerFault && error.code === 'unavailable')
+    return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');
+  const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };
+  const known = fastifyCodes[code];
+  if (known !== undefined) return new HttpProblem(known.code, known.detail);
+  if (statusCode === 400) return new HttpProblem('body-malformed', 'The request cannot be read.');
+  return new HttpProblem(
+    'internal',
+    'Something went wrong on our side. Ask again with the same key: nothing is done twice.',
+  );
+}
+
+type Issue = { readonly instancePath: string; readonly message?: string };
+
+function invalid(issues: readonly Issue[]): HttpProblem {
+  const errors = issues.slice(0, 10).map(({ instancePath, message = 'is not valid' }) => ({
+    // A JSON pointer (RFC 6901); the empty one is the whole body.
+    pointer: instancePath,
+    detail: message,
+  }));
+  const [first] = errors;
+  const where = first?.pointer === '' ? 'The body' : `Field ${first?.pointer.slice(1).replaceAll('/', '.')}`;
+  return new HttpProblem('request-invalid', `${where}: ${first?.detail}`, { errors });
+}

@@ -1,0 +1,36 @@
+import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { problem } from '../../workflows/operation/outcome.ts';
+
+/** An operation as people and programs see it: declared steps that have not begun are shown as planned. */
+export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord) {
+  const rows = new Map(record.steps.map((step) => [step.name, step]));
+  const names = new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()]);
+  return {
+    id: record.id,
+    flow: record.flow,
+    key: record.key,
+    generation: record.generation,
+    state: record.state,
+    ...(record.cancelRequestedAt === null || record.settledAt !== null ? {} : { cancelRequested: true }),
+    steps: [...names].map((name) => {
+      const row = rows.get(name);
+      return {
+        name,
+        says: flow?.steps[name]?.says ?? name,
+        state: row?.state ?? 'planned',
+        attempts: row?.attempts ?? 0,
+        ...(row === undefined ? {} : { sentAt: row.sentAt.toISOString() }),
+        ...(row?.endedAt == null ? {} : { endedAt: row.endedAt.toISOString() }),
+        ...(row?.refusal == null ? {} : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
+      };
+    }),
+    ...(record.result === null ? {} : { result: record.result }),
+    ...(record.refusal === null
+      ? {}
+      : { problem: problem(record.refusal, { requestId: record.requestId, operation: record.id }) }),
+    createdAt: record.createdAt.toISOString(),
+    ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
+    ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
+  };
+}

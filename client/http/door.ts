@@ -1,0 +1,126 @@
+import cors from '@fastify/cors';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import underPressure from '@fastify/under-pressure';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import type { Gateway } from '../gateway.ts';
+import { answerProblems } from './answer-problems.ts';
+import { type Authenticate, authenticateRequest } from './authenticate.ts';
+import { answerBrokenRequest } from './broken-request.ts';
+import { flowRoutes } from './flow-routes.ts';
+import { keyRoutes } from './key-routes.ts';
+import { operationRoutes } from './operation-routes.ts';
+import { rememberMethods } from './other-methods.ts';
+import { problemPages } from './problem-pages.ts';
+
+export type DoorParts = {
+  readonly flows: readonly AnyFlow[];
+  readonly gateway: Gateway;
+  readonly database: Database;
+  readonly authenticate: Authenticate;
+  readonly log: Logger;
+  readonly metrics: () => Promise<string>;
+  /** Whether the door may be sent work: the ledger answers and nobody has told it to stop. */
+  readonly ready: () => Promise<boolean>;
+  /** New operations that one subject may begin in a minute. */
+  readonly newPerMinute: number;
+  readonly corsOrigins: readonly string[];
+  /** Further routes inside the authenticated part, such as a flow's own. */
+  readonly extend?: (app: FastifyInstance) => void;
+};
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts one more new operation of the caller. */
+    newOperations: ReturnType<FastifyInstance['createRateLimit']>;
+  }
+}
+
+/** Slow headers are an attack; slow bodies may be a slow line with a large file (an hour for 5 GiB at 1.4 MB/s). */
+const headersTimeout = 10_000;
+const requestTimeout = 3_600_000;
+/** Answers that are this late are better refused. */
+const pressure = { maxEventLoopDelay: 3_000, retryAfter: 2 };
+
+const exposed = [
+  'Idempotency-Key',
+  'Idempotency-Status',
+  'Idempotency-Expires',
+  'Idempotent-Replayed',
+  'Original-Request',
+  'Location',
+  'Retry-After',
+  'Request-Id',
+  'Hapax-Workflow-Id',
+];
+
+/** The network's door: derived from the flows' declarations, problem+json from the one failure table. */
+export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: parts.log,
+    disableRequestLogging: true,
+    genReqId: () => `req_${crypto.randomUUID()}`,
+    requestIdHeader: false,
+    requestTimeout,
+    http: { headersTimeout },
+    clientErrorHandler: answerBrokenRequest,
+    routerOptions: { maxParamLength: 300 },
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerProblems(app, parts.log);
+  rememberMethods(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('request-id', request.id);
+    // A key on a question changes nothing, and its sender is told so.
+    if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
+      reply.header('idempotency-status', 'ignored');
+  });
+  await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
+  await app.register(cors, { origin: [...parts.corsOrigins], exposedHeaders: exposed });
+  await app.register(rateLimit, {
+    global: false,
+    max: parts.newPerMinute,
+    timeWindow: '1 minute',
+    keyGenerator: ({ caller }: FastifyRequest) => `${caller.tenant}/${caller.environment}/${caller.subject}`,
+  });
+  app.decorate('newOperations', app.createRateLimit());
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Hapax', version: '1', description: 'Operations that happen once.' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  await app.register(async (open) => serviceRoutes(open, parts));
+  await app.register(async (guarded) => {
+    guarded.addHook('onRequest', async (request) => authenticateRequest(request, parts.authenticate));
+    operationRoutes(guarded, { ...parts, offer: async () => ({}) });
+    keyRoutes(guarded, parts.database);
+    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, async () => ({})));
+    parts.extend?.(guarded);
+  });
+  return app;
+}
+
+function isQuestion({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+}
+
+function serviceRoutes(app: FastifyInstance, { metrics, ready }: DoorParts): void {
+  const schema = { hide: true };
+  app.get('/', { schema }, (_, reply) => reply.redirect('/docs'));
+  app.get('/healthz', { schema }, () => 'ok\n');
+  app.get('/readyz', { schema }, async (_, reply) => ((await ready()) ? 'ok\n' : reply.code(503).send('not ready\n')));
+  app.get('/metrics', { schema }, async (_, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
+  app.get('/openapi.json', { schema }, () => app.swagger());
+  problemPages(app);
+}

@@ -1,0 +1,122 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import type { Gateway, Reply } from '../gateway.ts';
+import { HttpProblem } from './http-problem.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { acceptJson } from './json-body.ts';
+import { preferredWait } from './prefer-wait.ts';
+import { sendReply } from './send-reply.ts';
+import { problemSchema } from './schemas.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    idempotencyKey: string;
+  }
+}
+
+/** What the door tells of an operation that waits for its caller, freshly made each time. */
+export type Describe = (
+  flow: AnyFlow,
+  reply: Extract<Reply, { kind: 'open' }>,
+  request: FastifyRequest,
+) => Promise<Readonly<Record<string, unknown>>>;
+
+/** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
+export function flowRoutes(
+  app: FastifyInstance,
+  flows: readonly AnyFlow[],
+  gateway: Gateway,
+  describe: Describe,
+): void {
+  acceptJson(app);
+  for (const flow of flows) {
+    app.post(`/v1/${flow.route}`, { onRequest: requireKey, schema: schemaOf(flow) }, async (request, reply) => {
+      const { caller } = request;
+      const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
+      const answer = await gateway.ask(
+        flow,
+        {
+          ...caller,
+          key: request.idempotencyKey,
+          request: request.body as never,
+          requestId: request.id,
+          userAgent: request.headers['user-agent']?.slice(0, 200),
+          admit: () => admitted(app, request),
+        },
+        wait,
+      );
+      return await respond(flow, answer, request, reply, describe);
+    });
+  }
+}
+
+/** Looked at before the body: a request without a key costs nothing. */
+export async function requireKey(request: FastifyRequest): Promise<void> {
+  const key = idempotencyKey(request.raw);
+  if (key === undefined)
+    throw new HttpProblem(
+      'key-missing',
+      'Send an Idempotency-Key that was made before the first attempt and is kept over retries, such as a random UUID, or ask POST /v1/keys for one.',
+      { header: 'Idempotency-Key' },
+    );
+  request.idempotencyKey = key;
+}
+
+async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
+  const limit = await app.newOperations(request);
+  return limit.isAllowed || !limit.isExceeded;
+}
+
+async function respond(flow: AnyFlow, answer: Reply, request: FastifyRequest, reply: FastifyReply, describe: Describe) {
+  switch (answer.kind) {
+    case 'settled':
+      return sendReply(request, reply, answer);
+    case 'open':
+      return sendReply(
+        request,
+        reply,
+        answer,
+        flow.answers === 'state' ? await describe(flow, answer, request) : undefined,
+      );
+    case 'key-reused':
+      throw new HttpProblem(
+        'key-reused',
+        'This Idempotency-Key was used for another request: make a new key for a new request.',
+        {
+          header: 'Idempotency-Key',
+        },
+      );
+    case 'key-expired':
+      throw new HttpProblem(
+        'key-expired',
+        'The answer of this key has expired. It is not run again: look at the operation, and make a new key for a new request.',
+        { header: 'Idempotency-Key' },
+        answer.id,
+      );
+    case 'not-admitted':
+      throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
+  }
+}
+
+function schemaOf(flow: AnyFlow) {
+  return {
+    summary: flow.title,
+    tags: [flow.route],
+    body: flow.request,
+    headers: z.looseObject({
+      'idempotency-key': z
+        .string()
+        .optional()
+        .describe('1–255 printable ASCII characters, kept over retries. Required.'),
+    }),
+    response: {
+      201:
+        flow.answers === 'state'
+          ? z.looseObject({ id: z.string(), state: z.string() })
+          : z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape }),
+      '4xx': problemSchema,
+      '5xx': problemSchema,
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http';
+import { HttpProblem } from './http-problem.ts';
+
+/** Printable ASCII (RFC 20): nothing that a log line, a header or a workflow id would have to escape. */
+const printable = /^[\x20-\x7e]+$/;
+const longest = 255;
+
+/** An `sf-string` (RFC 9651, 3.3.3), and after it parameters, which mean nothing here. */
+const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:\s*;.*)?$/;
+
+const email = /^[^\s@]+@[^\s@]+\.[A-Za-z]{2,}$/;
+/** Issuers' prefixes and lengths (ISO/IEC 7812): Visa, Mastercard, American Express, Discover. */
+const card = /^(?:4\d{12}(?:\d{3})?(?:\d{3})?|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12})$/;
+
+/**
+ * Reads the key in both forms that are met: the structured-field string `"abc"` and the bare `abc`, which name the same
+ * operation.
+ * @returns undefined when there is none
+ * @throws HttpProblem key-malformed, key-personal
+ */
+export function idempotencyKey(request: IncomingMessage): string | undefined {
+  const lines = request.headersDistinct['idempotency-key'];
+  if (lines === undefined || lines.length === 0) return undefined;
+  if (lines.length > 1) throw malformed(`was sent ${lines.length} times: send it once`);
+  const key = unquoted((lines[0] as string).trim());
+  if (email.test(key) || isCard(key))
+    throw new HttpProblem(
+      'key-personal',
+      'Idempotency-Key: a key stands in logs and names, so it holds no e-mail address and no card number. Send a random UUID.',
+      { header: 'Idempotency-Key' },
+    );
+  return key;
+}
+
+function unquoted(value: string): string {
+  if (value === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
+  if (!printable.test(value)) throw malformed('holds bytes that are not printable ASCII: send a random UUID');
+  let key = value;
+  if (value.startsWith('"')) {
+    const match = quoted.exec(value);
+    if (match === null)
+      throw malformed('begins with a quote but is no single quoted string: send "…" once, or no quotes');
+    key = (match[1] as string).replace(/\\(["\\])/g, '$1');
+  } else if (value.includes(',')) {
+    throw malformed('holds a comma, so it may be a list of two keys: send one key, or quote it');
+  }
+  if (key === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
+  if (key.length > longest) throw malformed(`has ${key.length} characters: at most ${longest} are allowed`);
+  return key;
+}
+
+function malformed(what: string): HttpProblem {
+  return new HttpProblem('key-malformed', `Idempotency-Key ${what}.`, { header: 'Idempotency-Key' });
+}
+
+/** The whole key, an issuer's prefix and the check digit: one in ten long numeric ids would pass the check digit alone. */
+function isCard(key: string): boolean {
+  const digits = key.replace(/[ -]/g, '');
+  if (!card.test(digits)) return false;
+  let sum = 0;
+  for (const [index, digit] of [...digits].reverse().entries()) {
+    const doubled = index % 2 === 1 ? Number(digit) * 2 : Number(digit);
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}

@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import { issueKey } from '../../activities/stores/postgres/issue-key.ts';
+import { problemSchema } from './schemas.ts';
+
+/** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
+export function keyRoutes(app: FastifyInstance, database: Database): void {
+  const issued = z.object({ key: z.string() });
+  app.post(
+    '/v1/keys',
+    {
+      schema: {
+        summary: 'Get a key to begin an operation with',
+        tags: ['keys'],
+        response: { 201: issued, '4xx': problemSchema, '5xx': problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const key = `key_${randomUUID()}`;
+      await issueKey(database, { key, ...request.caller });
+      return reply.code(201).header('cache-control', 'no-store').send({ key });
+    },
+  );
+}

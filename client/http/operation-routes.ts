@@ -1,0 +1,132 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import { listOperations, type OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { isSettled, operationStates } from '../../workflows/operation/state.ts';
+import type { Gateway } from '../gateway.ts';
+import { describeOperation } from './describe-operation.ts';
+import { HttpProblem } from './http-problem.ts';
+import { preferredWait } from './prefer-wait.ts';
+import { operationId, operationSchema, problemSchema } from './schemas.ts';
+
+/** A page fits one screen; the largest still answers in milliseconds. */
+const pageSize = { usual: 50, most: 200 };
+
+export type OperationParts = {
+  readonly gateway: Gateway;
+  readonly database: Database;
+  readonly flows: readonly AnyFlow[];
+  /** What an open operation offers its caller besides, such as a freshly signed transfer. */
+  readonly offer: (record: OperationRecord, request: FastifyRequest) => Promise<Readonly<Record<string, unknown>>>;
+};
+
+export function operationRoutes(instance: FastifyInstance, { gateway, database, flows, offer }: OperationParts): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
+  const params = z.object({ id: operationId });
+  const tags = ['operations'];
+  const response = { 200: operationSchema, '4xx': problemSchema, '5xx': problemSchema };
+
+  app.get(
+    '/v1/operations/:id',
+    { schema: { summary: 'Look at an operation', tags, params, response } },
+    async (request) => {
+      let record = await owned(gateway, request, request.params.id);
+      const wait = preferredWait(request.headers.prefer, 0);
+      if (wait > 0 && !isSettled(record.state)) {
+        await gateway.settled(record.tenant, record.id, wait);
+        record = await owned(gateway, request, record.id);
+      }
+      return { ...describeOperation(flowOf(record), record), ...(await offer(record, request)) };
+    },
+  );
+
+  const querystring = z.strictObject({
+    flow: z.string().max(40).optional(),
+    key: z.string().max(255).optional(),
+    state: z.enum(operationStates).optional(),
+    limit: z.coerce.number().int().min(1).max(pageSize.most).default(pageSize.usual),
+    after: z.string().max(200).optional().describe('`next` of the page before'),
+  });
+  const page = z.object({ operations: z.array(operationSchema), next: z.string().optional() });
+  app.get(
+    '/v1/operations',
+    { schema: { summary: 'List operations, newest first', tags, querystring, response: { ...response, 200: page } } },
+    async (request) => {
+      const { limit, after, ...filter } = request.query;
+      const records = await listOperations(database, {
+        ...request.caller,
+        ...filter,
+        before: after === undefined ? undefined : cursor(after),
+        limit,
+      });
+      const last = records.length === limit ? records.at(-1) : undefined;
+      return {
+        operations: records.map((record) => describeOperation(flowOf(record), record)),
+        ...(last === undefined ? {} : { next: encoded(last) }),
+      };
+    },
+  );
+
+  const accepted = z.object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() });
+  app.post(
+    '/v1/operations/:id/cancel',
+    {
+      schema: {
+        summary: 'Ask for a cancel; repeatable, needs no key',
+        tags,
+        params,
+        response: { 202: accepted, '4xx': problemSchema, '5xx': problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const record = await owned(gateway, request, request.params.id);
+      const decision = await gateway.cancel(record);
+      const { id, state } = decision === 'already-settled' ? await owned(gateway, request, record.id) : record;
+      switch (decision) {
+        case 'requested':
+          return reply.code(202).header('location', `/v1/operations/${id}`).send({ id, state, cancelRequested: true });
+        case 'already-settled':
+          // Asked twice and done: the second caller wants no more than the first.
+          if (state === 'cancelled') return reply.code(202).send({ id, state, cancelRequested: true });
+          throw new HttpProblem(
+            'already-settled',
+            `The operation has ended as ${state}: it cannot be cancelled.`,
+            { state },
+            id,
+          );
+        case 'past-no-return':
+          throw new HttpProblem(
+            'past-no-return',
+            'The operation is past its point of no return: it only goes forward.',
+            { state },
+            id,
+          );
+        case 'missing':
+          throw new HttpProblem('not-found', 'There is no such operation.');
+      }
+    },
+  );
+}
+
+/** Another tenant's, another environment's and another subject's operation look alike: like none. */
+export async function owned(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
+  const { tenant, environment, subject } = request.caller;
+  const record = await gateway.status(tenant, id);
+  const mine = record?.environment === environment && (record.keySubject === '' || record.subject === subject);
+  if (record === undefined || !mine) throw new HttpProblem('not-found', 'There is no such operation.');
+  return record;
+}
+
+function encoded({ createdAt, id }: OperationRecord): string {
+  return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');
+}
+
+function cursor(text: string): { createdAt: string; id: string } {
+  const [createdAt = '', id = ''] = Buffer.from(text, 'base64url').toString().split(' ');
+  if (Number.isNaN(Date.parse(createdAt)) || !operationId.safeParse(id).success)
+    throw new HttpProblem('request-invalid', 'Query after: give the `next` of the page before, as it was.');
+  return { createdAt, id };
+}

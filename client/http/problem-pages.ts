@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify';
+import { failures, type FailureCode, failure, isFailureCode } from '../../workflows/operation/failures.ts';
+import { HttpProblem } from './http-problem.ts';
+
+/** What each code means, from the failure table: the page that `type` and `docUrl` of a problem point at. */
+export function problemPages(app: FastifyInstance): void {
+  app.get('/problems', { schema: { hide: true } }, (_, reply) => {
+    const items = Object.keys(failures).map((code) => `<li><a href="/problems/${code}">${code}</a></li>`);
+    return reply.type('text/html; charset=utf-8').send(page('Problems', `<ul>${items.join('')}</ul>`));
+  });
+  app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, (request, reply) => {
+    const { code } = request.params;
+    if (!isFailureCode(code)) throw new HttpProblem('not-found', 'There is no such problem.');
+    return reply.type('text/html; charset=utf-8').send(page(code, table(code)));
+  });
+}
+
+function table(code: FailureCode): string {
+  const { title, status, retryable, sameKeySafe, action, retryAfter } = failure(code);
+  const rows = [
+    ['HTTP status', status],
+    ['May the same request succeed later?', retryable ? 'yes' : 'no'],
+    ['May the same key be used again?', sameKeySafe ? 'yes' : 'no, make a new one'],
+    ['What to do', action.replaceAll('_', ' ')],
+    ...(retryAfter === undefined ? [] : [['Wait at least', `${retryAfter} s`]]),
+  ];
+  return `<p>${title}.</p><table>${rows.map(([name, value]) => `<tr><th>${name}</th><td>${value}</td></tr>`).join('')}</table>`;
+}
+
+function page(title: string, body: string): string {
+  return (
+    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+    `<title>${title}</title><style>body{font:16px/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}` +
+    `th{text-align:left;padding-right:2rem}</style><h1>${title}</h1>${body}</html>`
+  );
+}

@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify';
+import { requireKey } from '../../../client/http/flow-routes.ts';
+import { acceptJson } from '../../../client/http/json-body.ts';
+import { startHttp } from '../../../workers/http.ts';
+import { checkoutFlow } from '../../../workflows/checkout.flow.ts';
+import { fingerprint } from '../../../workflows/operation/fingerprint.ts';
+import { answerQuestions, given } from './conversation.ts';
+import { bareRoute, type DoorSettings } from './http-door.ts';
+
+/** As long as the answer of a checkout. */
+const constant = Buffer.from(JSON.stringify({ id: 'op_', state: 'succeeded', filled: 'x'.repeat(170) }));
+
+/** Authenticated by the door, with the flow's own schema and fingerprint; what is left out is all that a key costs. */
+function bare(guarded: FastifyInstance): void {
+  void guarded.register(async (app) => {
+    acceptJson(app);
+    app.post(bareRoute, { onRequest: requireKey, schema: { body: checkoutFlow.request } }, async (request, reply) => {
+      fingerprint(checkoutFlow.name, checkoutFlow.intent, request.body as Record<string, unknown>);
+      return await reply.code(201).header('content-type', 'application/json; charset=utf-8').send(constant);
+    });
+  });
+}
+
+const settings = given<DoorSettings>();
+const running = await startHttp(
+  {
+    DATABASE_URL: settings.databaseUrl,
+    TEMPORAL_ADDRESS: settings.temporalAddress,
+    TEMPORAL_NAMESPACE: 'default',
+    HAPAX_HTTP_HOST: '127.0.0.1',
+    HAPAX_HTTP_PORT: 0,
+    HAPAX_TOKENS: 'local-alpha=alpha:test:ada',
+    HAPAX_TASK_QUEUE: settings.taskQueue,
+    HAPAX_LOG_LEVEL: 'warn',
+    // The bench is one caller, who asks for more than a person would.
+    HAPAX_NEW_PER_MINUTE: 1_000_000,
+    HAPAX_CORS_ORIGINS: [],
+    HAPAX_ANSWER_CACHE: settings.answerCache,
+  },
+  bare,
+);
+answerQuestions({ address: () => running.address }, () => running.stop());

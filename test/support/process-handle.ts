@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+
+/** How long a process may take to be ready when two test files share two cores. */
+const readyWithin = 30_000;
+
+/** A process of the product, started as its users start it, that a test may stop, freeze and kill. */
+export class ProcessHandle {
+  readonly name: string;
+  readonly address: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  private constructor(name: string, address: string, child: ChildProcess, ended: Promise<void>) {
+    this.name = name;
+    this.address = address;
+    this.#child = child;
+    this.#ended = ended;
+  }
+
+  /** @returns once the process has printed `… ready ADDRESS` */
+  static async start(
+    script: string,
+    options: { env: Record<string, string>; logFile: string; args?: readonly string[] },
+  ): Promise<ProcessHandle> {
+    const child = spawn(process.execPath, [script, ...(options.args ?? [])], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(options.logFile, { flags: 'a' });
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    let text = '';
+    const address = await new Promise<string>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${script} is not ready after 30 s:\n${text}`)), readyWithin);
+      const read = (chunk: Buffer): void => {
+        log.write(chunk);
+        if (text.length > 100_000) return;
+        text += chunk.toString();
+        const match = /(?:ready |"url":")(http[^\s"]+)/.exec(text);
+        if (match === null) return;
+        clearTimeout(late);
+        resolve(match[1] as string);
+      };
+      child.stdout?.on('data', read);
+      child.stderr?.on('data', read);
+      child.once('exit', (code) => reject(new Error(`${script} ended with ${code}:\n${text}`)));
+    });
+    // A test run that is killed takes its processes with it.
+    process.once('exit', () => child.kill('SIGKILL'));
+    return new ProcessHandle(script, address, child, ended);
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves when the process has gone, however it went. */
+  async gone(): Promise<void> {
+    await this.#ended;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGCONT');
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.#child.kill('SIGCONT');
+    this.#child.kill('SIGTERM');
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), 8_000);
+    await this.#ended;
+    clearTimeout(late);
+  }
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Database } from '../../activities/stores/postgres/database.ts';
+import { seedCatalogue } from '../../activities/stores/postgres/orders/seed-catalogue.ts';
+import { databaseNamed, dropDatabase } from './database-named.ts';
+import type { Ground } from './global-setup.ts';
+import { ProcessHandle } from './process-handle.ts';
+
+export type Effect = {
+  readonly type: string;
+  readonly amount: number;
+  readonly operation: string | null;
+  readonly idempotencyKey: string;
+  readonly requestId: string;
+  readonly at: string;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+export type Options = {
+  readonly doors?: number;
+  readonly workers?: number;
+  readonly upkeep?: boolean;
+  readonly media?: boolean;
+  /** Settings for every process of this world. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Seeded tenants besides alpha and beta are not needed: these two exist in every world. */
+  readonly temporalAddress?: string;
+};
+
+export type Ask = {
+  readonly token?: string | null;
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly door?: number;
+};
+
+/** One answer, read to its end. */
+export type Answered = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every form
+  readonly json: any;
+};
+
+/**
+ * A stack of its own on shared ground: own database, own payment sandbox, own queue and tenants, real processes. Worlds
+ * do not see each other, so test files run side by side.
+ */
+export class World {
+  readonly name: string;
+  readonly tenants: { readonly alpha: string; readonly beta: string };
+  readonly databaseUrl: string;
+  readonly env: Record<string, string>;
+  readonly ground: Ground;
+  readonly directory: string;
+  readonly processes: ProcessHandle[] = [];
+  readonly doors: ProcessHandle[] = [];
+  sandbox!: ProcessHandle;
+  readonly #sql: pg.Pool;
+
+  private constructor(ground: Ground, name: string, databaseUrl: string, options: Options) {
+    this.ground = ground;
+    this.name = name;
+    this.databaseUrl = databaseUrl;
+    this.tenants = { alpha: `alpha-${name}`, beta: `beta-${name}` };
+    this.directory = join(ground.root, name);
+    this.#sql = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+    const { s3 } = ground;
+    this.env = {
+      DATABASE_URL: databaseUrl,
+      TEMPORAL_ADDRESS: options.temporalAddress ?? ground.temporalAddress,
+      HAPAX_TASK_QUEUE: `hapax-${name}`,
+      HAPAX_WORKFLOW_BUNDLE: ground.bundle,
+      HAPAX_HTTP_PORT: '0',
+      HAPAX_TOKENS: [
+        `local-alpha=${this.tenants.alpha}:test:default`,
+        `local-beta=${this.tenants.beta}:test:default`,
+        `live-alpha=${this.tenants.alpha}:live:default`,
+      ].join(','),
+      STRIPE_SECRET_KEY: 'sk_test_world',
+      S3_ENDPOINT: s3.endpoint,
+      S3_BUCKET: 'hapax',
+      S3_ACCESS_KEY_ID: s3.accessKeyId,
+      S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      HAPAX_LOG_LEVEL: 'warn',
+      ...options.env,
+    };
+  }
+
+  static async create(ground: Ground, options: Options = {}): Promise<World> {
+    const name = `w${randomBytes(4).toString('hex')}`;
+    const world = new World(ground, name, await databaseNamed(ground.postgresUrl, name, ground.template), options);
+    await mkdir(world.directory, { recursive: true });
+    const owner = new Database(world.databaseUrl, 'hapax_owner', 1);
+    await owner.flush(null, seedCatalogue(Object.values(world.tenants)));
+    await owner.close();
+    world.sandbox = await world.start('workers/sandbox/main.ts', {}, [
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--data',
+      join(world.directory, 'sandbox'),
+    ]);
+    world.env.STRIPE_API_BASE = world.sandbox.address;
+    const starts: Promise<ProcessHandle>[] = [];
+    for (let n = 0; n < (options.workers ?? 1); n += 1) starts.push(world.start('workers/operations.ts'));
+    if (options.media) starts.push(world.start('workers/media.ts'));
+    if (options.upkeep ?? true) starts.push(world.start('workers/upkeep.ts'));
+    const doors = await Promise.all(Array.from({ length: options.doors ?? 1 }, () => world.start('workers/http.ts')));
+    world.doors.push(...doors);
+    await Promise.all(starts);
+    return world;
+  }
+
+  /** Starts one more process of this world. */
+  async start(script: string, env: Record<string, string> = {}, args: readonly string[] = []): Promise<ProcessHandle> {
+    const logFile = join(this.directory, `${script.replaceAll('/', '-')}.log`);
+    const handle = await ProcessHandle.start(script, { env: { ...this.env, ...env }, logFile, args });
+    this.processes.push(handle);
+    return handle;
+  }
+
+  /** The processes that run a script, such as `workers/operations.ts`. */
+  running(script: string): ProcessHandle[] {
+    return this.processes.filter((handle) => handle.name === script && handle.running);
+  }
+
+  async ask(method: string, path: string, { token, key, headers, body, door = 0 }: Ask = {}): Promise<Answered> {
+    const { address } = this.doors[door] as ProcessHandle;
+    const raw = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await fetch(path.startsWith('http') ? path : `${address}${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token ?? 'local-alpha'}` }),
+        ...(key === undefined || key === null ? {} : { 'idempotency-key': key }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
+    return { status: response.status, headers: response.headers, text, json };
+  }
+
+  /** One blue mug with a card that works, unless told otherwise. */
+  async checkout(key: string, changes: Record<string, unknown> = {}, ask: Ask = {}): Promise<Answered> {
+    return await this.ask('POST', '/v1/checkouts', { key, body: this.cart(key, changes), ...ask });
+  }
+
+  cart(key: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
+    const cart = { cartId: `cart-${key}`, items: [{ sku: 'mug-blue', quantity: 1 }], paymentMethod: 'pm_card_visa' };
+    return { ...cart, ...changes };
+  }
+
+  /** Every effect that the payment provider has had, by its own book. */
+  async audit(filter: { operation?: string; type?: string } = {}): Promise<Effect[]> {
+    const query = new URLSearchParams(filter);
+    return (await (await fetch(`${this.sandbox.address}/_audit?${query}`)).json()) as Effect[];
+  }
+
+  /** Plans faults at the provider; see workers/sandbox. */
+  async faults(rules: readonly unknown[]): Promise<void> {
+    await this.sandboxControl('POST', 'faults', rules);
+  }
+
+  async sandboxControl(method: string, what: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.sandbox.address}/_control/${what}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    if (!response.ok) throw new Error(`The sandbox refused ${what}: ${await response.text()}`);
+    return await response.json().catch(() => undefined);
+  }
+
+  async sql<R extends object = Record<string, unknown>>(text: string, ...values: unknown[]): Promise<R[]> {
+    return (await this.#sql.query(text, values)).rows as R[];
+  }
+
+  /** Waits until `look` gives something, at most `within` milliseconds. */
+  async until<T>(what: string, look: () => Promise<T | undefined | false>, within = 15_000): Promise<T> {
+    const end = Date.now() + within;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      if (Date.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  async state(id: string): Promise<string> {
+    const [row] = await this.sql<{ state: string }>('select state from hapax.operation where id = $1', id);
+    return row?.state ?? 'missing';
+  }
+
+  /** Calls that went out without a key of ours: never, whatever the test did. */
+  async violations(): Promise<unknown[]> {
+    return (await (await fetch(`${this.sandbox.address}/_violations`)).json()) as unknown[];
+  }
+
+  async close(): Promise<void> {
+    const violations = this.sandbox.running ? await this.violations() : [];
+    await Promise.all(this.processes.map((handle) => handle.stop()));
+    await this.#sql.end();
+    await dropDatabase(this.ground.postgresUrl, this.name);
+    if (violations.length > 0) throw new Error(`Calls without a key of ours: ${JSON.stringify(violations)}`);
+  }
+}

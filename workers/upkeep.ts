@@ -1,0 +1,105 @@
+import { Client, Connection } from '@temporalio/client';
+import { Database } from '../activities/stores/postgres/database.ts';
+import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
+import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
+import { Workflows } from '../client/gateway/workflows.ts';
+import { flows } from '../workflows/flows.ts';
+import { retentionFaults } from '../workflows/operation/retention.ts';
+import { type Config, ConfigFault, readConfig } from './config.ts';
+import { createLogger } from './logger.ts';
+import { type Running, runProcess, serveHealth } from './process.ts';
+
+const settings = [
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_NAMESPACE',
+  'HAPAX_TASK_QUEUE',
+  'HAPAX_HEALTH_PORT',
+  'HAPAX_LOG_LEVEL',
+] as const;
+
+/** An unstarted claim must be started within 5 s: 2 s of grace, this, and the start itself. Milliseconds. */
+const interval = 1_000;
+/** Starts that one round sends; at 20 at once Temporal takes some 500 a second on two cores. */
+const atMost = 500;
+const atOnce = 20;
+/** Forgetting is no hurry: once in this many rounds. */
+const forgetEvery = 60;
+
+/**
+ * Looks after what is open, driven by PostgreSQL: claims that nobody started, runs that Temporal lost, signals that did
+ * not arrive. All of Temporal may be dropped; what is open goes on from its rows.
+ */
+export async function startUpkeep(config: Pick<Config, (typeof settings)[number]>): Promise<Running> {
+  const faults = flows.flatMap(({ name, retention, patience, undoPatience, retryHorizon }) =>
+    retentionFaults(name, retention, patience + undoPatience, retryHorizon),
+  );
+  if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
+  const log = createLogger('upkeep', config.HAPAX_LOG_LEVEL);
+  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const workflows = new Workflows(client, config.HAPAX_TASK_QUEUE);
+  const database = new Database(config.DATABASE_URL, 'hapax_upkeep', 2);
+  let rounds = 0;
+  let stopping = false;
+  let well = true;
+
+  const round = async (): Promise<void> => {
+    if (!(await workflows.sentinelStands())) {
+      await workflows.registerSearchAttributes(config.TEMPORAL_NAMESPACE);
+      const count = await lookAtEverything(database);
+      if (count > 0) log.warn({ count }, 'Temporal has no sentinel: everything that is open is started again');
+    }
+    const due = await dueOperations(database, atMost);
+    await eachOf(due, (operation) => lookAfter(workflows, operation, log.warn.bind(log)));
+    rounds += 1;
+    if (rounds % forgetEvery === 0) await forget(database, atMost);
+  };
+
+  const ended = (async () => {
+    while (!stopping) {
+      try {
+        await round();
+        well = true;
+      } catch (err) {
+        if (well) log.warn({ err }, 'a round of upkeep failed; the next one tries again');
+        well = false;
+      }
+      await new Promise((resolve) => setTimeout(resolve, interval));
+    }
+  })();
+  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => well && !stopping);
+  return {
+    address: health.address,
+    ended,
+    async stop() {
+      stopping = true;
+      await ended;
+      await health.close();
+      await connection.close();
+      await database.close();
+    },
+  };
+}
+
+async function lookAfter(workflows: Workflows, due: Due, warn: (context: object, text: string) => void): Promise<void> {
+  const { id, tenant, environment, flow, key, keySubject, generation, news } = due;
+  const scope = { tenant, environment, subject: keySubject, flow, key };
+  const operation = { id, tenant, environment, flow, scope, generation };
+  try {
+    if (news === null) await workflows.start(operation, true);
+    else await workflows.startAndSignal(operation, news);
+  } catch (err) {
+    warn({ err, operation: id, looks: due.looks }, 'an open operation could not be started');
+  }
+}
+
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, left.length) }, worker));
+}
+
+if (import.meta.main) await runProcess('upkeep', () => startUpkeep(readConfig(settings)));
