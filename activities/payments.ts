@@ -53,22 +53,16 @@ export function paymentSteps(stripe: Stripe) {
       const intent = await settledBy(sending, paymentIntent, () =>
         stripe.paymentIntents.confirm(paymentIntent, { payment_method: paymentMethod }, options(sending)),
       );
-      switch (intent.status) {
-        case 'requires_capture':
-        case 'succeeded':
-          return { paymentIntent };
-        case 'requires_action':
-          throw new Refused({
-            code: 'authentication-required',
-            detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
-          });
-        case 'requires_payment_method':
-          throw new Refused(declined(intent.last_payment_error));
-        case 'canceled':
-          throw new Refused({ code: 'payment-refused', detail: 'The payment was cancelled at the provider.' });
-        default:
-          throw new EffectFree(`The payment is still ${intent.status}`);
-      }
+      if (intent.status === 'requires_capture' || intent.status === 'succeeded') return { paymentIntent };
+      if (intent.status === 'requires_action')
+        throw new Refused({
+          code: 'authentication-required',
+          detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
+        });
+      if (intent.status === 'requires_payment_method') throw new Refused(declined(intent.last_payment_error));
+      if (intent.status === 'canceled')
+        throw new Refused({ code: 'payment-refused', detail: 'The payment was cancelled at the provider.' });
+      throw new EffectFree(`The payment is still ${intent.status}`);
     },
   };
 
@@ -78,14 +72,10 @@ export function paymentSteps(stripe: Stripe) {
       const intent = await settledBy(sending, paymentIntent, () =>
         stripe.paymentIntents.capture(paymentIntent, { amount_to_capture: amount.minor }, options(sending)),
       );
-      switch (intent.status) {
-        case 'succeeded':
-          return { paymentIntent };
-        case 'canceled':
-          throw new Refused({ code: 'payment-refused', detail: 'The authorisation was cancelled before the capture.' });
-        default:
-          throw new EffectFree(`The payment is still ${intent.status}`);
-      }
+      if (intent.status === 'succeeded') return { paymentIntent };
+      if (intent.status === 'canceled')
+        throw new Refused({ code: 'payment-refused', detail: 'The authorisation was cancelled before the capture.' });
+      throw new EffectFree(`The payment is still ${intent.status}`);
     },
   };
 

@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
+import type { Hold, StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
 import { stepKey, undoKey } from '../workflows/operation/key.ts';
 import { type About, Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
 import { beginStep, begun } from './stores/postgres/begin-step.ts';
@@ -12,21 +12,21 @@ import { settle } from './stores/postgres/settle.ts';
 
 /** An effect that is rows of ours: committed together with the step's own row. */
 export type TransactionStep<Input, Result> = {
-  run(tx: Transaction, input: Input, about: About): Promise<Result>;
-  undo?(tx: Transaction, about: About): Promise<void>;
+  readonly run: (tx: Transaction, input: Input, about: About) => Promise<Result>;
+  readonly undo?: (tx: Transaction, about: About) => Promise<void>;
 };
 
 /** An effect outside: what is sent is frozen with `sent`, and sent again under the same key until the outcome is known. */
 export type OutsideStep<Input, Request, Result> = {
-  request(input: Input, about: About): Request;
+  readonly request: (input: Input, about: About) => Request;
   /**
    * @throws Refused when the outside has definitively said no
    * @throws EffectFree when the key is spent on a failure and a look-up has proven that nothing happened
    * @throws anything else when the outcome is not known: it is asked for again
    */
-  send(request: Request, about: Sending): Promise<Result>;
+  readonly send: (request: Request, about: Sending) => Promise<Result>;
   /** `result` is null where nobody knows what became of the step. */
-  undo?(request: Request, result: Result | null, about: Sending): Promise<void>;
+  readonly undo?: (request: Request, result: Result | null, about: Sending) => Promise<void>;
 };
 
 type Activity = (call: StepCall) => Promise<StepReply>;
@@ -106,21 +106,27 @@ export function outsideActivities<Input, Request, Result>(
         }
       });
     },
-    undo:
-      undo &&
-      ((call) =>
-        translated(1, async () => {
-          const row = undoing((await database.flush(call.operation.tenant, ...beginUndo(call))).at(-1));
-          if (row.kind === 'undone') return { result: null };
-          const { position, attempt, epoch, age } = row;
-          const key = undoKey(call.operation.id, call.step, epoch);
-          await undo(row.request as Request, row.result as Result | null, sendingOf(call, key, age, attempt));
-          return { result: null, finished: { step: call.step, position, attempt, state: 'undone', result: null } };
-        })),
+    undo: undo && outsideUndo(database, undo),
   };
 }
 
-function aboutOf({ operation }: StepCall | UndoCall): About {
+/** Makes the undo of an effect that is outside. `request` is what was sent, `result` null where nobody knows. */
+export function outsideUndo<Request, Result>(
+  database: Database,
+  undo: NonNullable<OutsideStep<never, Request, Result>['undo']>,
+): UndoActivity {
+  return (call) =>
+    translated(1, async () => {
+      const row = undoing((await database.flush(call.operation.tenant, ...beginUndo(call))).at(-1));
+      if (row.kind === 'undone') return { result: null };
+      const { position, attempt, epoch, age } = row;
+      const key = undoKey(call.operation.id, call.step, epoch);
+      await undo(row.request as Request, row.result as Result | null, sendingOf(call, key, age, attempt));
+      return { result: null, finished: { step: call.step, position, attempt, state: 'undone', result: null } };
+    });
+}
+
+export function aboutOf({ operation }: Hold): About {
   return { operation: operation.id, tenant: operation.tenant, environment: operation.environment };
 }
 

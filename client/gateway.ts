@@ -28,6 +28,9 @@ export type Call<F extends AnyFlow = AnyFlow> = {
 };
 
 export type How = 'created' | 'joined' | 'replayed';
+export type Decision = How | 'refused';
+/** `memory`: the settled answer was kept; `process`: the same request was under way here; `ledger`: PostgreSQL. */
+export type Layer = 'memory' | 'process' | 'ledger';
 
 /** What became of a request, as doors pass it on. */
 export type Reply =
@@ -79,6 +82,8 @@ export type GatewayParts = {
   /** Settled answers kept in memory; 0 keeps none. */
   readonly cacheEntries?: number;
   readonly log: (message: string, error: unknown) => void;
+  /** Told of each request: what was decided, and which layer knew. */
+  readonly count?: (flow: string, decision: Decision, layer: Layer) => void;
 };
 
 /**
@@ -151,7 +156,7 @@ export class Gateway {
       cached.fingerprintVersion === fingerprintVersion &&
       cached.answer.flowVersion === flow.version
     ) {
-      this.#arrived(call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
+      this.#arrived(flow, call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
       if (cached.fingerprint !== digest) return { kind: 'key-reused' };
       const { id, answer, requestId, state } = cached;
       const named = { id, workflowId: workflowId(scope, 1), originalRequest: requestId };
@@ -164,18 +169,18 @@ export class Gateway {
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     if (!follows && !sameIntent(flow, call, claimed, digest)) {
-      this.#arrived(call, id, 'refused', 'ledger');
+      this.#arrived(flow, call, id, 'refused', 'ledger');
       return { kind: 'key-reused' };
     }
     if (answer.kind === 'forgotten') return { kind: 'key-expired', ...named };
     if (answer.kind === 'kept') {
-      this.#arrived(call, id, 'replayed', 'ledger');
+      this.#arrived(flow, call, id, 'replayed', 'ledger');
       const settled = state as SettledState;
       this.#remember(name, claimed, digest, answer, settled);
       return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
     }
     const how = claimed.created && !follows ? 'created' : 'joined';
-    this.#arrived(call, id, how, follows ? 'process' : 'ledger');
+    this.#arrived(flow, call, id, how, follows ? 'process' : 'ledger');
     const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
     if (outcome === undefined)
       return { kind: 'open', how, state: openState(state), deadline: claimed.deadline, ...named };
@@ -249,8 +254,9 @@ export class Gateway {
     this.#cache.put(name, { id, fingerprint: digest, fingerprintVersion, requestId, answer, state });
   }
 
-  #arrived(call: Call, operation: string, decision: How | 'refused', layer: 'memory' | 'process' | 'ledger'): void {
+  #arrived(flow: AnyFlow, call: Call, operation: string, decision: Decision, layer: Layer): void {
     const { tenant, requestId = '', userAgent = null } = call;
+    this.#parts.count?.(flow.name, decision, layer);
     this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });
   }
 }

@@ -23,6 +23,8 @@ const fields = {
   STRIPE_SECRET_KEY: required('secret key of the payment provider'),
   HAPAX_HTTP_HOST: z.string().default('127.0.0.1'),
   HAPAX_HTTP_PORT: port(8080),
+  /** The door's address as callers see it, where a proxy stands in front. */
+  HAPAX_PUBLIC_URL: z.string().optional(),
   /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
   HAPAX_HEALTH_PORT: port(0),
   HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),

@@ -1,17 +1,13 @@
-import { Client, Connection } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { Database } from '../activities/stores/postgres/database.ts';
-import { Arrivals } from '../client/gateway/arrivals.ts';
-import { Gateway } from '../client/gateway.ts';
 import { createDoor } from '../client/http/door.ts';
-import { Outcomes } from '../client/gateway/outcomes.ts';
-import { Workflows } from '../client/gateway/workflows.ts';
-import { SettledNews } from '../client/gateway/settled-news.ts';
+import { connectGateway } from '../client/gateway/connect.ts';
+import { Uploads } from '../client/uploads.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
+import { connectS3 } from './connect-s3.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { metricsText } from './telemetry.ts';
+import { countFlushes, metricsText, requests } from './telemetry.ts';
 import { identify, readTokens } from './tokens.ts';
 
 const settings = [
@@ -26,6 +22,13 @@ const settings = [
   'HAPAX_NEW_PER_MINUTE',
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
+  'HAPAX_PUBLIC_URL',
+  'S3_ENDPOINT',
+  'S3_PUBLIC_ENDPOINT',
+  'S3_REGION',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
 ] as const;
 
 /** The door for the network. It holds no state that another door would miss. */
@@ -35,25 +38,26 @@ export async function startHttp(
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
   const tokens = readTokens(config.HAPAX_TOKENS);
-  // Lazy: a door that starts before Temporal accepts claims all the same, and upkeep starts them.
-  const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
-  const database = new Database(config.DATABASE_URL, 'hapax_app');
-  const news = new SettledNews(config.DATABASE_URL);
-  await news.listen();
-  const arrivals = new Arrivals(database);
-  const gateway = new Gateway({
-    database,
-    workflows: new Workflows(new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }), config.HAPAX_TASK_QUEUE),
-    outcomes: new Outcomes(database, news),
-    arrivals,
+  const connected = await connectGateway({
+    databaseUrl: config.DATABASE_URL,
+    temporalAddress: config.TEMPORAL_ADDRESS,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.HAPAX_TASK_QUEUE,
     cacheEntries: config.HAPAX_ANSWER_CACHE,
     log: (message, err) => log.warn({ err }, message),
+    count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
+  const { gateway, database } = connected;
+  countFlushes(() => database.flushes);
+  const objects = connectS3(config);
+  const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
   let open = true;
   const app = await createDoor({
     flows,
     gateway,
     database,
+    uploads,
+    publicUrl: config.HAPAX_PUBLIC_URL,
     authenticate: (bearer) => identify(tokens, bearer),
     log,
     metrics: metricsText,
@@ -74,10 +78,8 @@ export async function startHttp(
     async stop() {
       open = false;
       await app.close();
-      await arrivals.close();
-      await news.close();
-      await connection.close();
-      await database.close();
+      await connected.close();
+      objects.close();
     },
   };
 }

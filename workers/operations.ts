@@ -2,10 +2,13 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type Stripe from 'stripe';
 import { createActivities } from '../activities/create-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
+import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
+import { connectS3, s3Settings } from './connect-s3.ts';
 import { connectStripe } from './connect-stripe.ts';
 import { type Running, runProcess, serveHealth } from './process.ts';
+import { countFlushes } from './telemetry.ts';
 
 const settings = [
   'DATABASE_URL',
@@ -13,6 +16,7 @@ const settings = [
   'TEMPORAL_NAMESPACE',
   'STRIPE_API_BASE',
   'STRIPE_SECRET_KEY',
+  ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
   'HAPAX_HEALTH_PORT',
@@ -20,7 +24,7 @@ const settings = [
 ] as const;
 
 /** What the worker reaches outside; a test hands in its own, to stop it at a boundary. */
-export type Ports = { readonly database: Database; readonly stripe: Stripe };
+export type Ports = { readonly database: Database; readonly stripe: Stripe; readonly objects: ObjectStore };
 
 /** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
 const drain = '20 s';
@@ -35,10 +39,12 @@ export async function startOperations(
   ports: (own: Ports) => Ports = (own) => own,
 ): Promise<Running> {
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
-  const { database, stripe } = ports({
+  const { database, stripe, objects } = ports({
     database: new Database(config.DATABASE_URL, 'hapax_app'),
     stripe: connectStripe(config),
+    objects: connectS3(config),
   });
+  countFlushes(() => database.flushes);
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -46,7 +52,7 @@ export async function startOperations(
     workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
       ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
       : { code: await bundleWorkflows() },
-    activities: createActivities({ database, stripe }),
+    activities: createActivities({ database, stripe, objects }),
     stickyQueueScheduleToStartTimeout: stickyTimeout,
     shutdownGraceTime: drain,
     maxConcurrentWorkflowTaskExecutions: atOnce,
@@ -66,6 +72,7 @@ export async function startOperations(
       await health.close();
       await connection.close();
       await database.close();
+      objects.close();
     },
   };
 }

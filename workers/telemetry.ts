@@ -1,9 +1,37 @@
-import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
 
 /** What this process counts. Keys, ids and tenants are never labels: they are searched for in the ledger. */
 export const registry = new Registry();
 
 collectDefaultMetrics({ register: registry, prefix: 'hapax_' });
+
+/** Requests for operations by what was decided and which layer knew: hits, misses and conflicts of each dedup layer. */
+export const requests = new Counter({
+  name: 'hapax_requests_total',
+  help: 'Requests for operations, by flow, decision (created, joined, replayed, refused) and the layer that decided',
+  labelNames: ['flow', 'decision', 'layer'],
+  registers: [registry],
+});
+
+/** Open operations, as upkeep last counted them. */
+export const open = new Gauge({
+  name: 'hapax_open_operations',
+  help: 'Operations that have not settled, by flow and state',
+  labelNames: ['flow', 'state'],
+  registers: [registry],
+});
+
+/** Shows how many awaited round trips to PostgreSQL this process has made. */
+export function countFlushes(read: () => number): void {
+  new Gauge({
+    name: 'hapax_postgres_flushes',
+    help: 'Awaited round trips to PostgreSQL since the start',
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
 
 export async function metricsText(): Promise<string> {
   return await registry.metrics();

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
+import { countOpen } from '../activities/stores/postgres/upkeep/count-open.ts';
 import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
@@ -8,6 +9,7 @@ import { retentionFaults } from '../workflows/operation/retention.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess, serveHealth } from './process.ts';
+import { open } from './telemetry.ts';
 
 const settings = [
   'DATABASE_URL',
@@ -25,6 +27,8 @@ const atMost = 500;
 const atOnce = 20;
 /** Forgetting is no hurry: once in this many rounds. */
 const forgetEvery = 60;
+/** Gauges are scraped every 15 s or so. */
+const countEvery = 10;
 
 /**
  * Looks after what is open, driven by PostgreSQL: claims that nobody started, runs that Temporal lost, signals that did
@@ -53,6 +57,10 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     const due = await dueOperations(database, atMost);
     await eachOf(due, (operation) => lookAfter(workflows, operation, log.warn.bind(log)));
     rounds += 1;
+    if (rounds % countEvery === 1) {
+      open.reset();
+      for (const { flow, state, count } of await countOpen(database)) open.set({ flow, state }, count);
+    }
     if (rounds % forgetEvery === 0) await forget(database, atMost);
   };
 

@@ -75,7 +75,7 @@ function invalid(issues: readonly Issue[]): HttpProblem {
     pointer: instancePath,
     detail: message,
   }));
-  const [first] = errors;
-  const where = first?.pointer === '' ? 'The body' : `Field ${first?.pointer.slice(1).replaceAll('/', '.')}`;
-  return new HttpProblem('request-invalid', `${where}: ${first?.detail}`, { errors });
+  const { pointer, detail } = errors[0] ?? { pointer: '', detail: 'is not valid' };
+  const where = pointer === '' ? 'The body' : `Field ${pointer.slice(1).replaceAll('/', '.')}`;
+  return new HttpProblem('request-invalid', `${where}: ${detail}`, { errors });
 }

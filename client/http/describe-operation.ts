@@ -21,8 +21,10 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
         state: row?.state ?? 'planned',
         attempts: row?.attempts ?? 0,
         ...(row === undefined ? {} : { sentAt: row.sentAt.toISOString() }),
-        ...(row?.endedAt == null ? {} : { endedAt: row.endedAt.toISOString() }),
-        ...(row?.refusal == null ? {} : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
+        ...(row === undefined || row.endedAt === null ? {} : { endedAt: row.endedAt.toISOString() }),
+        ...(row === undefined || row.refusal === null
+          ? {}
+          : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
       };
     }),
     ...(record.result === null ? {} : { result: record.result }),

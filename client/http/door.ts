@@ -12,11 +12,14 @@ import type { Gateway } from '../gateway.ts';
 import { answerProblems } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import type { Uploads } from '../uploads.ts';
 import { flowRoutes } from './flow-routes.ts';
 import { keyRoutes } from './key-routes.ts';
+import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { uploadRoutes } from './upload-routes.ts';
 
 export type DoorParts = {
   readonly flows: readonly AnyFlow[];
@@ -30,6 +33,9 @@ export type DoorParts = {
   /** New operations that one subject may begin in a minute. */
   readonly newPerMinute: number;
   readonly corsOrigins: readonly string[];
+  readonly uploads: Uploads;
+  /** The door's address as callers see it; by default what they asked for. */
+  readonly publicUrl?: string | undefined;
   /** Further routes inside the authenticated part, such as a flow's own. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -103,9 +109,11 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   await app.register(async (open) => serviceRoutes(open, parts));
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => authenticateRequest(request, parts.authenticate));
-    operationRoutes(guarded, { ...parts, offer: async () => ({}) });
+    const offer = offerTransfer(parts.uploads, parts.publicUrl);
+    operationRoutes(guarded, { ...parts, offer });
     keyRoutes(guarded, parts.database);
-    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, async () => ({})));
+    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer));
+    await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));
     parts.extend?.(guarded);
   });
   return app;

@@ -6,6 +6,7 @@ import { HttpProblem } from './http-problem.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { acceptJson } from './json-body.ts';
 import { preferredWait } from './prefer-wait.ts';
+import type { Offer } from './offer-transfer.ts';
 import { sendReply } from './send-reply.ts';
 import { problemSchema } from './schemas.ts';
 
@@ -15,20 +16,8 @@ declare module 'fastify' {
   }
 }
 
-/** What the door tells of an operation that waits for its caller, freshly made each time. */
-export type Describe = (
-  flow: AnyFlow,
-  reply: Extract<Reply, { kind: 'open' }>,
-  request: FastifyRequest,
-) => Promise<Readonly<Record<string, unknown>>>;
-
 /** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
-export function flowRoutes(
-  app: FastifyInstance,
-  flows: readonly AnyFlow[],
-  gateway: Gateway,
-  describe: Describe,
-): void {
+export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gateway: Gateway, offer: Offer): void {
   acceptJson(app);
   for (const flow of flows) {
     app.post(`/v1/${flow.route}`, { onRequest: requireKey, schema: schemaOf(flow) }, async (request, reply) => {
@@ -46,7 +35,7 @@ export function flowRoutes(
         },
         wait,
       );
-      return await respond(flow, answer, request, reply, describe);
+      return await respond(gateway, flow, answer, request, reply, offer);
     });
   }
 }
@@ -68,7 +57,22 @@ async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<
   return limit.isAllowed || !limit.isExceeded;
 }
 
-async function respond(flow: AnyFlow, answer: Reply, request: FastifyRequest, reply: FastifyReply, describe: Describe) {
+/** Flows that answer with their state give the current one, and what the caller is to do next. */
+async function stateOf(gateway: Gateway, { id }: { id: string }, request: FastifyRequest, offer: Offer) {
+  const record = await gateway.status(request.caller.tenant, id);
+  if (record === undefined) throw new Error(`Operation ${id} was claimed and is gone`);
+  const expires = record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() };
+  return { state: record.state, ...(await offer(record, request)), ...expires };
+}
+
+async function respond(
+  gateway: Gateway,
+  flow: AnyFlow,
+  answer: Reply,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  offer: Offer,
+) {
   switch (answer.kind) {
     case 'settled':
       return sendReply(request, reply, answer);
@@ -77,7 +81,7 @@ async function respond(flow: AnyFlow, answer: Reply, request: FastifyRequest, re
         request,
         reply,
         answer,
-        flow.answers === 'state' ? await describe(flow, answer, request) : undefined,
+        flow.answers === 'state' ? await stateOf(gateway, answer, request, offer) : undefined,
       );
     case 'key-reused':
       throw new HttpProblem(

@@ -17,12 +17,12 @@ export function problemPages(app: FastifyInstance): void {
 
 function table(code: FailureCode): string {
   const { title, status, retryable, sameKeySafe, action, retryAfter } = failure(code);
-  const rows = [
-    ['HTTP status', status],
+  const rows: readonly [string, string][] = [
+    ['HTTP status', String(status)],
     ['May the same request succeed later?', retryable ? 'yes' : 'no'],
     ['May the same key be used again?', sameKeySafe ? 'yes' : 'no, make a new one'],
     ['What to do', action.replaceAll('_', ' ')],
-    ...(retryAfter === undefined ? [] : [['Wait at least', `${retryAfter} s`]]),
+    ...(retryAfter === undefined ? [] : [['Wait at least', `${retryAfter} s`] as [string, string]]),
   ];
   return `<p>${title}.</p><table>${rows.map(([name, value]) => `<tr><th>${name}</th><td>${value}</td></tr>`).join('')}</table>`;
 }

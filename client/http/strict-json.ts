@@ -25,30 +25,22 @@ type Frame = { readonly members: Set<string> | undefined; expectsName: boolean }
 function scan(text: string): void {
   const frames: Frame[] = [];
   for (let at = 0; at < text.length; at += 1) {
+    const token = text.charAt(at);
     const frame = frames.at(-1);
-    switch (text[at]) {
-      case '{':
-      case '[':
-        if (frames.length === deepest)
-          throw new HttpProblem('body-malformed', `The body is nested deeper than ${deepest} levels.`);
-        frames.push({ members: text[at] === '{' ? new Set() : undefined, expectsName: text[at] === '{' });
-        break;
-      case '}':
-      case ']':
-        frames.pop();
-        break;
-      case ',':
-        if (frame !== undefined) frame.expectsName = frame.members !== undefined;
-        break;
-      case '"': {
-        const end = stringEnd(text, at);
-        const value = checked(text.slice(at, end + 1));
-        if (frame?.members !== undefined && frame.expectsName) name(frame.members, value);
-        if (frame !== undefined) frame.expectsName = false;
-        at = end;
-        break;
-      }
-      default:
+    if (token === '{' || token === '[') {
+      if (frames.length === deepest)
+        throw new HttpProblem('body-malformed', `The body is nested deeper than ${deepest} levels.`);
+      frames.push({ members: token === '{' ? new Set() : undefined, expectsName: token === '{' });
+    } else if (token === '}' || token === ']') {
+      frames.pop();
+    } else if (token === ',' && frame !== undefined) {
+      frame.expectsName = frame.members !== undefined;
+    } else if (token === '"') {
+      const end = stringEnd(text, at);
+      const value = checked(text.slice(at, end + 1));
+      if (frame?.members !== undefined && frame.expectsName) name(frame.members, value);
+      if (frame !== undefined) frame.expectsName = false;
+      at = end;
     }
   }
 }

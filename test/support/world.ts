@@ -42,7 +42,7 @@ export type Answered = {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every form
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into bodies of every form
   readonly json: any;
 };
 

@@ -59,6 +59,18 @@ export type StepReply<Result = unknown> = {
   readonly finished?: Finished;
 };
 
+/** A step that the caller makes: the activity only looks whether it has happened. */
+export type WaitCall = Hold & {
+  readonly step: string;
+  readonly position: number;
+  readonly carry: readonly Finished[];
+};
+
+export type WaitReply<Result = unknown> =
+  | { readonly kind: 'arrived'; readonly result: Result }
+  /** `remaining` is until the wait ends, by PostgreSQL's clock and the row as it now stands. Milliseconds. */
+  | { readonly kind: 'waiting'; readonly remaining: number };
+
 export type UndoCall = Hold & {
   readonly step: string;
   readonly carry: readonly Finished[];
@@ -95,7 +107,8 @@ export type LedgerMoves = {
   take(call: { readonly operation: OperationRef; readonly run: string }): Promise<Taken>;
   compensate(call: Hold & { readonly carry: readonly Finished[]; readonly ending: Ending }): Promise<CompensationPlan>;
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
-  wait(call: Hold & { readonly carry: readonly Finished[] }): Promise<void>;
+  /** Throws where the operation may not go on: cancelled, taken over or settled. */
+  proceed(call: Hold): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;
 };
 

@@ -65,6 +65,7 @@ export const failures = {
     sameKeySafe: false,
     action: 'contact_support',
   },
+  'step-failed': { status: 500, title: 'A step could not be finished', ...wait, retryAfter: 2 },
   'past-no-return': {
     status: 409,
     title: 'The operation is past the point where it can be cancelled',
@@ -89,11 +90,13 @@ export const failures = {
   'payment-refused': { status: 422, title: 'The payment provider refused the request', ...pay },
 
   // Upload.
-  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true },
+  // Where the object was removed behind us the upload ends with it, and the key may begin anew.
+  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
   'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
   'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
+  'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
 } as const satisfies Record<string, Failure>;
 

@@ -1,11 +1,4 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  isCancellation,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Ending, OperationRef, Taken } from './call.ts';
 import type { AnyFlow, RequestOf } from './flow.ts';
 import type { Refusal } from './outcome.ts';
@@ -20,6 +13,7 @@ import {
   type Story,
   wakeSignal,
 } from './story.ts';
+import { messageOf, thrownBy } from './thrown.ts';
 
 /**
  * Makes a workflow of a story. The ledger decides at its start whether there is anything to do, and at its end what
@@ -97,25 +91,4 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
 
 function endingOf(refusal: Refusal): Ending {
   return { state: refusal.code === 'expired' ? 'expired' : 'refused', refusal };
-}
-
-function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
-  if (isCancellation(error)) return 'cancel-requested';
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure)
-    switch (cause.type) {
-      case 'settled':
-      case 'fenced':
-      case 'cancel-requested':
-      case 'refused':
-        return cause.type;
-      default:
-        return 'failed';
-    }
-  return error instanceof ActivityFailure ? 'failed' : 'bug';
-}
-
-function messageOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
-  return cause instanceof Error ? cause.message : String(cause);
 }

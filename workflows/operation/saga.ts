@@ -31,6 +31,8 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   const undone: string[] = [];
   const left: string[] = [];
   for (const { step } of plan.steps) {
+    // A step without an undo of its own left nothing, or another step's undo takes it back.
+    if (flow.steps[step]?.undo !== 'compensated') continue;
     const worked = await undo(story, step);
     (worked ? undone : left).push(step);
   }

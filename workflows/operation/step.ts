@@ -12,7 +12,7 @@ import { activityName, type Settlement, type StepCall, type StepReply } from './
 import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
 import { successAnswer } from './outcome.ts';
 import { bytesWork, ledgerWrite, mediaWork, providerCall, providerRetry } from './presets.ts';
-import { refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { ledger, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
 
@@ -134,8 +134,9 @@ async function interruptible(story: Story, call: StepCall, work: () => Promise<S
     try {
       return await scope.run(work);
     } catch (error) {
-      // The next try begins with the ledger, which refuses it when a cancel was the reason.
       if (!isCancellation(error)) throw error;
+      // Asked here, since the worker of the next try may be away for long.
+      await ledger.proceed(story.engine.hold);
     } finally {
       story.engine.interrupt = undefined;
     }

@@ -61,10 +61,12 @@ export function refuse(refusal: Refusal): ApplicationFailure {
   });
 }
 
-/** Waits for news from the ledger, at most until `timeout` milliseconds have passed. @returns false on the timeout */
-export async function news(story: Story, timeout: number): Promise<boolean> {
-  const seen = story.engine.wakes;
-  return await condition(() => story.engine.wakes > seen, Math.max(1, timeout));
+/**
+ * Waits for news from the ledger, at most until `timeout` milliseconds have passed.
+ * @param seen `engine.wakes` as it was before the ledger was last asked, so that news during the asking is not lost
+ */
+export async function news(story: Story, seen: number, timeout: number): Promise<void> {
+  await condition(() => story.engine.wakes > seen, Math.max(1, timeout));
 }
 
 /** Shows people what is going on. Details are free; the search attribute costs an event, so only trouble sets it. */

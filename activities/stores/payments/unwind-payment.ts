@@ -24,21 +24,16 @@ export async function unwindPayment(
       if (kind !== 'moved' && kind !== 'spent') throw thrown;
       return await stripe.paymentIntents.retrieve(id, {}, options);
     });
-  switch (intent.status) {
-    case 'canceled':
-      return;
-    case 'succeeded':
-      await stripe.refunds
-        .create({ payment_intent: id }, { ...options, idempotencyKey: `${sending.key}:refund` })
-        .catch(async (error: unknown) => {
-          const refunds = await stripe.refunds.list({ payment_intent: id }, options);
-          const back = refunds.data.reduce((sum, refund) => sum + refund.amount, 0);
-          if (back < intent.amount_received) throw paymentFailure(error).thrown;
-        });
-      return;
-    default:
-      throw new Doubtful(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
-  }
+  if (intent.status === 'canceled') return;
+  if (intent.status !== 'succeeded')
+    throw new Doubtful(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
+  await stripe.refunds
+    .create({ payment_intent: id }, { ...options, idempotencyKey: `${sending.key}:refund` })
+    .catch(async (error: unknown) => {
+      const refunds = await stripe.refunds.list({ payment_intent: id }, options);
+      const back = refunds.data.reduce((sum, refund) => sum + refund.amount, 0);
+      if (back < intent.amount_received) throw paymentFailure(error).thrown;
+    });
 }
 
 async function learnId(

@@ -18,7 +18,8 @@ with open as (
   on conflict (operation_id) do nothing
   returning operation_id
 )
-update operation set state = 'running', updated_at = now()
+update operation set state = 'running', updated_at = now(),
+  next_look_at = least(next_look_at, now() + interval '2 seconds')
 where id in (select operation_id from received) and state in ('claimed', 'waiting')`;
 
 function receive(operation: string, bytes: ReceivedBytes, late: boolean): Statement {

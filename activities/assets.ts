@@ -1,0 +1,51 @@
+import { ownedId } from '../workflows/operation/key.ts';
+import type { TransactionStep } from './run-step.ts';
+import { type DedupScope, placeAsset, placed } from './stores/postgres/uploads/place-asset.ts';
+import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
+import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
+
+export type AssetSteps = {
+  finalize: {
+    input: {
+      readonly objectKey: string;
+      readonly sha256: string;
+      readonly size: number;
+      readonly type: string;
+      readonly name: string;
+      readonly destination: string;
+      readonly dedup: DedupScope;
+    };
+    result: Finalized;
+  };
+  publish: { input: { readonly assetId: string }; result: null };
+};
+
+export type Finalized = {
+  readonly assetId: string;
+  readonly content: string;
+  /** Of the object that holds the content; another than the uploaded one where the scope had these bytes already. */
+  readonly objectKey: string;
+  readonly deduplicated: boolean;
+};
+
+/** What an upload becomes: a name for a content, all of it rows of ours. No byte is copied. */
+export const finalize: TransactionStep<AssetSteps['finalize']['input'], Finalized> = {
+  async run(tx, input, { operation }) {
+    const asset = ownedId('ast', operation);
+    const content = ownedId('cnt', operation);
+    const [rows] = await tx.run(placeAsset({ operation, asset, content, ...input }));
+    const kept = placed(rows);
+    return { assetId: asset, ...kept, deduplicated: kept.content !== content };
+  },
+  async undo(tx, { operation }) {
+    await releaseAsset(tx, operation);
+  },
+};
+
+export const publish: TransactionStep<AssetSteps['publish']['input'], null> = {
+  async run(tx, { assetId }, { operation }) {
+    const [rows] = await tx.run(publishAsset(operation));
+    if (rows?.length !== 1) throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
+    return null;
+  },
+};

@@ -1,0 +1,104 @@
+import type { AwaitedStep } from './await-step.ts';
+import { removeObjects } from './remove-objects.ts';
+import type { OutsideStep } from './run-step.ts';
+import { Refused } from './stores/effect.ts';
+import type { Database } from './stores/postgres/database.ts';
+import { closeTransfer } from './stores/postgres/uploads/close-transfer.ts';
+import { type ReceivedBytes, readTransfer, transferOf } from './stores/postgres/uploads/read-transfer.ts';
+import { receiveTransfer } from './stores/postgres/uploads/receive-transfer.ts';
+import { headObject } from './stores/s3/head-object.ts';
+import type { ObjectStore } from './stores/s3/object-store.ts';
+import { presignedBytes } from './stores/s3/presigned-bytes.ts';
+import { hashObject, readStart } from './stores/s3/read-object.ts';
+import { sniffLength, sniffType } from './stores/s3/sniff-type.ts';
+import { typeFits } from './type-evidence.ts';
+
+export type ObjectSteps = {
+  receive: { input: null; result: ReceivedBytes };
+  verify: {
+    input: {
+      readonly received: ReceivedBytes;
+      readonly size: number;
+      readonly type: string;
+      readonly sha256?: string | undefined;
+    };
+    result: Verified;
+  };
+  tidy: { input: null; result: { readonly removed: number } };
+};
+
+/** `shown` is the type that the first bytes show, '' where they show none. */
+export type Verified = { readonly sha256: string; readonly shown: string };
+
+type VerifyInput = ObjectSteps['verify']['input'];
+
+/** The bytes of an upload: awaited, read once, and cleared away where nobody refers to them. */
+export function objectSteps(database: Database, store: ObjectStore) {
+  const receive: AwaitedStep<ReceivedBytes> = {
+    async look(tx, { operation }) {
+      const [rows] = await tx.run(readTransfer(operation));
+      const transfer = transferOf(rows);
+      switch (transfer.outcome) {
+        case 'received':
+          return { kind: 'arrived', result: transfer.bytes };
+        case 'open':
+          return { kind: 'open' };
+        case 'closed':
+          return {
+            kind: 'closed',
+            refusal: {
+              code: 'expired',
+              detail: 'The bytes did not arrive in time: announce the upload again, with the same key or a new one.',
+            },
+          };
+      }
+    },
+    // A presigned PUT that was made, by a caller who never came back to say so.
+    async adopt({ operation, tenant }) {
+      const bytes = await presignedBytes(store, operation);
+      if (bytes !== undefined) await receiveTransfer(database, { id: operation, tenant }, bytes, true);
+    },
+    close: ({ operation }) => closeTransfer(operation),
+    async undo(_request, _result, about) {
+      await removeObjects(database, store, about);
+    },
+  };
+
+  const verify: OutsideStep<VerifyInput, VerifyInput, Verified> = {
+    request: (input) => input,
+    async send({ received, size, type, sha256: declared }, { signal }) {
+      const { objectKey } = received;
+      const facts = await headObject(store, objectKey);
+      if (facts === undefined)
+        throw new Refused({ code: 'bytes-missing', detail: 'The bytes were removed from the object store.' });
+      if (facts.size !== size || received.size !== size)
+        throw new Refused({
+          code: 'size-mismatch',
+          detail: `${size} bytes were declared and ${facts.size} have arrived.`,
+          more: { field: 'size', declared: size, actual: facts.size },
+        });
+      const sha256 = received.sha256 ?? (await hashObject(store, objectKey, signal));
+      if (declared !== undefined && declared !== sha256)
+        throw new Refused({
+          code: 'digest-mismatch',
+          detail: `The SHA-256 of what has arrived is ${sha256}, not the declared ${declared}.`,
+          more: { field: 'sha256', declared, actual: sha256 },
+        });
+      const shown = received.sniffedType ?? (await sniffType(await readStart(store, objectKey, size, sniffLength)));
+      if (!typeFits(type, shown))
+        throw new Refused({
+          code: 'type-mismatch',
+          detail: `${type} was declared and the content ${shown === '' ? 'does not show it' : `is ${shown}`}.`,
+          more: { field: 'type', declared: type, actual: shown === '' ? null : shown },
+        });
+      return { sha256, shown };
+    },
+  };
+
+  const tidy: OutsideStep<null, null, { removed: number }> = {
+    request: () => null,
+    send: async (_request, about) => ({ removed: await removeObjects(database, store, about) }),
+  };
+
+  return { receive, verify, tidy };
+}

@@ -1,0 +1,30 @@
+import type { About } from './stores/effect.ts';
+import type { Database } from './stores/postgres/database.ts';
+import { collectedContent, forgetContent } from './stores/postgres/uploads/collected-content.ts';
+import { keptObjects } from './stores/postgres/uploads/kept-objects.ts';
+import { deleteObject } from './stores/s3/delete-object.ts';
+import { listObjects } from './stores/s3/list-objects.ts';
+import type { ObjectStore } from './stores/s3/object-store.ts';
+import { thumbnailPrefix, uploadPrefix } from './stores/s3/upload-keys.ts';
+
+/**
+ * Deletes whatever an operation has written that nobody refers to: bytes that did not count, bytes that another upload
+ * had already brought, and the contents that its undo gave up. It looks at what is there, not at what it remembers, so
+ * that it also finds what a process left that died between its write and its row.
+ * @returns how many objects were removed
+ */
+export async function removeObjects(database: Database, store: ObjectStore, about: About): Promise<number> {
+  const { operation, tenant } = about;
+  const brought = await listObjects(store, uploadPrefix(operation));
+  const kept = await keptObjects(database, tenant, brought);
+  const strays = brought.filter((key) => !kept.has(key));
+  for (const key of strays) await deleteObject(store, key);
+  let removed = strays.length;
+  for (const { id, objectKey } of await collectedContent(database, tenant, operation)) {
+    const thumbnails = await listObjects(store, thumbnailPrefix(id));
+    for (const key of [...thumbnails, objectKey]) await deleteObject(store, key);
+    await forgetContent(database, tenant, id);
+    removed += thumbnails.length + (strays.includes(objectKey) ? 0 : 1);
+  }
+  return removed;
+}

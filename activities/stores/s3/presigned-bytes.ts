@@ -1,0 +1,16 @@
+import type { ReceivedBytes } from '../postgres/uploads/read-transfer.ts';
+import { headObject } from './head-object.ts';
+import type { ObjectStore } from './object-store.ts';
+import { operationToken } from './operation-token.ts';
+import { presignedKey } from './upload-keys.ts';
+
+/**
+ * What a presigned PUT has left, if it was made. Its SHA-256 counts as proven: the store has enforced the signed one.
+ * @returns undefined where nothing is there that this operation has signed for
+ */
+export async function presignedBytes(store: ObjectStore, operation: string): Promise<ReceivedBytes | undefined> {
+  const objectKey = presignedKey(operation);
+  const facts = await headObject(store, objectKey);
+  if (facts === undefined || facts.metadata[operationToken] !== operation) return undefined;
+  return { method: 'presigned', objectKey, size: facts.size, sha256: facts.sha256 ?? null, sniffedType: null };
+}

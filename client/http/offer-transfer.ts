@@ -1,0 +1,16 @@
+import type { FastifyRequest } from 'fastify';
+import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import type { Uploads } from '../uploads.ts';
+
+/** What an operation offers its caller while it is open: an upload that waits for bytes says where to send them. */
+export type Offer = (record: OperationRecord, request: FastifyRequest) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Signed anew for each answer: signed URLs are never stored. */
+export function offerTransfer(uploads: Uploads, publicUrl: string | undefined): Offer {
+  return async (record, request) => {
+    if (record.flow !== 'upload') return {};
+    const base = publicUrl ?? `${request.protocol}://${request.host}`;
+    const transfer = await uploads.plan(record, base);
+    return transfer === undefined ? {} : { transfer };
+  };
+}

@@ -1,0 +1,91 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import { operationUrl } from '../../workflows/operation/outcome.ts';
+import { operationStates } from '../../workflows/operation/state.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Received, Uploads } from '../uploads.ts';
+import { HttpProblem } from './http-problem.ts';
+import { owned } from './operation-routes.ts';
+import { operationId, problemSchema } from './schemas.ts';
+
+/** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
+const largestBody = 5 * 1024 ** 3;
+
+const params = z.object({ id: operationId });
+const answered = z.object({
+  id: z.string(),
+  state: z.enum(operationStates),
+  size: z.int(),
+  sha256: z.string().nullable(),
+});
+const tags = ['uploads'];
+const response = { 200: answered, '4xx': problemSchema, '5xx': problemSchema };
+
+/** Bytes and their arrival. Both may be repeated: the bytes that came first count, and asking twice is answered twice. */
+export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  app.removeAllContentTypeParsers();
+  // The body flows through: it is never held in memory.
+  app.addContentTypeParser('*', (_request, body, done) => done(null, body));
+
+  app.put(
+    '/v1/uploads/:id/content',
+    {
+      bodyLimit: largestBody,
+      schema: {
+        summary: 'Send the bytes of an upload',
+        tags,
+        params,
+        consumes: ['application/octet-stream'],
+        response,
+      },
+    },
+    async (request, reply) => {
+      const record = await upload(gateway, request, request.params.id);
+      const { 'content-length': length, 'content-type': type } = request.headers;
+      const received = await uploads.receiveBytes(
+        record,
+        request.raw,
+        length === undefined ? undefined : Number(length),
+        type,
+      );
+      if (received.kind === 'cut') return reply.hijack();
+      if (received.kind === 'refused') reply.header('connection', 'close');
+      return await answer(gateway, record, received, reply);
+    },
+  );
+
+  app.post(
+    '/v1/uploads/:id/complete',
+    { schema: { summary: 'Say that the bytes have been sent; repeatable, needs no key', tags, params, response } },
+    async (request, reply) => {
+      const record = await upload(gateway, request, request.params.id);
+      return await answer(gateway, record, await uploads.complete(record), reply);
+    },
+  );
+}
+
+async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
+  const record = await owned(gateway, request, id);
+  if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
+  return record;
+}
+
+async function answer(
+  gateway: Gateway,
+  record: OperationRecord,
+  received: Exclude<Received, { kind: 'cut' }>,
+  reply: FastifyReply,
+) {
+  const { id, tenant } = record;
+  if (received.kind === 'refused')
+    throw new HttpProblem(received.refusal.code, received.refusal.detail, received.refusal.more, id);
+  const { size, sha256 } = received;
+  const state = (await gateway.status(tenant, id))?.state ?? record.state;
+  return reply
+    .header('location', operationUrl(id))
+    .header('cache-control', 'no-store')
+    .send({ id, state, size, sha256 });
+}

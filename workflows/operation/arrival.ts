@@ -1,0 +1,41 @@
+import { proxyLocalActivities } from '@temporalio/workflow';
+import { activityName, type WaitCall, type WaitReply } from './call.ts';
+import type { AnyFlow, StepDeclaration, StepName } from './flow.ts';
+import { ledgerWrite } from './presets.ts';
+import { news, type StepSignatures, type Story, tellPeople } from './story.ts';
+
+/**
+ * Waits for a step that the caller makes, such as sending bytes: looks in the ledger, sleeps until there is news or the
+ * deadline of the row has passed, and looks again. What other steps have left to record is written before the sleep.
+ * @throws a refusal when the deadline has passed and nothing has arrived; the step's undo still looks for strays
+ */
+export async function arrival<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+  story: Story<F, S>,
+  name: N,
+): Promise<S[N]['result']> {
+  const { engine, flow } = story;
+  if (Object.hasOwn(engine.done, name)) return engine.done[name];
+  const declaration = flow.steps[name] as StepDeclaration;
+  const position = Object.keys(flow.steps).indexOf(name);
+  const look = proxyLocalActivities<Record<string, (call: WaitCall) => Promise<WaitReply>>>({
+    ...ledgerWrite,
+    summary: declaration.says,
+  })[activityName(flow.name, name)] as (call: WaitCall) => Promise<WaitReply>;
+  // A cancel from Temporal's UI comes without a signal.
+  engine.interrupt = () => {
+    engine.wakes += 1;
+  };
+  tellPeople(declaration.says);
+  try {
+    for (let looks = 0; ; looks += 1) {
+      const seen = engine.wakes;
+      const reply = await look({ ...engine.hold, step: name, position, carry: engine.carry });
+      engine.carry = [];
+      if (reply.kind === 'arrived') return reply.result;
+      if (looks === 0) tellPeople(declaration.says, { step: name });
+      await news(story, seen, reply.remaining);
+    }
+  } finally {
+    engine.interrupt = undefined;
+  }
+}

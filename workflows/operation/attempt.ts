@@ -1,0 +1,37 @@
+import type { AnyFlow, StepName } from './flow.ts';
+import type { Refusal } from './outcome.ts';
+import { step } from './step.ts';
+import { refusalOf, type StepSignatures, type Story } from './story.ts';
+import { messageOf, thrownBy } from './thrown.ts';
+
+export type Attempted<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | { readonly kind: 'failed'; readonly refusal: Refusal };
+
+/** Runs a step that the flow declares as optional: its failure is recorded and told, and the story goes on. */
+export async function attempt<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+  story: Story<F, S>,
+  name: N,
+  input: S[N]['input'],
+): Promise<Attempted<S[N]['result']>> {
+  try {
+    return { kind: 'done', result: await step(story, name, input) };
+  } catch (error) {
+    switch (thrownBy(error)) {
+      case 'refused':
+        return { kind: 'failed', refusal: refusalOf(error) as Refusal };
+      case 'failed': {
+        const refusal: Refusal = { code: 'step-failed', detail: messageOf(error) };
+        const position = Object.keys(story.flow.steps).indexOf(name);
+        // 0 speaks for the step whatever its last try was.
+        story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'failed', refusal }];
+        return { kind: 'failed', refusal };
+      }
+      case 'settled':
+      case 'fenced':
+      case 'cancel-requested':
+      case 'bug':
+        throw error;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+
+/** What a failure means for the story, by its name: classes do not survive Temporal's boundary. */
+export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
+  if (isCancellation(error)) return 'cancel-requested';
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure)
+    switch (cause.type) {
+      case 'settled':
+      case 'fenced':
+      case 'cancel-requested':
+      case 'refused':
+        return cause.type;
+      default:
+        return 'failed';
+    }
+  return error instanceof ActivityFailure ? 'failed' : 'bug';
+}
+
+/** @returns what a person is told of a failure */
+export function messageOf(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}

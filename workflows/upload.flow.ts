@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { days, hours } from './operation/duration.ts';
+import { defineFlow } from './operation/flow.ts';
+
+/** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
+const largestPut = 5 * 1024 ** 3;
+
+/** A name, never a path: no separator, no control character (NUL among them), not the two names of directories. */
+const fileName = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^/\\\p{Cc}\p{Cs}]+$/u, 'give a file name without path separators or control characters')
+  .refine((name) => name !== '.' && name !== '..', "a file cannot be named '.' or '..'");
+
+/** RFC 9110, section 8.3.1: type "/" subtype, then parameters. */
+const mediaType = z
+  .string()
+  .max(255)
+  .regex(
+    /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}(\s*;\s*[A-Za-z0-9!#$&^_.+-]+=("[^"\\\p{Cc}]*"|[A-Za-z0-9!#$&^_.+-]+))*$/u,
+    "give a media type, such as 'image/jpeg'",
+  );
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'give the SHA-256 as 64 hexadecimal digits in lower case');
+
+const thumbnail = z.object({
+  key: z.string(),
+  type: z.string(),
+  width: z.int(),
+  height: z.int(),
+  size: z.int(),
+});
+
+/** Takes a file once: announced, sent in whatever way, verified, placed, and shown in small. */
+export const uploadFlow = defineFlow({
+  name: 'upload',
+  version: 1,
+  title: 'Upload a file',
+  route: 'uploads',
+  request: z
+    .strictObject({
+      name: fileName,
+      size: z.int().min(0).max(largestPut),
+      type: mediaType,
+      sha256: sha256.optional(),
+      destination: z
+        .string()
+        .min(1)
+        .max(200)
+        .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'give a destination without control characters'),
+      /** Who shares one object for the same bytes; `account` where nothing is said. */
+      dedup: z.enum(['global', 'account', 'folder', 'intent']).optional(),
+      /** How the bytes come: by the door, where nothing is said, or straight to the object store. */
+      transfer: z.enum(['door', 'presigned']).optional(),
+    })
+    .refine(({ transfer, sha256: declared }) => transfer !== 'presigned' || declared !== undefined, {
+      path: ['sha256'],
+      message: 'is required for a presigned transfer: the object store checks the bytes against it',
+    }),
+  result: z.object({
+    name: z.string(),
+    size: z.int(),
+    type: z.string(),
+    sha256,
+    destination: z.string(),
+    assetId: z.string(),
+    /** The scope had these bytes already: no second object is kept. */
+    deduplicated: z.boolean(),
+    thumbnails: z.array(thumbnail),
+    /** Optional steps that failed, by name and reason. */
+    failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
+  }),
+  // How the bytes travel is no part of what is meant: the same upload may be begun in one way and finished in another.
+  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup'],
+  keyScope: 'subject',
+  answers: 'state',
+  execution: 'workflow',
+  // Half an upload is worth nothing: the same key then announces it anew.
+  renewsAfter: ['cancelled', 'expired'],
+  // A laptop that is shut in the evening goes on in the morning.
+  patience: hours(24),
+  undoPatience: hours(24),
+  // A browser that lost the answer asks again when it is opened the next day.
+  retryHorizon: days(3),
+  retention: {
+    response: days(30),
+    tombstone: days(400),
+    because: 'a client that was offline for some weeks still learns what became of its file; a tombstone covers a year',
+  },
+  steps: {
+    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'compensated', placement: 'ledger' },
+    verify: { effect: 'natural', says: 'Verifying size, content and type', undo: 'none', placement: 'bytes' },
+    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'compensated', placement: 'ledger' },
+    tidy: { effect: 'natural', says: 'Removing what is not needed', undo: 'none', placement: 'provider' },
+    thumbnails: {
+      effect: 'natural',
+      says: 'Making thumbnails',
+      undo: { coveredBy: 'receive' },
+      placement: 'media',
+      optional: true,
+    },
+    publish: { effect: 'transaction', says: 'Announcing that the file is ready', undo: 'none', placement: 'ledger' },
+  },
+});

@@ -1,0 +1,28 @@
+import type { AssetSteps } from '../activities/assets.ts';
+import type { MediaSteps } from '../activities/media.ts';
+import type { ObjectSteps } from '../activities/objects.ts';
+import { arrival } from './operation/arrival.ts';
+import { attempt } from './operation/attempt.ts';
+import { operation } from './operation/operation.ts';
+import type { Refusal } from './operation/outcome.ts';
+import { finish, step } from './operation/step.ts';
+import { uploadFlow } from './upload.flow.ts';
+
+/** A file is awaited, verified and placed; then it is shown in small, and is ready even where that fails. */
+export const upload = operation<typeof uploadFlow, ObjectSteps & AssetSteps & MediaSteps>(uploadFlow, async (story) => {
+  const { name, size, type, destination, sha256: declared, dedup = 'account' } = story.request;
+  const received = await arrival(story, 'receive');
+  const { sha256, shown } = await step(story, 'verify', { received, size, type, sha256: declared });
+  const file = { name, size, type, sha256, destination };
+  const placed = await step(story, 'finalize', { ...file, objectKey: received.objectKey, dedup });
+  await step(story, 'tidy', null);
+  const { assetId, content, objectKey, deduplicated } = placed;
+  const pictures = await attempt(story, 'thumbnails', { content, objectKey, size, shown });
+  const thumbnails = pictures.kind === 'done' ? [...pictures.result.thumbnails] : [];
+  const failures = pictures.kind === 'done' ? [] : [failed('thumbnails', pictures.refusal)];
+  await finish(story, 'publish', { assetId }, { ...file, assetId, deduplicated, thumbnails, failures });
+});
+
+function failed(name: string, { code, detail }: Refusal) {
+  return { step: name, code, detail };
+}
