@@ -5,7 +5,7 @@ import {
   proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { type Ending, type StepReply, type UndoCall, undoActivityName } from './call.ts';
+import { type Ending, type Finished, type StepReply, type UndoCall, undoActivityName } from './call.ts';
 import { failure } from './failures.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerWrite, providerCall, providerRetry } from './presets.ts';
@@ -35,8 +35,20 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
     if (flow.steps[step]?.undo !== 'compensated') continue;
     const worked = await undo(story, step);
     (worked ? undone : left).push(step);
+    if (worked) engine.carry = [...engine.carry, ...covered(story, step, plan.steps)];
   }
   return await settle(story, plan.ending, undone, left, flow.retention);
+}
+
+/** The steps whose effects went with this undo. */
+function covered(story: Story, by: string, steps: readonly { readonly step: string }[]): readonly Finished[] {
+  const names = Object.keys(story.flow.steps);
+  return steps
+    .filter(({ step }) => {
+      const undo = story.flow.steps[step]?.undo;
+      return typeof undo === 'object' && undo.coveredBy === by;
+    })
+    .map(({ step }) => ({ step, position: names.indexOf(step), attempt: 0, state: 'undone', result: null }));
 }
 
 async function undo(story: Story, step: string): Promise<boolean> {
