@@ -2,7 +2,7 @@ import type { WaitCall, WaitReply } from '../workflows/operation/call.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import { aboutOf, ledgerMove, type OutsideStep, outsideUndo, type StepActivities } from './run-step.ts';
 import { type About, Refused } from './stores/effect.ts';
-import { beginWait, waiting } from './stores/postgres/begin-wait.ts';
+import { beginWait, type Waiting, waiting } from './stores/postgres/begin-wait.ts';
 import type { Database, Statement, Transaction } from './stores/postgres/database.ts';
 import { recordSteps } from './stores/postgres/hold.ts';
 import { LedgerFault } from './stores/postgres/ledger-fault.ts';
@@ -23,6 +23,7 @@ export type AwaitedStep<Result> = {
   undo: NonNullable<OutsideStep<never, null, Result>['undo']>;
 };
 
+type Seen<Result> = { readonly looked: Look<Result> | undefined; readonly terms: Waiting };
 type WaitActivity = (call: WaitCall) => Promise<WaitReply>;
 
 /** Makes the activities of a step that the caller makes. */
@@ -32,26 +33,31 @@ export function awaitedActivities<Result>(
 ): { readonly step: WaitActivity; readonly undo: StepActivities['undo'] } {
   const look = async (call: WaitCall, closing: boolean): Promise<WaitReply<Result>> => {
     const about = aboutOf(call);
-    const { looked, remaining } = await database.transaction(about.tenant, beginWait(call), async (tx, opened) => {
-      const terms = waiting(opened.at(-1));
-      if (terms.cancelRequested) throw new LedgerFault('cancel-requested', `${about.operation} is to be cancelled`);
-      if (closing) await tx.run(step.close(about));
-      const found = await step.look(tx, about);
-      const value = { looked: found, remaining: terms.remaining };
-      if (found.kind !== 'arrived') return { value, closing: [] };
-      const { step: name, position } = call;
-      // Recorded for the step whatever its try: a wait has none.
-      const ended = { step: name, position, attempt: 0, state: 'done', result: found.result } as const;
-      return { value, closing: [recordSteps(call, [ended])] };
-    });
+    const { looked, terms } = await database.transaction<Seen<Result>>(
+      about.tenant,
+      beginWait(call),
+      async (tx, opened) => {
+        const terms = waiting(opened.at(-1));
+        if (terms.cancelRequested) return { value: { looked: undefined, terms }, closing: [] };
+        if (closing) await tx.run(step.close(about));
+        const found = await step.look(tx, about);
+        const value = { looked: found, terms };
+        if (found.kind !== 'arrived') return { value, closing: [] };
+        const { step: name, position } = call;
+        // Recorded for the step whatever its try: a wait has none.
+        const ended = { step: name, position, attempt: 0, state: 'done', result: found.result } as const;
+        return { value, closing: [recordSteps(call, [ended])] };
+      },
+    );
+    // Thrown after the commit: the step's row stands, and its undo looks for what may have arrived all the same.
+    if (looked === undefined) throw new LedgerFault('cancel-requested', `${about.operation} is to be cancelled`);
     switch (looked.kind) {
       case 'arrived':
         return looked;
       case 'closed':
-        // Thrown after the commit: the decision stands.
         throw new Refused(looked.refusal);
       case 'open':
-        return { kind: 'waiting', remaining };
+        return { kind: 'waiting', remaining: terms.remaining };
     }
   };
   return {

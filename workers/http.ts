@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { createDoor } from '../client/http/door.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
-import { Uploads } from '../client/uploads.ts';
+import { Uploads } from '../client/gateway/uploads.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3 } from './connect-s3.ts';

@@ -9,7 +9,7 @@ import { HttpProblem } from './http-problem.ts';
 /** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
 export function answerProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error);
+    const problem = problemOf(error, request.routeOptions.bodyLimit);
     if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return sendProblem(request, reply, problem);
   });
@@ -22,6 +22,12 @@ export function answerProblems(app: FastifyInstance, log: Logger): void {
     const detail = `${request.method} is not allowed here: use ${methods.join(' or ')}.`;
     return sendProblem(request, reply, new HttpProblem('method-not-allowed', detail));
   });
+}
+
+/** What the router refuses before any hook has run. */
+export function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('request-id', request.id);
+  void sendProblem(request, reply, problemOf(error));
 }
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, operation }: HttpProblem) {
@@ -42,22 +48,24 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
     code: 'media-type-unsupported',
     detail: 'Content-Type: this route does not take this media type.',
   },
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', detail: 'The body is larger than this route takes.' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', detail: 'The body is empty: send a JSON object.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'body-malformed',
     detail: 'The body is not as long as Content-Length says.',
   },
   FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at so long a path.' },
   FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
 };
 
-function problemOf(error: unknown): HttpProblem {
+function problemOf(error: unknown, bodyLimit?: number): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return invalid(error.validation);
+  if (hasZodFastifySchemaValidationErrors(error)) return invalid(error.validation, wholes[error.validationContext ?? '']);
   if (error instanceof LedgerFault && error.code === 'unavailable')
     return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');
   const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new HttpProblem('body-too-large', `The body is larger than this route takes: at most ${bodyLimit} bytes.`);
   const known = fastifyCodes[code];
   if (known !== undefined) return new HttpProblem(known.code, known.detail);
   if (statusCode === 400) return new HttpProblem('body-malformed', 'The request cannot be read.');
@@ -69,13 +77,16 @@ function problemOf(error: unknown): HttpProblem {
 
 type Issue = { readonly instancePath: string; readonly message?: string };
 
-function invalid(issues: readonly Issue[]): HttpProblem {
+/** Parts of a request as Fastify names them, and as people do. */
+const wholes: Readonly<Record<string, string>> = { querystring: 'query', params: 'path', headers: 'headers' };
+
+function invalid(issues: readonly Issue[], whole = 'body'): HttpProblem {
   const errors = issues.slice(0, 10).map(({ instancePath, message = 'is not valid' }) => ({
-    // A JSON pointer (RFC 6901); the empty one is the whole body.
-    pointer: instancePath,
+    // A JSON pointer (RFC 6901); the empty one is the whole.
+    pointer: instancePath === '/' ? '' : instancePath,
     detail: message,
   }));
   const { pointer, detail } = errors[0] ?? { pointer: '', detail: 'is not valid' };
-  const where = pointer === '' ? 'The body' : `Field ${pointer.slice(1).replaceAll('/', '.')}`;
+  const where = pointer === '' ? `The ${whole}` : `Field ${pointer.slice(1).replaceAll('/', '.')}`;
   return new HttpProblem('request-invalid', `${where}: ${detail}`, { errors });
 }

@@ -9,11 +9,12 @@ import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Gateway } from '../gateway.ts';
-import { answerProblems } from './answer-problems.ts';
+import { answerProblems, answerUnroutable } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
-import type { Uploads } from '../uploads.ts';
+import type { Uploads } from '../gateway/uploads.ts';
 import { flowRoutes } from './flow-routes.ts';
+import { HttpProblem } from './http-problem.ts';
 import { keyRoutes } from './key-routes.ts';
 import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
@@ -47,8 +48,9 @@ declare module 'fastify' {
   }
 }
 
-/** Slow headers are an attack; slow bodies may be a slow line with a large file (an hour for 5 GiB at 1.4 MB/s). */
-const headersTimeout = 10_000;
+/** Slow headers are an attack, looked for each second; slow bodies may be a slow line with a large file (an hour for 5 GiB at 1.4 MB/s). */
+const headersTimeout = 8_000;
+const connectionsCheckingInterval = 1_000;
 const requestTimeout = 3_600_000;
 /** Answers that are this late are better refused. */
 const pressure = { maxEventLoopDelay: 3_000, retryAfter: 2 };
@@ -73,8 +75,10 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     genReqId: () => `req_${crypto.randomUUID()}`,
     requestIdHeader: false,
     requestTimeout,
-    http: { headersTimeout },
+    // A missing Host is refused below, in the form of all refusals.
+    http: { headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
     clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
@@ -83,6 +87,12 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
+    // "A server MUST respond with a 400 status code to any HTTP/1.1 request message that lacks a Host header field"
+    // (RFC 9112, 3.2).
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      throw new HttpProblem('http-malformed', 'The request has no Host header: name the host that you ask.', {
+        header: 'Host',
+      });
     // A key on a question changes nothing, and its sender is told so.
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');

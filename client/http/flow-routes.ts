@@ -4,7 +4,7 @@ import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Gateway, Reply } from '../gateway.ts';
 import { HttpProblem } from './http-problem.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { acceptJson } from './json-body.ts';
+import { acceptJson, jsonLimit } from './json-body.ts';
 import { preferredWait } from './prefer-wait.ts';
 import type { Offer } from './offer-transfer.ts';
 import { sendReply } from './send-reply.ts';
@@ -20,7 +20,8 @@ declare module 'fastify' {
 export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gateway: Gateway, offer: Offer): void {
   acceptJson(app);
   for (const flow of flows) {
-    app.post(`/v1/${flow.route}`, { onRequest: requireKey, schema: schemaOf(flow) }, async (request, reply) => {
+    const options = { onRequest: requireKey, bodyLimit: jsonLimit, schema: schemaOf(flow) };
+    app.post(`/v1/${flow.route}`, options, async (request, reply) => {
       const { caller } = request;
       const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
       const answer = await gateway.ask(

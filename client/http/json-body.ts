@@ -1,14 +1,39 @@
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
+import { seconds } from '../../workflows/operation/duration.ts';
 import { HttpProblem } from './http-problem.ts';
 import { strictJson } from './strict-json.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Gives the body up. */
+    late: NodeJS.Timeout | undefined;
+  }
+}
 
 /** A cart of 100 items takes 10 KB. Bytes, before and after decompression. */
 export const jsonLimit = 64 * 1024;
 
-/** Reads JSON bodies, plain or gzipped, bounded and strictly. */
+/** 64 KiB take a second on the slowest line that people bear. */
+const arrival = seconds(8);
+
+/** Reads JSON bodies, plain or gzipped, bounded in size and time, and strictly. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  app.decorateRequest('late', undefined);
+  app.addHook('preParsing', (request, reply, payload, next) => {
+    request.late = setTimeout(() => {
+      // What still comes is not read.
+      reply.header('connection', 'close');
+      payload.emit('error', new HttpProblem('request-timeout', 'The body did not arrive in time: nothing was done.'));
+    }, arrival);
+    reply.raw.once('close', () => clearTimeout(request.late));
+    next();
+  });
+  app.addHook('preValidation', (request, _reply, next) => {
+    clearTimeout(request.late);
+    next();
+  });
   app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: jsonLimit }, (request, body, done) => {
     try {
       done(null, strictJson(decoded(body as Buffer, request.headers['content-encoding'])));

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
-import type { Uploads } from '../uploads.ts';
+import type { Uploads } from '../gateway/uploads.ts';
 
 /** What an operation offers its caller while it is open: an upload that waits for bytes says where to send them. */
 export type Offer = (record: OperationRecord, request: FastifyRequest) => Promise<Readonly<Record<string, unknown>>>;

@@ -11,6 +11,9 @@ import { HttpProblem } from './http-problem.ts';
 import { preferredWait } from './prefer-wait.ts';
 import { operationId, operationSchema, problemSchema } from './schemas.ts';
 
+/** PostgreSQL stores no NUL, so that nothing has one in its name. */
+const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
+
 /** A page fits one screen; the largest still answers in milliseconds. */
 const pageSize = { usual: 50, most: 200 };
 
@@ -44,8 +47,8 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   );
 
   const querystring = z.strictObject({
-    flow: z.string().max(40).optional(),
-    key: z.string().max(255).optional(),
+    flow: text.max(40).optional(),
+    key: text.max(255).optional(),
     state: z.enum(operationStates).optional(),
     limit: z.coerce.number().int().min(1).max(pageSize.most).default(pageSize.usual),
     after: z.string().max(200).optional().describe('`next` of the page before'),
@@ -124,9 +127,13 @@ function encoded({ createdAt, id }: OperationRecord): string {
   return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');
 }
 
-function cursor(text: string): { createdAt: string; id: string } {
-  const [createdAt = '', id = ''] = Buffer.from(text, 'base64url').toString().split(' ');
-  if (Number.isNaN(Date.parse(createdAt)) || !operationId.safeParse(id).success)
+/** As `encoded` writes it, in years that PostgreSQL knows: anything else has been tampered with. */
+function cursor(after: string): { createdAt: string; id: string } {
+  const match = /^(2\d{3}-[\dT:.-]{18}Z) (.+)$/.exec(Buffer.from(after, 'base64url').toString());
+  const [, createdAt = '', id = ''] = match ?? [];
+  const date = new Date(createdAt);
+  const real = !Number.isNaN(date.getTime()) && date.toISOString() === createdAt;
+  if (!real || !operationId.safeParse(id).success)
     throw new HttpProblem('request-invalid', 'Query after: give the `next` of the page before, as it was.');
   return { createdAt, id };
 }

@@ -2,15 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
 import type { Reply } from '../gateway.ts';
 
-/** Answers of one process that the door adds to, or never passes on, whatever was stored. */
-const neverReplayed = new Set([
-  'set-cookie',
-  'connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'trailer',
-  'te',
+/** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
+const replayed = new Set([
+  'content-disposition',
+  'content-language',
+  'content-location',
+  'content-type',
+  'etag',
+  'last-modified',
+  'link',
+  'location',
+  'retry-after',
 ]);
 
 /** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
@@ -31,7 +33,7 @@ export function sendReply(
     reply.headers({ 'idempotent-replayed': 'true', 'original-request': answer.originalRequest });
   if (answer.kind === 'settled') {
     const { status, headers, body, expiresAt } = answer.answer;
-    for (const name in headers) if (!neverReplayed.has(name)) reply.header(name, headers[name]);
+    for (const name in headers) if (replayed.has(name.toLowerCase())) reply.header(name, headers[name]);
     return reply.code(status).header('idempotency-expires', expiresAt.toUTCString()).send(body);
   }
   if (state !== undefined)

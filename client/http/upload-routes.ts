@@ -5,7 +5,7 @@ import type { OperationRecord } from '../../activities/stores/postgres/read-oper
 import { operationUrl } from '../../workflows/operation/outcome.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
 import type { Gateway } from '../gateway.ts';
-import type { Received, Uploads } from '../uploads.ts';
+import type { Received, Uploads } from '../gateway/uploads.ts';
 import { HttpProblem } from './http-problem.ts';
 import { owned } from './operation-routes.ts';
 import { operationId, problemSchema } from './schemas.ts';

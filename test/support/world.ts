@@ -144,7 +144,7 @@ export class World {
       ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
     });
     const text = await response.text();
-    const json = response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
+    const json = text !== '' && response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
     return { status: response.status, headers: response.headers, text, json };
   }
 

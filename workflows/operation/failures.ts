@@ -26,6 +26,7 @@ const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } a
 
 export const failures = {
   // Before the claim: nothing is stored and the key is not consumed.
+  'http-malformed': { status: 400, title: 'The request is not valid HTTP', ...fix },
   'body-malformed': { status: 400, title: 'The body is not valid JSON', ...fix },
   'request-invalid': { status: 400, title: 'The request does not fit its schema', ...fix },
   'key-missing': { status: 400, title: 'An Idempotency-Key is required', ...fix },
@@ -35,6 +36,7 @@ export const failures = {
   forbidden: { status: 403, title: 'This token may not do that', ...fix },
   'not-found': { status: 404, title: 'There is nothing here', ...fix },
   'method-not-allowed': { status: 405, title: 'This method is not allowed here', ...fix },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time', ...wait, action: 'retry' },
   'body-too-large': { status: 413, title: 'The body is too large', ...fix },
   'media-type-unsupported': { status: 415, title: 'This media type is not supported here', ...fix },
   'headers-too-large': { status: 431, title: 'The headers are too large', ...fix },

@@ -57,12 +57,13 @@ const workflowIdLength = 255;
 /**
  * `{flow}/{tenant}/{environment}/{subject}/{key}[~generation]`, percent-encoded, so that a person finds an operation in
  * Temporal's UI. The subject is left out where keys are shared by the tenant. A long key is replaced by its digest.
+ * A tilde in a key is encoded as well: `x~2` is not the second generation of `x`.
  */
 export function workflowId(scope: Scope, generation: number): string {
   const place = [scope.flow, scope.tenant, scope.environment, ...(scope.subject === '' ? [] : [scope.subject])];
   const prefix = place.map(encodeURIComponent).join('/');
   const suffix = generation === 1 ? '' : `~${generation}`;
-  const readable = `${prefix}/${encodeURIComponent(scope.key)}${suffix}`;
+  const readable = `${prefix}/${encodeURIComponent(scope.key).replaceAll('~', '%7E')}${suffix}`;
   if (readable.length <= workflowIdLength) return readable;
   return `${scope.flow}/${operationId(scope, generation)}`;
 }

@@ -4,17 +4,10 @@ import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio
 export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
   if (isCancellation(error)) return 'cancel-requested';
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure)
-    switch (cause.type) {
-      case 'settled':
-      case 'fenced':
-      case 'cancel-requested':
-      case 'refused':
-        return cause.type;
-      default:
-        return 'failed';
-    }
-  return error instanceof ActivityFailure ? 'failed' : 'bug';
+  if (!(cause instanceof ApplicationFailure)) return error instanceof ActivityFailure ? 'failed' : 'bug';
+  const { type } = cause;
+  const definite = type === 'settled' || type === 'fenced' || type === 'cancel-requested' || type === 'refused';
+  return definite ? type : 'failed';
 }
 
 /** @returns what a person is told of a failure */

@@ -1,0 +1,43 @@
+import type { Transfer } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import { isSettled } from '../../workflows/operation/state.ts';
+
+/** @returns why an upload takes no bytes, or undefined where it waits for them or has them */
+export function transferRefusal(transfer: Transfer): Refusal | undefined {
+  const { state, cancelRequested, due, outcome } = transfer;
+  if (state === 'succeeded') return undefined;
+  if (cancelRequested || state === 'cancelled')
+    return { code: 'cancelled', detail: 'The upload was cancelled: announce it again to send its bytes.' };
+  if (state === 'expired' || outcome === 'closed' || (outcome === 'open' && due))
+    return { code: 'expired', detail: 'The upload has expired: announce it again to send its bytes.' };
+  if (isSettled(state) || state === 'compensating')
+    return {
+      code: 'bytes-unexpected',
+      detail: `The upload has ended as ${state}: look at the operation for the reason.`,
+    };
+  return undefined;
+}
+
+/** A header that differs from what was announced is a mistake; one that says nothing of the content is none. */
+export function contentTypeRefusal(declared: string, header: string | undefined): Refusal | undefined {
+  if (header === undefined) return undefined;
+  const [asked, given] = [essence(declared), essence(header)];
+  if (given === asked || given === 'application/octet-stream') return undefined;
+  return {
+    code: 'media-type-unsupported',
+    detail: `The upload was announced as ${asked} and the Content-Type says ${given}: send it as ${asked}, or without the header.`,
+    more: { header: 'Content-Type', expected: asked, actual: given },
+  };
+}
+
+export function sizeRefusal(declared: number, actual: string): Refusal {
+  return {
+    code: 'size-mismatch',
+    detail: `The upload was announced with ${declared} bytes and ${actual} came: nothing was kept; send exactly these bytes.`,
+    more: { field: 'size', declared },
+  };
+}
+
+function essence(type: string): string {
+  return (type.split(';')[0] ?? '').trim().toLowerCase();
+}

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import {
+  type ReceivedBytes,
+  readTransfer,
+  type Transfer,
+  transferOf,
+} from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { receiveTransfer } from '../../activities/stores/postgres/uploads/receive-transfer.ts';
+import { deleteObject } from '../../activities/stores/s3/delete-object.ts';
+import type { ObjectStore } from '../../activities/stores/s3/object-store.ts';
+import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
+import { presignPut } from '../../activities/stores/s3/presign-put.ts';
+import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
+import { doorKey, presignedKey } from '../../activities/stores/s3/upload-keys.ts';
+import { hours } from '../../workflows/operation/duration.ts';
+import type { RequestOf } from '../../workflows/operation/flow.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import type { uploadFlow } from '../../workflows/upload.flow.ts';
+import type { Gateway } from '../gateway.ts';
+import { MeasuredBody, readBody } from './measured-body.ts';
+import { storeBody } from './store-body.ts';
+import { contentTypeRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
+
+export type UploadParts = {
+  readonly database: Database;
+  readonly objects: ObjectStore;
+  readonly gateway: Gateway;
+  readonly log: (message: string, error: unknown) => void;
+};
+
+/** What the caller does next. */
+export type TransferPlan = {
+  readonly method: 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type Received =
+  /** The bytes are the upload's; `repeated` where they had been before. `sha256` is null where S3 alone has seen them. */
+  | { readonly kind: 'received'; readonly size: number; readonly sha256: string | null; readonly repeated: boolean }
+  /** Nothing was kept. The body may be unread. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The caller went away in the middle: nothing was kept, and nobody is left to be told. */
+  | { readonly kind: 'cut' };
+
+/** A signed URL that leaks is of use for this long at most; whoever needs longer asks for the plan again. */
+const signatureLifetime = hours(1);
+
+/**
+ * The ways by which bytes come, all of them translators into one row: which object counts is decided there, once, and
+ * the story is told afterwards.
+ */
+export class Uploads {
+  readonly #parts: UploadParts;
+
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What the caller has to do, made anew for each answer; undefined where the upload takes no bytes (any more).
+   * @param base the door's address as the caller sees it
+   * @param transfer how this caller wants to send; what the upload was announced with where nothing is said
+   */
+  async plan(
+    record: OperationRecord,
+    base: string,
+    transfer?: 'door' | 'presigned',
+  ): Promise<TransferPlan | undefined> {
+    const { id, state, cancelRequestedAt, deadline } = record;
+    const left = (deadline?.getTime() ?? 0) - Date.now();
+    if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;
+    const { size, type, sha256, transfer: announced = 'door' } = announcement(record);
+    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined)
+      return await presignPut(
+        this.#parts.objects,
+        { key: presignedKey(id), size, type, sha256, operation: id },
+        Math.min(signatureLifetime, left),
+      );
+    return { method: 'PUT', url: new URL(`/v1/uploads/${id}/content`, base).href, headers: { 'content-type': type } };
+  }
+
+  /**
+   * Takes the bytes of an upload through the door into an object of their own. The first to be committed count; the
+   * same bytes again are answered alike, and others are refused.
+   * @throws LedgerFault `unavailable`: nobody knows whether the bytes count; sending them again finds out
+   */
+  async receiveBytes(
+    record: OperationRecord,
+    stream: Readable,
+    contentLength: number | undefined,
+    contentType: string | undefined,
+  ): Promise<Received> {
+    const { size, type } = announcement(record);
+    const transfer = await this.#read(record);
+    const closed = transferRefusal(transfer);
+    if (closed !== undefined) return refused(closed);
+    if (transfer.outcome === 'received') return await this.#again(transfer.bytes, stream, contentLength);
+    const wrongType = contentTypeRefusal(type, contentType);
+    if (wrongType !== undefined) return refused(wrongType);
+    if (contentLength !== undefined && contentLength !== size) return refused(sizeRefusal(size, String(contentLength)));
+
+    const { objects, log } = this.#parts;
+    const ending = new AbortController();
+    const body = new MeasuredBody(stream, size, sniffLength, () => ending.abort());
+    const objectKey = doorKey(record.id, randomUUID());
+    const about = { key: objectKey, size, type, operation: record.id, signal: ending.signal };
+    const stored = await storeBody(objects, body, about, (error) => log(`No object for ${record.id}`, error));
+    switch (stored.kind) {
+      case 'cut':
+        return { kind: 'cut' };
+      case 'too-long':
+      case 'too-short':
+        return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
+      case 'failed':
+        return refused(storeAway);
+      case 'stored': {
+        const sniffedType = await sniffType(body.start);
+        return await this.#commit(record, { method: 'door', objectKey, size, sha256: stored.sha256, sniffedType });
+      }
+    }
+  }
+
+  /** The caller says that a presigned PUT was made. Repeatable: what has been received stays so. */
+  async complete(record: OperationRecord): Promise<Exclude<Received, { kind: 'cut' }>> {
+    const transfer = await this.#read(record);
+    const closed = transferRefusal(transfer);
+    if (closed !== undefined) return refused(closed);
+    if (transfer.outcome === 'received') return received(transfer.bytes, true);
+    const bytes = await presignedBytes(this.#parts.objects, record.id).catch((error: unknown) => {
+      this.#parts.log(`The object of ${record.id} could not be looked at`, error);
+      return 'unknown' as const;
+    });
+    if (bytes === 'unknown') return refused(storeAway);
+    if (bytes === undefined) return refused(missing);
+    return await this.#commit(record, bytes);
+  }
+
+  async #read({ id, tenant }: OperationRecord): Promise<Transfer> {
+    const [rows] = await this.#parts.database.flush(tenant, readTransfer(id));
+    return transferOf(rows);
+  }
+
+  /** The row commits before the signal, so that a story that wakes always finds it. */
+  async #commit(record: OperationRecord, bytes: ReceivedBytes): Promise<Exclude<Received, { kind: 'cut' }>> {
+    const { database, objects, gateway, log } = this.#parts;
+    const transfer = await receiveTransfer(database, record, bytes);
+    const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
+    if (counted?.objectKey === bytes.objectKey) {
+      void gateway.signal(record, 'wake');
+      return received(counted, false);
+    }
+    await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>
+      log(`The object ${bytes.objectKey} does not count and was left behind`, error),
+    );
+    const closed = transferRefusal(transfer);
+    if (closed !== undefined) return refused(closed);
+    return counted?.sha256 === bytes.sha256 && counted.size === bytes.size ? received(counted, true) : refused(others);
+  }
+
+  /** Bytes for an upload that has its bytes: read, compared, and not kept. */
+  async #again(bytes: ReceivedBytes, stream: Readable, contentLength: number | undefined): Promise<Received> {
+    if (contentLength !== undefined && contentLength !== bytes.size) return refused(others);
+    const read = await readBody(stream, bytes.size);
+    if (read.kind === 'cut') return { kind: 'cut' };
+    return read.kind === 'read' && read.sha256 === bytes.sha256 ? received(bytes, true) : refused(others);
+  }
+}
+
+const storeAway: Refusal = {
+  code: 'storage-unavailable',
+  detail: 'The object store did not take the bytes: send them again.',
+};
+const missing: Refusal = {
+  code: 'bytes-missing',
+  detail: 'The bytes have not arrived: send them as the transfer plan says, then complete the upload again.',
+};
+const others: Refusal = {
+  code: 'bytes-unexpected',
+  detail: 'This upload has its bytes already, and these are others: announce another upload, with a key of its own.',
+};
+
+function refused(refusal: Refusal): { readonly kind: 'refused'; readonly refusal: Refusal } {
+  return { kind: 'refused', refusal };
+}
+
+function received({ size, sha256 }: ReceivedBytes, repeated: boolean) {
+  return { kind: 'received', size, sha256, repeated } as const;
+}
+
+function announcement(record: OperationRecord): RequestOf<typeof uploadFlow> {
+  return record.request as RequestOf<typeof uploadFlow>;
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { operationId } from '../../workflows/operation/key.ts';
+import { eachAtOnce } from '../support/each-at-once.ts';
+import { checkoutScope } from '../support/lane.ts';
+import { moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
+import { heldRequest, plan, type Rule } from '../support/provider-faults.ts';
+import { type Answered, World } from '../support/world.ts';
+
+/** Longer than the 3 s of the first try beside the workflow. */
+const slow = 3_500;
+/** stripe-node sends once more by itself when a kept connection is reset: both are hit. */
+const twice = 2;
+
+const faults: Readonly<Record<string, Rule>> = {
+  'is cut before the effect': { fault: 'drop_before', times: twice },
+  'is cut after the effect': { fault: 'drop_after', times: twice },
+  'is reset before the effect': { fault: 'reset', times: twice },
+  'is reset after the effect': { fault: 'reset_after', times: twice },
+  'is slow before the effect': { fault: 'delay_before', delayMs: slow },
+  'is slow after the effect': { fault: 'delay_after', delayMs: slow },
+  'is refused as too many, to be asked again in the past': { fault: '429', retryAfter: '-5', times: 3 },
+  'is refused as too many, to be asked again in three years': { fault: '429', retryAfter: '99999999' },
+  'is refused as too many, with a date': { fault: '429', retryAfter: 'Wed, 21 Oct 2099 07:28:00 GMT' },
+  'is refused as too many, without a word': { fault: '429', retryAfter: null, times: 2 },
+  'finds its key in use': { fault: '409', times: 2 },
+  'fails with 500 before the effect': { fault: '500_before' },
+  'fails with 500 after the effect': { fault: '500_after' },
+  'is answered with half of its JSON and status 200': { fault: 'garble' },
+  'is answered with a body that is cut off': { fault: 'cut' },
+  'is answered with an empty 200': { fault: 'empty' },
+};
+
+const paying = ['openPayment', 'authorise', 'capture'] as const;
+const cells = paying.flatMap((call) => Object.entries(faults).map(([says, rule]) => ({ call, says, rule })));
+const undoCells = Object.entries(faults).map(([says, rule]) => ({ says, rule }));
+const patient = { headers: { prefer: 'wait=30' } };
+
+describe('a checkout whose provider', () => {
+  let world: World;
+  const answers = new Map<string, Answered>();
+  const nameOf = (call: string, says: string) => `${call}-${says.replaceAll(/[^a-z0-9]+/gi, '-')}`;
+  const idOf = (name: string) => operationId(checkoutScope(world, name), 1);
+
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0' } });
+    const planned = [
+      ...cells.map(({ call, says, rule }) => ({ name: nameOf(call, says), call, rule, changes: {} })),
+      ...undoCells.map(({ says, rule }) => ({
+        name: nameOf('undo', says),
+        call: 'undo' as const,
+        rule,
+        changes: { paymentMethod: 'pm_card_visa_chargeDeclined' },
+      })),
+    ];
+    for (const { name, call, rule } of planned) await plan(world, idOf(name), call, rule);
+    await eachAtOnce(planned.length, planned, async ({ name, changes }) => {
+      answers.set(name, await world.checkout(name, changes, patient));
+    });
+  });
+  afterAll(async () => { const { cpSync } = await import("node:fs"); cpSync(world.directory, "/tmp/worldlogs", { recursive: true }); await world.close(); });
+
+  describe.each(paying)('at %s', (call) => {
+    it.each(Object.keys(faults))('%s is paid once', async (says) => {
+      const name = nameOf(call, says);
+      expect(answers.get(name)).toMatchObject({ status: 201 });
+      const { effects, ...ours } = await traces(world, idOf(name));
+      // A stored 500 spends the key: the intent that it left behind is never confirmed, and moves nothing.
+      const opened = call === 'openPayment' && faults[says]?.fault === '500_after' ? 2 : 1;
+      expect(effects.filter((effect) => effect === 'created')).toHaveLength(opened);
+      expect({ ...ours, effects: [...new Set(effects)] }).toEqual(paidOnce);
+      expect(effects).toHaveLength(opened + 2);
+      expect(await moneyHeld(world, idOf(name))).toBe(1250);
+    });
+  });
+
+  describe('at the cancel of its undo', () => {
+    it.each(Object.keys(faults))('%s is declined, and nothing is held', async (says) => {
+      const name = nameOf('undo', says);
+      expect(answers.get(name)).toMatchObject({ status: 402 });
+      expect(await traces(world, idOf(name))).toEqual({
+        effects: ['canceled', 'created', 'declined'],
+        state: 'refused',
+        status: 402,
+        orders: ['released'],
+        receipts: 0,
+      });
+    });
+  });
+
+  it('has taken from the stock what was paid', async () => {
+    expect(await stockOf(world)).toBe(1_000_000 - cells.length);
+  });
+
+  it.each(paying)('leaves %s without an answer is shown as indeterminate until it is known', async (call) => {
+    const name = `hole-${call}`;
+    const id = idOf(name);
+    await plan(world, id, call, { fault: 'hold_before', outlivesClient: true });
+    const asked = world.checkout(name, {}, patient);
+    const release = await heldRequest(world, id);
+    await world.until(`${id} is indeterminate`, async () => {
+      const { json } = await world.ask('GET', `/v1/operations/${id}`);
+      return json.state === 'indeterminate';
+    });
+    const joined = await world.checkout(name, {}, { headers: { prefer: 'wait=1' } });
+    expect(joined.json).toMatchObject({ status: 409, code: 'operation-indeterminate' });
+    await release();
+    expect((await asked).status).toBe(201);
+    expect(await traces(world, id)).toEqual(paidOnce);
+  });
+
+});

@@ -1,0 +1,134 @@
+import { writeSync } from 'node:fs';
+import type Stripe from 'stripe';
+import type { Database, Row, Statement, Transaction } from '../../activities/stores/postgres/database.ts';
+import type { Ports } from '../../workers/operations.ts';
+
+/**
+ * Named boundaries that a worker's calls to the outside pass, seen from its ports. Steps: `{step}:before-effect`,
+ * `:after-effect`, `:after-record`; undos: `{step}.undo:…`; the ledger's moves: `take`, `compensate`, `settle` with
+ * `:before-record` and `:after-record`. An outside step is recorded by the operation's next ledger transaction.
+ */
+export type Reach = (point: string) => Promise<void>;
+
+/** What happens to the process at its boundary. A frozen one goes on from there when it is thawed. */
+export type Harm = 'kill' | 'freeze';
+
+/** @returns a reach that harms this process at `point`, the first time it comes there */
+export function harmAt(point: string, harm: Harm): Reach {
+  let done = false;
+  return async (reached) => {
+    if (done || reached !== point) return;
+    done = true;
+    // Synchronous, so that it is out before the signal: a test reads when the boundary was reached.
+    writeSync(1, `reached ${point}\n`);
+    process.kill(process.pid, harm === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+    // The signal may be taken by another thread a few microseconds later: nothing of ours runs until then.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  };
+}
+
+export function watchedPorts(ports: Ports, reach: Reach): Ports {
+  const undone = new Set<string>();
+  const database = watchedDatabase(ports.database, reach, undone);
+  return { ...ports, database, stripe: watchedStripe(ports.stripe, reach, undone) };
+}
+
+function watchedDatabase(database: Database, reach: Reach, undone: Set<string>): Database {
+  const moves = (statements: readonly Statement[]) => statements.flatMap(moveOf);
+  const noteUndos = (statements: readonly Statement[]) => {
+    for (const { name, values } of statements) if (name === 'begin_undo') undone.add(String(values[1]));
+  };
+  const flush: Database['flush'] = async (tenant, ...statements) => {
+    for (const move of moves(statements)) await reach(`${move}:before-record`);
+    const rows = await database.flush(tenant, ...statements);
+    noteUndos(statements);
+    for (const what of [...recorded(statements), ...moves(statements)]) await reach(`${what}:after-record`);
+    return rows;
+  };
+  const transaction = async <T>(
+    tenant: string,
+    opening: readonly Statement[],
+    work: (tx: Transaction, opened: Row[][]) => Promise<{ value: T; closing: readonly Statement[] }>,
+  ): Promise<T> => {
+    const name = transactionName(opening);
+    let closed: readonly Statement[] = [];
+    const value = await database.transaction(tenant, opening, async (tx, opened) => {
+      await reach(`${name}:before-effect`);
+      const worked = await work(tx, opened);
+      closed = worked.closing;
+      await reach(`${name}:after-effect`);
+      return worked;
+    });
+    for (const what of recorded([...opening, ...closed])) await reach(`${what}:after-record`);
+    return value;
+  };
+  return new Proxy(database, {
+    get(target, member) {
+      if (member === 'flush') return flush;
+      if (member === 'transaction') return transaction;
+      const value = Reflect.get(target, member, target) as unknown;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** Ledger moves that are no step. */
+function moveOf({ name }: Statement): string[] {
+  switch (name) {
+    case 'take':
+    case 'settle':
+      return [name];
+    case 'turn_to_compensating':
+      return ['compensate'];
+    default:
+      return [];
+  }
+}
+
+function transactionName(opening: readonly Statement[]): string {
+  for (const { name, values } of opening) {
+    if (name === 'begin_step') return String(values[2]);
+    if (name === 'begin_undo') return `${String(values[1])}.undo`;
+  }
+  return 'unnamed';
+}
+
+function recorded(statements: readonly Statement[]): string[] {
+  return statements
+    .filter(({ name }) => name === 'record_steps')
+    .flatMap(({ values }) => JSON.parse(String(values[2])) as { step: string; state: string }[])
+    .map(({ step, state }) => (state === 'undone' || state === 'undo_failed' ? `${step}.undo` : step));
+}
+
+/** Which step makes a call of the provider's client. */
+const callers: Readonly<Record<string, string>> = {
+  create: 'openPayment',
+  confirm: 'authorise',
+  capture: 'capture',
+  cancel: 'openPayment.undo',
+};
+
+function watchedStripe(stripe: Stripe, reach: Reach, undone: ReadonlySet<string>): Stripe {
+  const paymentIntents = new Proxy(stripe.paymentIntents, {
+    get(target, member) {
+      const value = Reflect.get(target, member, target) as unknown;
+      if (typeof value !== 'function') return value;
+      const caller = callers[String(member)];
+      if (caller === undefined) return value.bind(target) as unknown;
+      return async (...given: unknown[]): Promise<unknown> => {
+        // An undo asks for the intent again, to learn its id.
+        const name = member === 'create' && undone.has('openPayment') ? 'openPayment.undo.learn' : caller;
+        await reach(`${name}:before-effect`);
+        try {
+          return await (value as (...all: unknown[]) => Promise<unknown>).apply(target, given);
+        } finally {
+          await reach(`${name}:after-effect`);
+        }
+      };
+    },
+  });
+  return new Proxy(stripe, {
+    get: (target, member) =>
+      member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown),
+  });
+}
