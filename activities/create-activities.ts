@@ -10,6 +10,7 @@ import { ledgerMove, outsideActivities, transactionActivities } from './run-step
 import { compensate } from './stores/postgres/compensate.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { hold } from './stores/postgres/hold.ts';
+import { leave } from './stores/postgres/leave.ts';
 import { requestCancel } from './stores/postgres/request-cancel.ts';
 import { settle } from './stores/postgres/settle.ts';
 import { take } from './stores/postgres/take.ts';
@@ -54,6 +55,7 @@ function ledgerMoves(database: Database): LedgerMoves & Record<string, Activity>
       ledgerMove(async () => {
         await database.flush(held.operation.tenant, ...hold(held, 'step', []));
       }),
+    leave: ({ operation }) => ledgerMove(() => leave(database, operation)),
     requestCancel: ({ operation }) =>
       ledgerMove(async () => {
         await requestCancel(database, operation.tenant, operation.id);

@@ -5,8 +5,8 @@ import { Refused } from './stores/effect.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
 import {
-  cartHolder,
   type Line,
+  orderHolder,
   type Reservation,
   type Reserved,
   reserved,
@@ -39,8 +39,9 @@ export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps
     const outcome = reserved(rows?.[0]);
     if (outcome.kind === 'reserved')
       return { orderId: reservation.order, amount: { minor: outcome.amount, currency: outcome.currency } };
-    const [holders] = outcome.kind === 'taken' ? await tx.run(cartHolder(reservation)) : [];
-    throw new Refused(refusalOf(outcome, cartId, holders?.[0]?.state === 'paid'));
+    const [holders] = outcome.kind === 'taken' ? await tx.run(orderHolder(reservation)) : [];
+    const holder = holders?.[0];
+    throw new Refused(refusalOf(outcome, cartId, holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending'));
   },
   async undo(tx, { operation }) {
     await tx.run(releaseOrder(operation));
@@ -55,7 +56,9 @@ export const complete: TransactionStep<OrderSteps['complete']['input'], OrderSte
   },
 };
 
-function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: string, paid: boolean): Refusal {
+type Holder = 'own' | 'paid' | 'pending';
+
+function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: string, holder: Holder): Refusal {
   switch (outcome.kind) {
     case 'unknown':
       return {
@@ -72,11 +75,20 @@ function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: strin
     case 'mixed':
       return { code: 'request-invalid', detail: 'The items of one cart must have one currency.' };
     case 'taken':
-      return paid
-        ? { code: 'cart-already-paid', detail: `Cart ${cart} was paid by another request: begin a new cart.` }
-        : {
-            code: 'cart-in-progress',
-            detail: `Another request is checking out cart ${cart}: ask again with the same key when it has ended.`,
-          };
+      return takenBy(holder, cart);
+  }
+}
+
+function takenBy(holder: Holder, cart: string): Refusal {
+  switch (holder) {
+    case 'own':
+      return { code: 'key-expired', detail: 'This key made an order so long ago that its answer is forgotten: make a new key.' };
+    case 'paid':
+      return { code: 'cart-already-paid', detail: `Cart ${cart} was paid by another request: begin a new cart.` };
+    case 'pending':
+      return {
+        code: 'cart-in-progress',
+        detail: `Another request is checking out cart ${cart}: ask again with the same key when it has ended.`,
+      };
   }
 }

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { hours } from '../workflows/operation/duration.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './run-step.ts';
-import { EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
 import { paymentFailure } from './stores/payments/payment-failure.ts';
 import { unwindPayment } from './stores/payments/unwind-payment.ts';
 
@@ -59,7 +59,9 @@ export function paymentSteps(stripe: Stripe) {
           code: 'authentication-required',
           detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
         });
-      if (intent.status === 'requires_payment_method') throw new Refused(declined(intent.last_payment_error));
+      // Without an error the card was never tried: what failed was the call.
+      if (intent.status === 'requires_payment_method' && intent.last_payment_error !== null)
+        throw new Refused(declined(intent.last_payment_error));
       if (intent.status === 'canceled')
         throw new Refused({ code: 'payment-refused', detail: 'The payment was cancelled at the provider.' });
       throw new EffectFree(`The payment is still ${intent.status}`);
@@ -72,6 +74,9 @@ export function paymentSteps(stripe: Stripe) {
       const intent = await settledBy(sending, paymentIntent, () =>
         stripe.paymentIntents.capture(paymentIntent, { amount_to_capture: amount.minor }, options(sending)),
       );
+      // Nobody can guess what to do about another amount: the operation stays open, and visible, until a person looked.
+      if (intent.status === 'succeeded' && intent.amount_received !== amount.minor)
+        throw new Doubtful(`The provider captured ${intent.amount_received} instead of ${amount.minor}`);
       if (intent.status === 'succeeded') return { paymentIntent };
       if (intent.status === 'canceled')
         throw new Refused({ code: 'payment-refused', detail: 'The authorisation was cancelled before the capture.' });
@@ -81,11 +86,11 @@ export function paymentSteps(stripe: Stripe) {
 
   /** Sends, or looks the intent up by its id (consistent, unlike a search) where the key can no longer be trusted. */
   async function settledBy(
-    { age }: Sending,
+    { age, timeout }: Sending,
     id: string,
     send: () => Promise<Stripe.PaymentIntent>,
   ): Promise<Stripe.PaymentIntent> {
-    if (age > keyWindow) return await stripe.paymentIntents.retrieve(id);
+    if (age > keyWindow) return await stripe.paymentIntents.retrieve(id, {}, { timeout });
     try {
       return await send();
     } catch (error) {
@@ -93,7 +98,7 @@ export function paymentSteps(stripe: Stripe) {
       switch (failure.kind) {
         case 'spent':
         case 'moved':
-          return await stripe.paymentIntents.retrieve(id);
+          return await stripe.paymentIntents.retrieve(id, {}, { timeout });
         case 'declined':
         case 'refused':
         case 'passing':
@@ -111,10 +116,10 @@ function options({ key, timeout }: Sending): Stripe.RequestOptions {
   return { idempotencyKey: key, timeout, maxNetworkRetries: 0 };
 }
 
-function declined(error: Stripe.PaymentIntent.LastPaymentError | null) {
+function declined(error: Stripe.PaymentIntent.LastPaymentError) {
   return {
     code: 'card-declined',
-    detail: error?.message ?? 'The card was declined.',
-    more: error?.decline_code === undefined ? {} : { declineCode: error.decline_code },
+    detail: error.message ?? 'The card was declined.',
+    more: error.decline_code === undefined ? {} : { declineCode: error.decline_code },
   } as const;
 }

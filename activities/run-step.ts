@@ -1,13 +1,13 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Hold, StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
 import { stepKey, undoKey } from '../workflows/operation/key.ts';
-import { type About, Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { type About, Doubtful, EffectFree, Refused, type Sending, type Undoing } from './stores/effect.ts';
 import { beginStep, begun } from './stores/postgres/begin-step.ts';
 import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
 import type { Database, Statement, Transaction } from './stores/postgres/database.ts';
 import { recordSteps } from './stores/postgres/hold.ts';
 import { LedgerFault } from './stores/postgres/ledger-fault.ts';
-import { nextEpoch } from './stores/postgres/next-epoch.ts';
+import { nextEpoch, nextUndoEpoch } from './stores/postgres/next-epoch.ts';
 import { settle } from './stores/postgres/settle.ts';
 
 /** An effect that is rows of ours: committed together with the step's own row. */
@@ -25,8 +25,11 @@ export type OutsideStep<Input, Request, Result> = {
    * @throws anything else when the outcome is not known: it is asked for again
    */
   readonly send: (request: Request, about: Sending) => Promise<Result>;
-  /** `result` is null where nobody knows what became of the step. */
-  readonly undo?: (request: Request, result: Result | null, about: Sending) => Promise<void>;
+  /**
+   * `result` is null where nobody knows what became of the step.
+   * @throws EffectFree when the undo's key is spent, and a look-up has proven that there is still something to undo
+   */
+  readonly undo?: (request: Request, result: Result | null, about: Undoing) => Promise<void>;
 };
 
 type Activity = (call: StepCall) => Promise<StepReply>;
@@ -119,9 +122,16 @@ export function outsideUndo<Request, Result>(
     translated(1, async () => {
       const row = undoing((await database.flush(call.operation.tenant, ...beginUndo(call))).at(-1));
       if (row.kind === 'undone') return { result: null };
-      const { position, attempt, epoch, age } = row;
-      const key = undoKey(call.operation.id, call.step, epoch);
-      await undo(row.request as Request, row.result as Result | null, sendingOf(call, key, age, attempt));
+      const { position, attempt, epoch, undoEpoch, age } = row;
+      const { id, tenant } = call.operation;
+      const sending = sendingOf(call, undoKey(id, call.step, undoEpoch), age, attempt);
+      try {
+        const about = { ...sending, stepKey: stepKey(id, call.step, epoch) };
+        await undo(row.request as Request, row.result as Result | null, about);
+      } catch (error) {
+        if (error instanceof EffectFree) await database.flush(tenant, ...nextUndoEpoch(call, attempt, undoEpoch));
+        throw error;
+      }
       return { result: null, finished: { step: call.step, position, attempt, state: 'undone', result: null } };
     });
 }

@@ -182,8 +182,10 @@ export class Gateway {
     const how = claimed.created && !follows ? 'created' : 'joined';
     this.#arrived(flow, call, id, how, follows ? 'process' : 'ledger');
     const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
-    if (outcome === undefined)
-      return { kind: 'open', how, state: openState(state), deadline: claimed.deadline, ...named };
+    if (outcome === undefined) {
+      const now = wait === 0 ? openState(state) : await this.#stateNow(call.tenant, id, openState(state));
+      return { kind: 'open', how, state: now, deadline: claimed.deadline, ...named };
+    }
     if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
     return { kind: 'settled', how, answer: outcome.answer, state: outcome.state, ...named };
   }
@@ -195,6 +197,12 @@ export class Gateway {
     } finally {
       this.#live.delete(name);
     }
+  }
+
+  /** After a wait: that an effect is in doubt is news to its caller. What settles just now is told when it is asked for. */
+  async #stateNow(tenant: string, id: string, before: OpenState): Promise<OpenState> {
+    const record = await readOperation(this.#parts.database, tenant, id).catch(() => undefined);
+    return record === undefined || isSettled(record.state) ? before : record.state;
   }
 
   #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {
@@ -230,7 +238,7 @@ export class Gateway {
       deadline: flow.answers === 'state' ? flow.patience : null,
     });
     let claimed = await claim(this.#parts.database, asked(1));
-    while (claimed !== undefined && !claimed.created && claimed.renewable && claimed.fingerprint === digest) {
+    while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
       if (!insert) return undefined;
       claimed = await claim(this.#parts.database, asked(claimed.generation + 1));
     }

@@ -6,7 +6,7 @@ import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { type Running, runProcess, serveHealth } from './process.ts';
 
-const settings = [
+export const mediaSettings = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
@@ -28,7 +28,7 @@ const connections = atOnce * 2;
 
 /** Decodes pictures, away from the worker that carries everybody's operations: a decoder may die of what it is given. */
 export async function startMedia(
-  config: Pick<Config, (typeof settings)[number]>,
+  config: Pick<Config, (typeof mediaSettings)[number]>,
   ports: (own: MediaPorts) => MediaPorts = (own) => own,
 ): Promise<Running> {
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
@@ -60,4 +60,4 @@ export async function startMedia(
   };
 }
 
-if (import.meta.main) await runProcess('media', () => startMedia(readConfig(settings)));
+if (import.meta.main) await runProcess('media', () => startMedia(readConfig(mediaSettings)));

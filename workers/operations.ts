@@ -30,8 +30,14 @@ export type Ports = { readonly database: Database; readonly stripe: Stripe; read
 const drain = '20 s';
 /** After this long without a poll from the worker that knows a workflow, any other takes it: 12.2 → 3.3 s of recovery. */
 const stickyTimeout = '1s';
-/** Two cores do not gain from more, and fewer leave them idle while PostgreSQL flushes. */
-const atOnce = 40;
+/**
+ * Stories that a worker runs at the same time; further ones wait in Temporal's queue. Enough to keep two cores busy while
+ * PostgreSQL and the provider answer, and few enough that each ends well inside its task's 2 s, also on a machine that is
+ * four times slower: a task that is late is run again from its start.
+ */
+const storiesAtOnce = 12;
+/** Activities that wait for others: bytes, a provider that is in doubt. */
+const activitiesAtOnce = 40;
 
 /** Runs the stories, and the steps that touch ledger and provider. */
 export async function startOperations(
@@ -55,9 +61,9 @@ export async function startOperations(
     activities: createActivities({ database, stripe, objects }),
     stickyQueueScheduleToStartTimeout: stickyTimeout,
     shutdownGraceTime: drain,
-    maxConcurrentWorkflowTaskExecutions: atOnce,
-    maxConcurrentLocalActivityExecutions: atOnce * 2,
-    maxConcurrentActivityTaskExecutions: atOnce,
+    maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
+    maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
+    maxConcurrentActivityTaskExecutions: activitiesAtOnce,
     // Memory for each cached workflow is some 100 KB; more than this are looked up again from history.
     maxCachedWorkflows: 500,
   });

@@ -53,6 +53,8 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await workflows.registerSearchAttributes(config.TEMPORAL_NAMESPACE);
       const count = await lookAtEverything(database);
       if (count > 0) log.warn({ count }, 'Temporal has no sentinel: everything that is open is started again');
+      // Last: whoever dies before this line leaves the loss to be found again.
+      await workflows.raiseSentinel();
     }
     const due = await dueOperations(database, atMost);
     await eachOf(due, (operation) => lookAfter(workflows, operation, log.warn.bind(log)));

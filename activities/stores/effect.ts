@@ -20,6 +20,9 @@ export type Sending = About & {
   readonly signal: AbortSignal;
 };
 
+/** What an undo is given: its own key, and the one that the step was last sent with. */
+export type Undoing = Sending & { readonly stepKey: string };
+
 /** The outside has definitively said no. */
 export class Refused extends Error {
   override readonly name = 'Refused';

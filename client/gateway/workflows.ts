@@ -56,26 +56,29 @@ export class Workflows {
     }
   }
 
-  /**
-   * A workflow that does nothing, and is missed when Temporal has lost its memory.
-   * @returns whether it was there; where it was not it is now
-   */
+  /** Whether the workflow stands that does nothing, and is missed when Temporal has lost its memory. */
   async sentinelStands(): Promise<boolean> {
-    const id = `sentinel/${this.#taskQueue}`;
     try {
-      const { status } = await this.#client.workflow.getHandle(id).describe();
-      if (status.name === 'RUNNING') return true;
+      const { status } = await this.#client.workflow.getHandle(this.#sentinel).describe();
+      return status.name === 'RUNNING';
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
+      return false;
     }
+  }
+
+  async raiseSentinel(): Promise<void> {
     await this.#client.workflow.start('sentinel', {
-      workflowId: id,
+      workflowId: this.#sentinel,
       taskQueue: this.#taskQueue,
       args: [],
       workflowIdConflictPolicy: 'USE_EXISTING',
       staticSummary: 'Missed when Temporal has lost its memory: then upkeep starts everything that is open again',
     });
-    return false;
+  }
+
+  get #sentinel(): string {
+    return `sentinel/${this.#taskQueue}`;
   }
 
   /** Registers what operations are found by; what is registered already stays. */

@@ -3,6 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import type { FailureCode } from '../../workflows/operation/failures.ts';
+import { FingerprintUnknown } from '../../workflows/operation/fingerprint.ts';
 import { problemAnswer } from '../../workflows/operation/outcome.ts';
 import { HttpProblem } from './http-problem.ts';
 
@@ -61,6 +62,11 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
 function problemOf(error: unknown, bodyLimit?: number): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (hasZodFastifySchemaValidationErrors(error)) return invalid(error.validation, wholes[error.validationContext ?? '']);
+  if (error instanceof FingerprintUnknown)
+    return new HttpProblem(
+      'fingerprint-unknown',
+      'A newer version of this service has begun the operation of this key, and this one cannot compare the requests: ask again with the same key.',
+    );
   if (error instanceof LedgerFault && error.code === 'unavailable')
     return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');
   const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };

@@ -87,7 +87,7 @@ function moveOf({ name }: Statement): string[] {
 
 function transactionName(opening: readonly Statement[]): string {
   for (const { name, values } of opening) {
-    if (name === 'begin_step') return String(values[2]);
+    if (name === 'begin_step' || name === 'begin_wait') return String(values[2]);
     if (name === 'begin_undo') return `${String(values[1])}.undo`;
   }
   return 'unnamed';

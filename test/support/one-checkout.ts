@@ -11,7 +11,7 @@ export async function traces(world: World, id: string) {
   );
   const orders = await world.sql<{ state: string }>('select state from hapax.customer_order where operation_id = $1', id);
   const receipts = await world.sql('select from hapax.outbox where operation_id = $1', id);
-  return { effects: effects.sort(), ...operation, orders: orders.map(({ state }) => state), receipts: receipts.length };
+  return { effects: effects.toSorted(), ...operation, orders: orders.map(({ state }) => state), receipts: receipts.length };
 }
 
 /** One payment, opened, confirmed and captured once; one paid order; one receipt. */
@@ -27,6 +27,7 @@ export const paidOnce = {
 export async function moneyHeld(world: World, id: string): Promise<number> {
   let held = 0;
   for (const { type, amount } of await world.audit({ operation: id })) {
+    // The audit's amount of a cancellation is what it released.
     if (type === 'payment_intent.confirmed') held += amount;
     if (type === 'payment_intent.canceled' || type === 'refund.created') held -= amount;
   }

@@ -73,9 +73,13 @@ export class Uploader {
 
   /** Waits for the end. @returns the operation as the door shows it */
   async settled(id: string, ask: Ask = {}): Promise<Answered> {
+    await this.ended(id);
+    return await this.world.ask('GET', `/v1/operations/${id}`, ask);
+  }
+
+  async ended(id: string): Promise<void> {
     const ends = ['succeeded', 'refused', 'compensated', 'compensation_incomplete', 'cancelled', 'expired'];
     await this.world.until(`${id} settles`, async () => ends.includes(await this.world.state(id)), 30_000);
-    return await this.world.ask('GET', `/v1/operations/${id}`, ask);
   }
 
   /** Announces, sends and waits. */

@@ -109,6 +109,8 @@ export type LedgerMoves = {
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
   /** Throws where the operation may not go on: cancelled, taken over or settled. */
   proceed(call: Hold): Promise<void>;
+  /** This run goes, though the operation is open: upkeep is to look at it soon. */
+  leave(call: { readonly operation: OperationRef }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;
 };
 

@@ -48,6 +48,12 @@ export const failures = {
   // About the key.
   'key-reused': { status: 422, title: 'This key names another request', ...newKey },
   'key-expired': { status: 409, title: 'The answer of this key has expired', ...newKey },
+  'fingerprint-unknown': {
+    status: 503,
+    title: 'A newer version of this service has begun the operation',
+    ...wait,
+    retryAfter: 2,
+  },
   'in-progress': { status: 409, title: 'The operation is still in progress', ...wait, retryAfter: 1 },
   'operation-indeterminate': {
     status: 409,

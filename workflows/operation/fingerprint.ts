@@ -5,6 +5,11 @@ import canonicalize from 'canonicalize';
 /** Grows when the way of hashing changes; a stored fingerprint is compared with the version it was written with. */
 export const fingerprintVersion = 1;
 
+/** A newer build has written the row: this one cannot tell a retry from a misuse of the key, and does not guess. */
+export class FingerprintUnknown extends RangeError {
+  override readonly name = 'FingerprintUnknown';
+}
+
 type Hash = (flow: string, intent: Readonly<Record<string, unknown>>) => string;
 
 const versions: Readonly<Record<number, Hash>> = {
@@ -18,7 +23,7 @@ const versions: Readonly<Record<number, Hash>> = {
 /**
  * Tells a retry from a misuse of the key: SHA-256 over the RFC 8785 form of the declared intent, so that field order,
  * white space, encoding and transport do not count.
- * @throws RangeError for a version that this build does not know
+ * @throws FingerprintUnknown for a version that this build does not know
  * @throws TypeError when the selector yields nothing: an empty intent would make all requests look alike
  */
 export function fingerprint(
@@ -28,7 +33,7 @@ export function fingerprint(
   version = fingerprintVersion,
 ): string {
   const hash = versions[version];
-  if (hash === undefined) throw new RangeError(`Fingerprint version ${version} is unknown to this build`);
+  if (hash === undefined) throw new FingerprintUnknown(`Fingerprint version ${version} is unknown to this build`);
   const intent: Record<string, unknown> = {};
   for (const field of fields) if (request[field] !== undefined) intent[field] = request[field];
   if (Object.keys(intent).length === 0) throw new TypeError(`The declared intent of flow ${flow} selects nothing`);

@@ -73,6 +73,6 @@ export function stepKey(operation: string, step: string, epoch: number): string 
   return `${operation}:${step}:${epoch}`;
 }
 
-export function undoKey(operation: string, step: string, epoch: number): string {
-  return `${stepKey(operation, step, epoch)}:undo`;
+export function undoKey(operation: string, step: string, undoEpoch: number): string {
+  return `${operation}:${step}:undo:${undoEpoch}`;
 }

@@ -31,14 +31,18 @@ export function operation<F extends AnyFlow, S extends StepSignatures>(
       const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
       if (taken.kind === 'settled') return taken.state;
       const story = begin<F, S>(flow, ref, taken);
-      root.cancelRequested.catch(() => ledger.requestCancel({ operation: ref }).then(story.engine.interrupt));
-      if (taken.ending !== null) return await compensate(story, taken.ending);
-      try {
-        await tell(story);
-        return 'succeeded';
-      } catch (error) {
-        return await end(story, error);
-      }
+      root.cancelRequested.catch(() =>
+        ledger.requestCancel({ operation: ref }).then(() => story.engine.interrupt?.()),
+      );
+      return await toItsEnd(story, async () => {
+        if (taken.ending !== null) return await compensate(story, taken.ending);
+        try {
+          await tell(story);
+          return 'succeeded';
+        } catch (error) {
+          return await end(story, error);
+        }
+      });
     });
   };
 }
@@ -66,12 +70,32 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
   return { flow, id: ref.id, request: taken.request as RequestOf<F>, deadline: taken.deadline, engine };
 }
 
+/** The ledger may know more than this run: that the operation has settled, or that another run holds it. */
+async function toItsEnd(story: Story, work: () => Promise<OperationState>): Promise<OperationState> {
+  const { operation } = story.engine.hold;
+  try {
+    return await work();
+  } catch (error) {
+    switch (thrownBy(error)) {
+      case 'settled':
+        return (await ledger.take({ operation, run: workflowInfo().runId })).state;
+      case 'fenced':
+        // What took over may have been a frozen worker of this very run, which will not live long: upkeep looks soon.
+        await ledger.leave({ operation });
+        throw ApplicationFailure.nonRetryable(`Another run has taken over ${story.id}; this one leaves`, 'fenced');
+      case 'bug':
+      case 'cancel-requested':
+      case 'refused':
+      case 'failed':
+        throw error;
+    }
+  }
+}
+
 async function end(story: Story, error: unknown): Promise<OperationState> {
   switch (thrownBy(error)) {
     case 'settled':
-      return (await ledger.take({ operation: story.engine.hold.operation, run: workflowInfo().runId })).state;
     case 'fenced':
-      throw ApplicationFailure.nonRetryable(`Another run has taken over ${story.id}; this one leaves`, 'fenced');
     case 'bug':
       throw error;
     case 'cancel-requested':

@@ -1,16 +1,11 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  proxyActivities,
-  proxyLocalActivities,
-  TimeoutFailure,
-} from '@temporalio/workflow';
+import { ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { type Ending, type Finished, type StepReply, type UndoCall, undoActivityName } from './call.ts';
 import { failure } from './failures.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerWrite, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
 import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
+import { messageOf, thrownBy, transient } from './thrown.ts';
 
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 
@@ -30,10 +25,11 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   engine.carry = [];
   const undone: string[] = [];
   const left: string[] = [];
-  for (const { step } of plan.steps) {
+  for (const { step, state } of plan.steps) {
     // A step without an undo of its own left nothing, or another step's undo takes it back.
     if (flow.steps[step]?.undo !== 'compensated') continue;
-    const worked = await undo(story, step);
+    // A former run of this operation has undone it, and died.
+    const worked = state === 'undone' || (await undo(story, step));
     (worked ? undone : left).push(step);
     if (worked) engine.carry = [...engine.carry, ...covered(story, step, plan.steps)];
   }
@@ -69,33 +65,20 @@ async function undo(story: Story, step: string): Promise<boolean> {
   const position = Object.keys(flow.steps).indexOf(step);
   try {
     const reply = await near(call).catch((error: unknown) => {
-      if (definitive(error)) throw error;
+      if (!transient(error)) throw error;
       tellPeople(`${summary}: trying again`, { step });
       return persistent(call);
     });
     engine.carry = reply.finished === undefined ? [] : [reply.finished];
     return true;
   } catch (error) {
-    if (!(error instanceof ActivityFailure) || fatal(error)) throw error;
-    const refusal: Refusal = refusalOf(error) ?? {
-      code: 'compensation-incomplete',
-      detail: error.cause?.message ?? error.message,
-    };
+    const thrown = thrownBy(error);
+    // Another run has taken over, or the operation is settled: not a failure of the undo. Nor is a bug of ours.
+    if (thrown === 'fenced' || thrown === 'settled' || thrown === 'bug') throw error;
+    const refusal: Refusal = refusalOf(error) ?? { code: 'compensation-incomplete', detail: messageOf(error) };
     engine.carry = [...engine.carry, { step, position, attempt: 0, state: 'undo_failed', refusal }];
     return false;
   }
-}
-
-/** Another run has taken over, or the operation is settled: not a failure of the undo. */
-function fatal(error: ActivityFailure): boolean {
-  return error.cause instanceof ApplicationFailure && (error.cause.type === 'fenced' || error.cause.type === 'settled');
-}
-
-function definitive(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure)) return true;
-  return error.cause instanceof ApplicationFailure && error.cause.nonRetryable === true
-    ? true
-    : !(error.cause instanceof TimeoutFailure || error.cause instanceof ApplicationFailure);
 }
 
 async function settle(

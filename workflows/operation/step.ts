@@ -1,11 +1,9 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
+  type ApplicationFailure,
   CancellationScope,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
-  TimeoutFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import { activityName, type Settlement, type StepCall, type StepReply } from './call.ts';
@@ -13,6 +11,7 @@ import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
 import { successAnswer } from './outcome.ts';
 import { bytesWork, ledgerWrite, mediaWork, providerCall, providerRetry } from './presets.ts';
 import { ledger, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { causeOf, doubtful, transient } from './thrown.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
 
@@ -71,7 +70,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal !== undefined) {
-      const attempt = Number((error as ActivityFailure & { cause?: ApplicationFailure }).cause?.details?.[1] ?? 1);
+      const attempt = Number((causeOf(error) as ApplicationFailure).details?.[1] ?? 1);
       engine.carry = [...engine.carry, { step: name, position, attempt, state: 'failed', refusal }];
     }
     throw error;
@@ -141,17 +140,4 @@ async function interruptible(story: Story, call: StepCall, work: () => Promise<S
       story.engine.interrupt = undefined;
     }
   }
-}
-
-function transient(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure)) return false;
-  const { cause } = error;
-  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
-}
-
-/** After a timeout the effect may have happened. */
-function doubtful(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure)) return false;
-  const { cause } = error;
-  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'doubtful');
 }

@@ -1,5 +1,4 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   condition,
   defineSignal,
@@ -11,6 +10,7 @@ import type { Finished, Hold, LedgerMoves } from './call.ts';
 import type { AnyFlow, RequestOf } from './flow.ts';
 import type { Refusal } from './outcome.ts';
 import { ledgerWrite } from './presets.ts';
+import { causeOf } from './thrown.ts';
 
 /** The ledger has news that the story waits for, such as bytes. It carries nothing itself: the row is the truth. */
 export const wakeSignal = defineSignal('wake');
@@ -46,7 +46,7 @@ export type Engine = {
 
 /** @returns the refusal that a step has thrown, or undefined for any other failure */
 export function refusalOf(error: unknown): Refusal | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const cause = causeOf(error);
   if (!(cause instanceof ApplicationFailure) || cause.type !== 'refused') return undefined;
   return cause.details?.[0] as Refusal;
 }

@@ -1,10 +1,27 @@
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, TemporalFailure, TimeoutFailure } from '@temporalio/workflow';
+
+/** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof ActivityFailure ? (error.cause ?? error) : error;
+}
+
+/** May the same call, made again, end otherwise? */
+export function transient(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
+}
+
+/** Sent, and not answered in a way that proves anything: the effect may have happened. */
+export function doubtful(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'doubtful');
+}
 
 /** What a failure means for the story, by its name: classes do not survive Temporal's boundary. */
 export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
   if (isCancellation(error)) return 'cancel-requested';
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (!(cause instanceof ApplicationFailure)) return error instanceof ActivityFailure ? 'failed' : 'bug';
+  const cause = causeOf(error);
+  if (!(cause instanceof ApplicationFailure)) return error instanceof TemporalFailure ? 'failed' : 'bug';
   const { type } = cause;
   const definite = type === 'settled' || type === 'fenced' || type === 'cancel-requested' || type === 'refused';
   return definite ? type : 'failed';
@@ -12,6 +29,6 @@ export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-request
 
 /** @returns what a person is told of a failure */
 export function messageOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
+  const cause = causeOf(error);
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,6 +1,5 @@
 import type Stripe from 'stripe';
-import { stepKey } from '../../../workflows/operation/key.ts';
-import { Doubtful, type Sending } from '../effect.ts';
+import { EffectFree, type Undoing } from '../effect.ts';
 import { paymentFailure } from './payment-failure.ts';
 
 /**
@@ -11,7 +10,7 @@ export async function unwindPayment(
   stripe: Stripe,
   request: Stripe.PaymentIntentCreateParams,
   known: string | undefined,
-  sending: Sending,
+  sending: Undoing,
   keyWindow: number,
 ): Promise<void> {
   const id = known ?? (await learnId(stripe, request, sending, keyWindow));
@@ -25,27 +24,29 @@ export async function unwindPayment(
       return await stripe.paymentIntents.retrieve(id, {}, options);
     });
   if (intent.status === 'canceled') return;
+  // The payment is as it was, whatever the key has brought: a stored failure would be given under it for ever.
   if (intent.status !== 'succeeded')
-    throw new Doubtful(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
+    throw new EffectFree(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
   await stripe.refunds
     .create({ payment_intent: id }, { ...options, idempotencyKey: `${sending.key}:refund` })
     .catch(async (error: unknown) => {
       const refunds = await stripe.refunds.list({ payment_intent: id }, options);
       const back = refunds.data.reduce((sum, refund) => sum + refund.amount, 0);
-      if (back < intent.amount_received) throw paymentFailure(error).thrown;
+      if (back >= intent.amount_received) return;
+      const { kind, message, thrown } = paymentFailure(error);
+      throw kind === 'spent' ? new EffectFree(message) : thrown;
     });
 }
 
 async function learnId(
   stripe: Stripe,
   request: Stripe.PaymentIntentCreateParams,
-  { operation, age, timeout, key }: Sending,
+  { operation, age, timeout, stepKey }: Undoing,
   keyWindow: number,
 ): Promise<string | undefined> {
   if (age <= keyWindow) {
-    const epoch = Number(key.split(':').at(-2));
     try {
-      const asked = { idempotencyKey: stepKey(operation, 'openPayment', epoch), timeout, maxNetworkRetries: 0 };
+      const asked = { idempotencyKey: stepKey, timeout, maxNetworkRetries: 0 };
       return (await stripe.paymentIntents.create(request, asked)).id;
     } catch (error) {
       const { kind, thrown } = paymentFailure(error);

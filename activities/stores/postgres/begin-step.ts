@@ -27,7 +27,8 @@ returning state, attempt, epoch, request, result, extract(epoch from now() - sen
 
 export function beginStep(call: StepCall, request: unknown): Statement[] {
   const { operation, step, position, noReturn, doubtful, carry } = call;
-  const entering: Entering = noReturn ? 'no return' : doubtful ? 'doubtful step' : 'step';
+  const kind = noReturn ? 'no return' : 'step';
+  const entering: Entering = doubtful ? `doubtful ${kind}` : kind;
   return [
     ...hold(call, entering, carry),
     {

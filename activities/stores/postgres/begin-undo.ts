@@ -8,6 +8,7 @@ export type Undoing =
       readonly kind: 'undo';
       readonly attempt: number;
       readonly epoch: number;
+      readonly undoEpoch: number;
       readonly request: unknown;
       /** null where the step was sent and nobody knows what became of it. */
       readonly result: unknown;
@@ -18,7 +19,7 @@ export type Undoing =
 const text = `
 update step set state = 'undoing', attempt = attempt + 1
 where operation_id = $1 and name = $2 and state <> 'undone'
-returning position, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
+returning position, attempt, epoch, undo_epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
 export function beginUndo(call: UndoCall): Statement[] {
   return [...hold(call, 'undo', call.carry), { name: 'begin_undo', text, values: [call.operation.id, call.step] }];
@@ -32,6 +33,7 @@ export function undoing(rows: readonly Row[] | undefined): Undoing & { readonly 
     position: row.position as number,
     attempt: row.attempt as number,
     epoch: row.epoch as number,
+    undoEpoch: row.undo_epoch as number,
     request: row.request,
     result: row.result,
     age: Number(row.age),

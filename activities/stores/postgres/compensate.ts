@@ -10,10 +10,10 @@ where id = $1 and not exists (
   select from step where operation_id = $1 and no_return and state in ('sent', 'unknown', 'done'))
 returning ending`;
 
-/** What may have happened and is not undone, newest first. */
+/** What may have happened, and what of it a former run has undone, newest first. */
 const undos = `
 select name as step, state from step
-where operation_id = $1 and state in ('sent', 'unknown', 'done', 'undoing', 'undo_failed')
+where operation_id = $1 and state in ('sent', 'unknown', 'done', 'undoing', 'undone', 'undo_failed')
 order by position desc`;
 
 export async function compensate(

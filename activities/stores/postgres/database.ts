@@ -25,6 +25,12 @@ const connectTimeout = 1_000;
 /** Longer than any statement of the ledger, shorter than a caller's patience. */
 const statementTimeout = 5_000;
 
+/**
+ * A frozen process holds its locks until PostgreSQL ends its session: other carts with the same item would wait for it.
+ * Shorter than the statement timeout, so that those who wait outlive it.
+ */
+const idleInTransaction = 3_000;
+
 const begin: Statement = { name: '', text: 'begin', values: [] };
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
@@ -40,7 +46,7 @@ export class Database {
   constructor(url: string, role: Role, max = connectionsPerProcess) {
     this.#pool = new pg.Pool({
       connectionString: url,
-      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c plan_cache_mode=force_generic_plan`,
+      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=${idleInTransaction} -c plan_cache_mode=force_generic_plan`,
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: connectTimeout,
       max,

@@ -1,7 +1,7 @@
 import type { Finished, Hold } from '../../../workflows/operation/call.ts';
 import type { Statement } from './database.ts';
 
-export type Entering = 'step' | 'doubtful step' | 'no return' | 'wait' | 'undo' | 'settle';
+export type Entering = 'step' | 'doubtful step' | 'no return' | 'doubtful no return' | 'wait' | 'undo' | 'settle';
 
 /**
  * What each ledger transaction of a run begins with: the fence, then the steps that have ended since the last one.

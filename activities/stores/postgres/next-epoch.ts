@@ -1,4 +1,4 @@
-import type { StepCall } from '../../../workflows/operation/call.ts';
+import type { StepCall, UndoCall } from '../../../workflows/operation/call.ts';
 import type { Statement } from './database.ts';
 import { hold } from './hold.ts';
 
@@ -14,5 +14,17 @@ export function nextEpoch(call: StepCall, attempt: number, epoch: number): State
   return [
     ...hold(call, 'settle', []),
     { name: 'next_epoch', text, values: [call.operation.id, call.step, attempt, epoch] },
+  ];
+}
+
+const undoText = `
+update step set undo_epoch = undo_epoch + 1
+where operation_id = $1 and name = $2 and attempt = $3 and undo_epoch = $4`;
+
+/** Likewise for an undo. */
+export function nextUndoEpoch(call: UndoCall, attempt: number, undoEpoch: number): Statement[] {
+  return [
+    ...hold(call, 'undo', []),
+    { name: 'next_undo_epoch', text: undoText, values: [call.operation.id, call.step, attempt, undoEpoch] },
   ];
 }

@@ -3,7 +3,7 @@ import { startHapax } from '../checkout/sides.ts';
 import type { Figure } from '../measure/figure.ts';
 import { median, percentile } from '../measure/statistics.ts';
 import type { Part } from '../part.ts';
-import { checkoutRequest } from '../stack/checkout-request.ts';
+import { checkoutRequest, type HttpRequest } from '../stack/checkout-request.ts';
 import { startPartner } from '../stack/conversation.ts';
 import { bareRoute, flowRoute, type HttpDoor, startHttpDoor } from '../stack/http-door.ts';
 import type { Cannonade, Hits } from './http-load.ts';
@@ -17,7 +17,7 @@ const seconds = 2;
 
 type Pair = { readonly bare: Hits; readonly replay: Hits };
 
-/** Replays of one settled key over HTTP, beside a bare route of the same server. */
+/** Replays of settled keys over HTTP, beside a bare route of the same server. */
 export const replayPart: Part = async ({ servers, rounds, say }) => {
   const hapax = await startHapax(servers);
   const load = await startPartner(program, null);
@@ -45,12 +45,15 @@ export const replayPart: Part = async ({ servers, rounds, say }) => {
   }
 };
 
-const settledKey = 'replayed-key';
+/** Enough that two connections rarely meet at one key, where the door would ask the ledger once for both. */
+const keys = Array.from({ length: 96 }, (_, n) => `replayed-${n}`);
 
 async function settle(door: HttpDoor): Promise<void> {
-  const { url, ...request } = checkoutRequest(door.url, flowRoute, settledKey);
-  const answer = await fetch(url, request);
-  if (answer.status !== 201) throw new Error(`The checkout ended with ${answer.status}: ${await answer.text()}`);
+  for (const key of keys) {
+    const { url, ...request } = checkoutRequest(door.url, flowRoute, key);
+    const answer = await fetch(url, request);
+    if (answer.status !== 201) throw new Error(`The checkout ended with ${answer.status}: ${await answer.text()}`);
+  }
 }
 
 async function firePair(
@@ -60,7 +63,7 @@ async function firePair(
 ): Promise<Pair> {
   const fire = (route: string): Promise<Hits> =>
     ask<Hits>('fire', {
-      request: checkoutRequest(door.url, route, settledKey),
+      requests: keys.map((key) => checkoutRequest(door.url, route, key)) as [HttpRequest, ...HttpRequest[]],
       connections,
       seconds,
     } satisfies Cannonade);

@@ -6,6 +6,7 @@ import { checkoutFlow } from '../../../workflows/checkout.flow.ts';
 import { fingerprint } from '../../../workflows/operation/fingerprint.ts';
 import { answerQuestions, given } from './conversation.ts';
 import { bareRoute, type DoorSettings } from './http-door.ts';
+import { benchConfig } from './settings.ts';
 
 /** As long as the answer of a checkout. */
 const constant = Buffer.from(JSON.stringify({ id: 'op_', state: 'succeeded', filled: 'x'.repeat(170) }));
@@ -22,21 +23,5 @@ function bare(guarded: FastifyInstance): void {
 }
 
 const settings = given<DoorSettings>();
-const running = await startHttp(
-  {
-    DATABASE_URL: settings.databaseUrl,
-    TEMPORAL_ADDRESS: settings.temporalAddress,
-    TEMPORAL_NAMESPACE: 'default',
-    HAPAX_HTTP_HOST: '127.0.0.1',
-    HAPAX_HTTP_PORT: 0,
-    HAPAX_TOKENS: 'local-alpha=alpha:test:ada',
-    HAPAX_TASK_QUEUE: settings.taskQueue,
-    HAPAX_LOG_LEVEL: 'warn',
-    // The bench is one caller, who asks for more than a person would.
-    HAPAX_NEW_PER_MINUTE: 1_000_000,
-    HAPAX_CORS_ORIGINS: [],
-    HAPAX_ANSWER_CACHE: settings.answerCache,
-  },
-  bare,
-);
+const running = await startHttp({ ...benchConfig(settings), HAPAX_ANSWER_CACHE: settings.answerCache }, bare);
 answerQuestions({ address: () => running.address }, () => running.stop());

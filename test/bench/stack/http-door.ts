@@ -1,12 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { type Partner, startPartner } from './conversation.ts';
 import type { Servers } from './servers.ts';
+import type { WorkerSettings } from './worker-settings.ts';
 
 export type HttpDoor = Partner & { readonly url: string };
-export type DoorSettings = {
-  readonly databaseUrl: string;
-  readonly temporalAddress: string;
-  readonly taskQueue: string;
+export type DoorSettings = WorkerSettings & {
   /** Settled answers kept in memory; 0 asks PostgreSQL each time. */
   readonly answerCache: number;
 };
@@ -22,7 +20,9 @@ export async function startHttpDoor(servers: Servers, taskQueue: string, answerC
   const settings: DoorSettings = {
     databaseUrl: servers.postgres.url,
     temporalAddress: servers.temporal.address,
+    stripe: servers.sandbox.url,
     taskQueue,
+    bundle: '',
     answerCache,
   };
   const partner = await startPartner(program, settings);

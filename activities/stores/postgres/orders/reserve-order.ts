@@ -15,7 +15,8 @@ export type Reservation = {
 /**
  * Prices the cart from the catalogue, inserts the pending order and takes the stock, or shows why not. The rows are
  * locked in the order of their sku, so that two carts never wait for each other. The order is inserted only when every
- * line can be served; cart_has_one_live_order lets one of two keys through.
+ * line can be served; cart_has_one_live_order lets one of two keys through, and order_of_one_operation stops a key whose
+ * order has outlived its tombstone.
  */
 const text = `
 with line as (
@@ -33,7 +34,7 @@ with line as (
 ), ordered as (
   insert into customer_order (id, tenant, environment, operation_id, cart_id, state, amount_minor, currency, email)
   select $1, $3, $4, $2, $5, 'pending', amount, currency, $6 from cart where sound
-  on conflict (tenant, environment, cart_id) where state in ('pending', 'paid') do nothing
+  on conflict do nothing
   returning id, amount_minor, currency
 ), lined as (
   insert into order_line (order_id, tenant, sku, quantity, price_minor)
@@ -50,8 +51,9 @@ select ordered.amount_minor, ordered.currency,
 from cart left join ordered on true`;
 
 const holder = `
-select state from customer_order
-where tenant = $1 and environment = $2 and cart_id = $3 and state in ('pending', 'paid')`;
+select state, operation_id = $4 as own from customer_order
+where tenant = $1 and environment = $2 and (operation_id = $4 or (cart_id = $3 and state in ('pending', 'paid')))
+order by own desc limit 1`;
 
 export function reserveOrder(asked: Reservation): Statement {
   const { order, operation, tenant, environment, cart, email, lines } = asked;
@@ -62,8 +64,9 @@ export function reserveOrder(asked: Reservation): Statement {
   };
 }
 
-export function cartHolder({ tenant, environment, cart }: Reservation): Statement {
-  return { name: 'cart_holder', text: holder, values: [tenant, environment, cart] };
+/** The order that stands in the way: `own` where this operation has made one before. */
+export function orderHolder({ tenant, environment, cart, operation }: Reservation): Statement {
+  return { name: 'order_holder', text: holder, values: [tenant, environment, cart, operation] };
 }
 
 export type Reserved =

@@ -1,0 +1,51 @@
+import { type Config, readConfig } from '../../../workers/config.ts';
+import type { WorkerSettings } from './worker-settings.ts';
+
+/** Checkouts touch no objects: nobody needs to be at the S3 address. */
+const environment = ({ databaseUrl, temporalAddress, stripe, taskQueue, bundle }: WorkerSettings) => ({
+  DATABASE_URL: databaseUrl,
+  TEMPORAL_ADDRESS: temporalAddress,
+  STRIPE_API_BASE: stripe,
+  STRIPE_SECRET_KEY: 'sk_test_bench',
+  S3_ENDPOINT: 'http://127.0.0.1:9',
+  S3_ACCESS_KEY_ID: 'bench',
+  S3_SECRET_ACCESS_KEY: 'bench-secret',
+  HAPAX_TASK_QUEUE: taskQueue,
+  HAPAX_WORKFLOW_BUNDLE: bundle,
+  HAPAX_LOG_LEVEL: 'warn',
+  HAPAX_HTTP_PORT: '0',
+  HAPAX_TOKENS: 'local-alpha=alpha:test:ada',
+  // The bench is one caller, who asks for more than a person would.
+  HAPAX_NEW_PER_MINUTE: '1000000',
+});
+
+/** Everything that a process of ours may be told, as if it stood in the environment. */
+export function benchConfig(settings: WorkerSettings): Config {
+  return readConfig(
+    [
+      'DATABASE_URL',
+      'TEMPORAL_ADDRESS',
+      'TEMPORAL_NAMESPACE',
+      'STRIPE_API_BASE',
+      'STRIPE_SECRET_KEY',
+      'S3_ENDPOINT',
+      'S3_PUBLIC_ENDPOINT',
+      'S3_REGION',
+      'S3_BUCKET',
+      'S3_ACCESS_KEY_ID',
+      'S3_SECRET_ACCESS_KEY',
+      'HAPAX_TASK_QUEUE',
+      'HAPAX_WORKFLOW_BUNDLE',
+      'HAPAX_HEALTH_PORT',
+      'HAPAX_LOG_LEVEL',
+      'HAPAX_HTTP_HOST',
+      'HAPAX_HTTP_PORT',
+      'HAPAX_PUBLIC_URL',
+      'HAPAX_TOKENS',
+      'HAPAX_NEW_PER_MINUTE',
+      'HAPAX_CORS_ORIGINS',
+      'HAPAX_ANSWER_CACHE',
+    ],
+    environment(settings),
+  ) as Config;
+}

@@ -1,0 +1,216 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
+import { KeyMisused } from '../../client/gateway.ts';
+import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { rawRequest } from '../http/raw-exchange.ts';
+import { type Answered, World } from '../support/world.ts';
+import { anotherBuild } from './another-build.ts';
+import { effectsOf, nothing, paidOnce } from './effects.ts';
+import { holdConfirm, release, untilHeld } from './held.ts';
+
+let world: World;
+let trusted: ConnectedGateway;
+beforeAll(async () => {
+  world = await World.create(inject('ground'));
+  trusted = await connectGateway({
+    databaseUrl: world.databaseUrl,
+    temporalAddress: inject('ground').temporalAddress,
+    taskQueue: world.env.HAPAX_TASK_QUEUE as string,
+  });
+});
+afterAll(async () => {
+  await trusted.close();
+  await world.close();
+});
+
+/** Nothing of the first operation: no id, no state, no result, not even when it was. */
+function revealsNothing(answer: Answered, first: { id: string; orderId?: string; paymentIntent?: string }): void {
+  expect(answer.status).toBe(422);
+  expect(answer.json).toMatchObject({ code: 'key-reused', retryable: false, sameKeySafe: false, action: 'fix_request' });
+  const whole = answer.text + JSON.stringify([...answer.headers]);
+  for (const secret of [first.id, first.id.slice(3), first.orderId, first.paymentIntent, 'mug-blue', '1250'])
+    if (secret !== undefined) expect(whole).not.toContain(secret);
+  const told = [...answer.headers.keys()].filter((name) => /^(idempot|hapax|location|original)/.test(name));
+  expect(told).toEqual([]);
+}
+
+const others: [what: string, changes: Record<string, unknown>][] = [
+  ['another cart', { cartId: 'another' }],
+  ['another quantity', { items: [{ sku: 'mug-blue', quantity: 2 }] }],
+  ['another item', { items: [{ sku: 'book-small', quantity: 1 }] }],
+  ['one item more', { items: [{ sku: 'mug-blue', quantity: 1 }, { sku: 'book-small', quantity: 1 }] }],
+  ['another card', { paymentMethod: 'pm_card_mastercard' }],
+  ['an e-mail address more', { email: 'ann@example.com' }],
+  ['a cart that looks alike in another form of Unicode', { cartId: 'cafe\u0301' }],
+];
+
+describe('another intent under the same key', () => {
+  it.each(others)('is refused once the first has settled, and reveals nothing of it: %s', async (what, changes) => {
+    const key = `settled-${what}`;
+    const plain = { cartId: what.includes('Unicode') ? 'caf\u00e9' : `cart of ${what}` };
+    const first = await world.checkout(key, plain);
+    expect(first.status).toBe(201);
+    revealsNothing(await world.checkout(key, { ...plain, ...changes }), first.json);
+    expect(await effectsOf(world, key)).toEqual(paidOnce);
+    expect((await world.checkout(key, plain)).text).toBe(first.text);
+  });
+
+  it('is refused at once while the first is in flight, and does not disturb it', async () => {
+    const id = await holdConfirm(world, 'in-flight');
+    const first = world.checkout('in-flight');
+    await untilHeld(world);
+    const begun = performance.now();
+    revealsNothing(await world.checkout('in-flight', { cartId: 'another' }), { id });
+    expect(performance.now() - begun).toBeLessThan(1_500);
+    await release(world);
+    expect((await first).status).toBe(201);
+    expect(await effectsOf(world, 'in-flight')).toEqual(paidOnce);
+  });
+
+  it('is refused when both come at once, and one of them is done', async () => {
+    const answers = await Promise.all([
+      world.checkout('both', { cartId: 'both-a' }),
+      world.checkout('both', { cartId: 'both-b' }),
+    ]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 422]);
+    expect(await effectsOf(world, 'both')).toEqual(paidOnce);
+  });
+
+  it('is refused where the order of a list says something', async () => {
+    const items = [{ sku: 'mug-blue', quantity: 1 }, { sku: 'book-small', quantity: 1 }];
+    expect((await world.checkout('list', { items })).status).toBe(201);
+    expect((await world.checkout('list', { items: items.toReversed() })).status).toBe(422);
+    expect(await effectsOf(world, 'list')).toEqual(paidOnce);
+  });
+});
+
+describe('the same intent', () => {
+  const forms: [how: string, body: (cart: Record<string, unknown>) => string | Uint8Array, headers?: Record<string, string>][] = [
+    ['with its members in another order', (cart) => JSON.stringify(Object.fromEntries(Object.entries(cart).toReversed()))],
+    ['with white space', (cart) => `\n\t${JSON.stringify(cart, null, 4)} \r\n`],
+    ['with escapes', (cart) => JSON.stringify(cart).replaceAll('c', '\\u0063')],
+    ['with its numbers written otherwise', (cart) => JSON.stringify(cart).replace('"quantity":1', '"quantity":1.0')],
+    ['with its numbers in exponents', (cart) => JSON.stringify(cart).replace('"quantity":1', '"quantity":10e-1')],
+    ['in gzip', (cart) => gzipSync(JSON.stringify(cart)), { 'content-encoding': 'gzip' }],
+    ['with a charset', (cart) => JSON.stringify(cart), { 'content-type': 'application/json; charset=utf-8' }],
+    ['behind a byte order mark', (cart) => `\uFEFF${JSON.stringify(cart)}`],
+  ];
+
+  it.each(forms)('is replayed %s', async (how, body, headers = {}) => {
+    const cart = world.cart(how);
+    const first = await world.checkout(how);
+    expect(first.status).toBe(201);
+    const again = await world.ask('POST', '/v1/checkouts', { key: how, body: body(cart), headers });
+    expect([again.status, again.text]).toEqual([201, first.text]);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect(await effectsOf(world, how)).toEqual(paidOnce);
+  });
+
+  it('in gzip first runs, and is replayed in plain', async () => {
+    const body = gzipSync(JSON.stringify(world.cart('gzip-first')));
+    const first = await world.ask('POST', '/v1/checkouts', { key: 'gzip-first', body, headers: { 'content-encoding': 'gzip' } });
+    expect(first.status).toBe(201);
+    expect((await world.checkout('gzip-first')).text).toBe(first.text);
+    expect(await effectsOf(world, 'gzip-first')).toEqual(paidOnce);
+  });
+
+  const call = (key: string) => ({
+    tenant: world.tenants.alpha,
+    environment: 'test' as const,
+    subject: 'default',
+    key,
+    request: { paymentMethod: 'pm_card_visa', items: [{ quantity: 1, sku: 'mug-blue' }], cartId: `cart-${key}` },
+  });
+
+  it('is the same operation through the gateway, whichever door it came by first', async () => {
+    const http = await world.checkout('http-first');
+    const told = await trusted.gateway.run(checkoutFlow, call('http-first'));
+    expect(told).toMatchObject({ id: http.json.id, state: 'succeeded', how: 'replayed', result: { orderId: http.json.orderId } });
+    expect(await effectsOf(world, 'http-first')).toEqual(paidOnce);
+
+    const before = await trusted.gateway.run(checkoutFlow, call('gateway-first'));
+    const after = await world.checkout('gateway-first');
+    expect(after.json.id).toBe(before.id);
+    expect(after.headers.get('idempotent-replayed')).toBe('true');
+    expect(await effectsOf(world, 'gateway-first')).toEqual(paidOnce);
+  });
+
+  it('is joined through the gateway while the HTTP door is waiting for it', async () => {
+    await holdConfirm(world, 'joined-doors');
+    const http = world.checkout('joined-doors');
+    await untilHeld(world);
+    const told = trusted.gateway.run(checkoutFlow, call('joined-doors'));
+    await release(world);
+    expect([(await told).id, (await told).how]).toEqual([(await http).json.id, 'joined']);
+    expect(await effectsOf(world, 'joined-doors')).toEqual(paidOnce);
+  });
+
+  it('is told from another one by the gateway as well', async () => {
+    await world.checkout('misused');
+    const other = { ...call('misused'), request: { ...call('misused').request, cartId: 'another' } };
+    await expect(trusted.gateway.run(checkoutFlow, other)).rejects.toThrow(KeyMisused);
+    expect(await effectsOf(world, 'misused')).toEqual(paidOnce);
+  });
+});
+
+describe('a request that is refused for its form leaves its key free', () => {
+  it('with an unknown field', async () => {
+    const refused = await world.checkout('unknown-field', { amount: 1 });
+    expect([refused.status, refused.json.code]).toEqual([400, 'request-invalid']);
+    expect(await effectsOf(world, 'unknown-field')).toEqual(nothing);
+    expect((await world.checkout('unknown-field')).status).toBe(201);
+    expect(await effectsOf(world, 'unknown-field')).toEqual(paidOnce);
+  });
+
+  it('with a body that was cut off, and runs when it is complete', async () => {
+    const whole = rawRequest({ headers: [['Idempotency-Key', 'cut-off']], body: JSON.stringify(world.cart('cut-off')) });
+    const { hostname, port } = new URL((world.doors[0] as { address: string }).address);
+    for (const end of ['end', 'reset'] as const)
+      await new Promise<void>((resolve) => {
+        const socket = connect(Number(port), hostname, () => {
+          socket.write(whole.subarray(0, whole.length - 20), () => (end === 'end' ? socket.end() : socket.resetAndDestroy()));
+        });
+        socket.on('data', () => undefined).on('close', () => resolve());
+      });
+    expect(await effectsOf(world, 'cut-off')).toEqual(nothing);
+    expect((await world.checkout('cut-off')).status).toBe(201);
+    expect(await effectsOf(world, 'cut-off')).toEqual(paidOnce);
+  });
+});
+
+describe('a deploy that takes fingerprints in another way', () => {
+  it('knows the retries of what the former build has begun, and the former build claims nothing it cannot compare', async () => {
+    const directory = await anotherBuild(join(world.directory, 'next'), {
+      'workflows/operation/fingerprint.ts': [
+        ['export const fingerprintVersion = 1;', 'export const fingerprintVersion = 2;'],
+        ['  1: (flow, intent) => {', "  2: (flow, intent) => `next ${versions[1]?.(flow, intent) ?? ''}`,\n  1: (flow, intent) => {"],
+      ],
+    });
+    const next = world.doors.push(await world.start(join(directory, 'workers/http.ts'))) - 1;
+
+    const first = await world.checkout('before-deploy');
+    const again = await world.checkout('before-deploy', {}, { door: next });
+    expect([again.status, again.text]).toEqual([201, first.text]);
+    const other = await world.checkout('before-deploy', {}, { door: next, body: world.cart('another') });
+    revealsNothing(other, first.json);
+    expect(await effectsOf(world, 'before-deploy')).toEqual(paidOnce);
+    expect(await world.sql(`select fingerprint_version from hapax.operation where key = 'before-deploy'`)).toEqual([
+      { fingerprint_version: 1 },
+    ]);
+
+    // The former build, still running beside the next one, meets a row that it cannot read: it stops rather than guess.
+    const newer = await world.checkout('after-deploy', {}, { door: next });
+    expect(newer.status).toBe(201);
+    for (const body of [world.cart('after-deploy'), world.cart('another')]) {
+      const unread = await world.checkout('after-deploy', {}, { body });
+      expect(unread.status).toBe(503);
+      expect(unread.json).toMatchObject({ code: 'fingerprint-unknown', retryable: true, sameKeySafe: true });
+      expect(unread.text).not.toContain(newer.json.id);
+    }
+    expect((await world.checkout('after-deploy', {}, { door: next })).text).toBe(newer.text);
+    expect(await effectsOf(world, 'after-deploy')).toEqual(paidOnce);
+  });
+});
