@@ -158,9 +158,8 @@ export class Gateway {
     ) {
       this.#arrived(flow, call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
       if (cached.fingerprint !== digest) return { kind: 'key-reused' };
-      const { id, answer, requestId, state } = cached;
-      const named = { id, workflowId: workflowId(scope, 1), originalRequest: requestId };
-      return { kind: 'settled', how: 'replayed', answer, state, ...named };
+      const { requestId: originalRequest, ...kept } = cached;
+      return { kind: 'settled', how: 'replayed', originalRequest, ...kept };
     }
     const live = this.#live.get(name);
     const follows = live !== undefined && live.fingerprint === digest;
@@ -183,7 +182,8 @@ export class Gateway {
     this.#arrived(flow, call, id, how, follows ? 'process' : 'ledger');
     const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
     if (outcome === undefined) {
-      const now = wait === 0 ? openState(state) : await this.#stateNow(call.tenant, id, openState(state));
+      // What another request claimed a while ago has gone on since, and may be in doubt by now.
+      const now = wait === 0 && !follows ? openState(state) : await this.#stateNow(call.tenant, id, openState(state));
       return { kind: 'open', how, state: now, deadline: claimed.deadline, ...named };
     }
     if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
@@ -256,10 +256,16 @@ export class Gateway {
     return { ...claimed, workflowId: id };
   }
 
-  #remember(name: string, claimed: Claimed, digest: string, answer: KeptAnswer, state: SettledState): void {
+  #remember(
+    name: string,
+    claimed: Claimed & { workflowId: string },
+    digest: string,
+    answer: KeptAnswer,
+    state: SettledState,
+  ): void {
     if (claimed.generation !== 1 || claimed.renewable) return;
-    const { id, requestId } = claimed;
-    this.#cache.put(name, { id, fingerprint: digest, fingerprintVersion, requestId, answer, state });
+    const { id, requestId, workflowId } = claimed;
+    this.#cache.put(name, { id, workflowId, fingerprint: digest, fingerprintVersion, requestId, answer, state });
   }
 
   #arrived(flow: AnyFlow, call: Call, operation: string, decision: Decision, layer: Layer): void {

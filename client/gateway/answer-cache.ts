@@ -8,6 +8,7 @@ export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
 
 export type CachedAnswer = {
   readonly id: string;
+  readonly workflowId: string;
   readonly fingerprint: string;
   readonly fingerprintVersion: number;
   /** The request that made the operation: replays name it. */

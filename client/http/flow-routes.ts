@@ -110,10 +110,7 @@ function schemaOf(flow: AnyFlow) {
     tags: [flow.route],
     body: flow.request,
     headers: z.looseObject({
-      'idempotency-key': z
-        .string()
-        .optional()
-        .describe('1–255 printable ASCII characters, kept over retries. Required.'),
+      'idempotency-key': z.string().describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
     }),
     response: {
       201:

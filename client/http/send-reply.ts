@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
+import type { KeptAnswer } from '../gateway/answer-cache.ts';
 import type { Reply } from '../gateway.ts';
 
 /** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
@@ -15,6 +16,18 @@ const replayed = new Set([
   'retry-after',
 ]);
 
+/** Made once for each answer that is kept in memory: a replay is mostly headers. */
+const prepared = new WeakMap<KeptAnswer, Readonly<Record<string, string>>>();
+
+function storedHeaders(answer: KeptAnswer): Readonly<Record<string, string>> {
+  const known = prepared.get(answer);
+  if (known !== undefined) return known;
+  const stored = Object.entries(answer.headers).filter(([name]) => replayed.has(name.toLowerCase()));
+  const headers = { ...Object.fromEntries(stored), 'idempotency-expires': answer.expiresAt.toUTCString() };
+  prepared.set(answer, headers);
+  return headers;
+}
+
 /** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
 export function sendReply(
   request: FastifyRequest,
@@ -22,19 +35,19 @@ export function sendReply(
   answer: Extract<Reply, { kind: 'settled' | 'open' }>,
   state?: Readonly<Record<string, unknown>>,
 ) {
+  reply
+    .header('cache-control', 'no-store')
+    .header('idempotency-status', answer.how)
+    .header('hapax-workflow-id', answer.workflowId);
   const key = request.headers['idempotency-key'];
-  reply.headers({
-    'cache-control': 'no-store',
-    ...(key === undefined ? {} : { 'idempotency-key': key }),
-    'idempotency-status': answer.how,
-    'hapax-workflow-id': answer.workflowId,
-  });
+  if (key !== undefined) reply.header('idempotency-key', key);
   if (answer.how === 'replayed')
-    reply.headers({ 'idempotent-replayed': 'true', 'original-request': answer.originalRequest });
+    reply.header('idempotent-replayed', 'true').header('original-request', answer.originalRequest);
   if (answer.kind === 'settled') {
-    const { status, headers, body, expiresAt } = answer.answer;
-    for (const name in headers) if (replayed.has(name.toLowerCase())) reply.header(name, headers[name]);
-    return reply.code(status).header('idempotency-expires', expiresAt.toUTCString()).send(body);
+    const { status, body } = answer.answer;
+    reply.code(status).headers(storedHeaders(answer.answer));
+    // Without a body there is no type, unless one was stored: Fastify would give bytes one.
+    return body.length === 0 && !reply.hasHeader('content-type') ? reply.send() : reply.send(body);
   }
   if (state !== undefined)
     return reply

@@ -14,7 +14,9 @@ export function strictJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new HttpProblem('body-malformed', `The body is not valid JSON: ${(error as Error).message}.`);
+    // V8 quotes what stands around the fault, which may be a secret: only the fault itself is told.
+    const [fault = ''] = (error as Error).message.split(/, (?:\.\.\.)?"| is not valid JSON/);
+    throw new HttpProblem('body-malformed', `The body is not valid JSON: ${fault}.`);
   }
   return value;
 }

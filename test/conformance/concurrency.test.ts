@@ -118,7 +118,7 @@ describe('twenty keys for one cart', () => {
   it('that find its order pending are told to wait, and nothing is stored of that', async () => {
     await holdConfirm(world, 'holder');
     const holder = world.checkout('holder', { cartId: 'busy-cart' });
-    await untilHeld(world);
+    await untilHeld(world, 'holder');
     const waiting = await world.checkout('waiter', { cartId: 'busy-cart' });
     expect([waiting.status, waiting.json.code]).toEqual([409, 'cart-in-progress']);
     expect(waiting.headers.get('retry-after')).toBe('1');
@@ -152,7 +152,7 @@ describe('a client', () => {
     const headers = { authorization: 'Bearer local-alpha', 'idempotency-key': 'goes-away', 'content-type': 'application/json' };
     const leaving = request({ hostname, port, method: 'POST', path: '/v1/checkouts', headers });
     leaving.on('error', () => undefined).end(body);
-    await untilHeld(world);
+    await untilHeld(world, 'goes-away');
     leaving.destroy();
     await release(world);
     await world.until('the operation succeeds', async () => (await world.state(id)) === 'succeeded');

@@ -61,7 +61,7 @@ describe('another intent under the same key', () => {
   it('is refused at once while the first is in flight, and does not disturb it', async () => {
     const id = await holdConfirm(world, 'in-flight');
     const first = world.checkout('in-flight');
-    await untilHeld(world);
+    await untilHeld(world, 'in-flight');
     const begun = performance.now();
     revealsNothing(await world.checkout('in-flight', { cartId: 'another' }), { id });
     expect(performance.now() - begun).toBeLessThan(1_500);
@@ -141,7 +141,7 @@ describe('the same intent', () => {
   it('is joined through the gateway while the HTTP door is waiting for it', async () => {
     await holdConfirm(world, 'joined-doors');
     const http = world.checkout('joined-doors');
-    await untilHeld(world);
+    await untilHeld(world, 'joined-doors');
     const told = trusted.gateway.run(checkoutFlow, call('joined-doors'));
     await release(world);
     expect([(await told).id, (await told).how]).toEqual([(await http).json.id, 'joined']);

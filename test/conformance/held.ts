@@ -14,14 +14,17 @@ export async function holdConfirm(world: World, key: string, times = 1): Promise
   return operation;
 }
 
-/** Waits until the provider holds that many requests. */
-export async function untilHeld(world: World, count = 1): Promise<void> {
+/** Waits until the provider holds the confirm of a key's checkout. */
+export async function untilHeld(world: World, key: string): Promise<void> {
+  const operation = checkoutId(world, key);
   await world.until('the provider holds the confirm', async () => {
-    const { held } = (await world.sandboxControl('GET', 'faults')) as { held: unknown[] };
-    return held.length >= count;
+    const { held } = (await world.sandboxControl('GET', 'faults')) as { held: { key: string | null }[] };
+    return held.some((request) => request.key?.startsWith(operation));
   });
 }
 
+/** Lets everything go that is held, and holds nothing more. */
 export async function release(world: World): Promise<void> {
+  await world.sandboxControl('DELETE', 'faults');
   await world.sandboxControl('POST', 'release', { all: true });
 }

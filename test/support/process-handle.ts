@@ -46,7 +46,9 @@ export class ProcessHandle {
       child.once('exit', (code) => reject(new Error(`${script} ended with ${code}:\n${text}`)));
     });
     // A test run that is killed takes its processes with it.
-    process.once('exit', () => child.kill('SIGKILL'));
+    const reap = (): void => void child.kill('SIGKILL');
+    process.once('exit', reap);
+    void ended.then(() => process.off('exit', reap));
     return new ProcessHandle(script, address, child, ended);
   }
 

@@ -69,6 +69,8 @@ export class World {
     this.tenants = { alpha: `alpha-${name}`, beta: `beta-${name}` };
     this.directory = join(ground.root, name);
     this.#sql = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+    // A test may end PostgreSQL under it: the next query connects anew.
+    this.#sql.on('error', () => undefined);
     const { s3 } = ground;
     this.env = {
       DATABASE_URL: databaseUrl,

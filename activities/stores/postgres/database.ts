@@ -31,6 +31,9 @@ const statementTimeout = 5_000;
  */
 const idleInTransaction = 3_000;
 
+/** A frozen server or a network that loses everything says nothing at all: our own clock then ends the wait. */
+const silence = statementTimeout + 1_000;
+
 const begin: Statement = { name: '', text: 'begin', values: [] };
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
@@ -49,11 +52,14 @@ export class Database {
       options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=${idleInTransaction} -c plan_cache_mode=force_generic_plan`,
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: connectTimeout,
+      query_timeout: silence,
       max,
       pipeline: true,
     } as pg.PoolConfig);
-    // An idle connection that PostgreSQL closes is replaced at the next use.
+    // An idle connection that PostgreSQL closes is replaced at the next use. One that breaks in use fails its statements,
+    // and tells of it once more as an event: unheard, that would end the process.
     this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /**
@@ -87,6 +93,8 @@ export class Database {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw ledgerFault(error);
     });
+    // A connection that breaks fails the query that is under way; unheard, the event would end the whole process.
+    client.on('error', ignore);
     let broken: Error | undefined;
     try {
       return await work(async (statements) => {
@@ -105,6 +113,7 @@ export class Database {
       throw error;
     } finally {
       client.release(broken);
+      client.off('error', ignore);
     }
   }
 
@@ -112,6 +121,8 @@ export class Database {
     await this.#pool.end();
   }
 }
+
+function ignore(): void {}
 
 function asTenant(tenant: string): Statement {
   return { name: 'as_tenant', text: `select set_config('hapax.tenant', $1, true)`, values: [tenant] };

@@ -33,8 +33,11 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
 
 /** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */
 const passing = new Set(['08', '40', '53', '55', '57', '58']);
-/** `read_only_sql_transaction`: a standby answers; the primary will be back. */
-const readOnly = '25006';
+/**
+ * `read_only_sql_transaction`: a standby answers; the primary will be back. `idle_in_transaction_session_timeout`: we were
+ * frozen, and PostgreSQL has taken its locks back.
+ */
+const passingToo = new Set(['25006', '25P03']);
 
 /** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
 export function ledgerFault(error: unknown): LedgerFault {
@@ -56,7 +59,7 @@ export function ledgerFault(error: unknown): LedgerFault {
       ...(constraint === undefined ? {} : { constraint }),
     });
   const sqlstate = /^[0-9A-Z]{5}$/.test(code);
-  if (!sqlstate || code === readOnly || passing.has(code.slice(0, 2)))
+  if (!sqlstate || passingToo.has(code) || passing.has(code.slice(0, 2)))
     return new LedgerFault('unavailable', `PostgreSQL cannot be used now: ${message}`, { cause: error });
   return new LedgerFault('broken', message, { cause: error });
 }

@@ -1,0 +1,70 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** The way from one process to PostgreSQL, which a test may cut, or let swallow everything. */
+export class FaultyLine {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #target: URL;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #state: 'well' | 'refusing' | 'swallowing' = 'well';
+
+  private constructor(server: Server, target: URL, url: string) {
+    this.#server = server;
+    this.#target = target;
+    this.url = url;
+    server.on('connection', (near) => this.#joined(near));
+  }
+
+  static async to(databaseUrl: string): Promise<FaultyLine> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const target = new URL(databaseUrl);
+    const url = new URL(databaseUrl);
+    url.hostname = '127.0.0.1';
+    url.port = String((server.address() as { port: number }).port);
+    return new FaultyLine(server, target, url.href);
+  }
+
+  #joined(near: Socket): void {
+    near.on('error', () => undefined);
+    if (this.#state === 'refusing') return void near.resetAndDestroy();
+    const far = connect(Number(this.#target.port), this.#target.hostname);
+    far.on('error', () => near.destroy());
+    const pair = [near, far] as const;
+    this.#pairs.add(pair);
+    near.on('data', (chunk) => this.#state === 'well' && far.write(chunk));
+    far.on('data', (chunk) => this.#state === 'well' && near.write(chunk));
+    near.on('close', () => {
+      far.destroy();
+      this.#pairs.delete(pair);
+    });
+    far.on('close', () => near.destroy());
+  }
+
+  /** PostgreSQL has gone: what is connected is reset, what connects is refused. */
+  refuse(): void {
+    this.#state = 'refusing';
+    this.#cut();
+  }
+
+  /** A network that loses everything, or a frozen server: connections stand, and nothing comes through. */
+  swallow(): void {
+    this.#state = 'swallowing';
+  }
+
+  /** Bytes that were lost are lost: what is connected begins anew. */
+  heal(): void {
+    this.#state = 'well';
+    this.#cut();
+  }
+
+  #cut(): void {
+    for (const [near] of this.#pairs) near.resetAndDestroy();
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'refusing';
+    this.#cut();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}

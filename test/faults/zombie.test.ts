@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } from 'vitest';
+import { stepKey } from '../../workflows/operation/key.ts';
+import { Lane } from '../support/lane.ts';
+import { expectEqualAnswers, moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
+import { heldRequest, plan } from '../support/provider-faults.ts';
+import { harmedAt } from '../support/recovery.ts';
+import { World } from '../support/world.ts';
+
+/** Longer than a thawed worker takes to do what it was about to do. */
+const awake = 1_500;
+
+describe.concurrent('a worker that is frozen', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { workers: 0, upkeep: false });
+  });
+  afterAll(async () => {
+    const [paid] = await world.sql<{ n: number }>(`select count(*)::int as n from hapax.customer_order where state = 'paid'`);
+    const stock = await stockOf(world);
+    await world.close();
+    expect(stock).toBe(1_000_000 - (paid?.n ?? 0));
+  });
+
+  async function lane(name: string, { onTestFinished }: TestContext): Promise<Lane> {
+    const opened = await Lane.open(world, name);
+    onTestFinished(() => opened.close());
+    return opened;
+  }
+
+  async function rows(id: string): Promise<unknown> {
+    const [operation] = await world.sql('select to_jsonb(o) as row from hapax.operation o where id = $1', id);
+    const steps = await world.sql('select to_jsonb(s) as row from hapax.step s where operation_id = $1 order by 1', id);
+    const orders = await world.sql('select to_jsonb(c) as row from hapax.customer_order c where operation_id = $1', id);
+    return { operation, steps, orders };
+  }
+
+  async function asleep(ms: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  async function requestsWith(key: string): Promise<{ status: number | null; replayed: boolean }[]> {
+    const query = new URLSearchParams({ key });
+    return (await (await fetch(`${world.sandbox.address}/_requests?${query}`)).json()) as never;
+  }
+
+  it('before it confirms, and thawed after the undo, is refused by the provider and writes nothing', async (context) => {
+    const one = await lane('zombie-confirm', context);
+    const zombie = await harmedAt(one, 'freeze', 'authorise:before-effect');
+    expect(await one.cancel()).toBe('requested');
+    await one.healthy();
+    await one.settled();
+    expect(await world.state(one.id)).toBe('cancelled');
+    const before = await rows(one.id);
+    zombie.signal('SIGCONT');
+    const confirm = await world.until('the late confirm is answered', async () => {
+      const sent = await requestsWith(stepKey(one.id, 'authorise', 1));
+      return sent.find(({ status }) => status !== null);
+    });
+    expect(confirm.status).toBe(400);
+    await asleep(awake);
+    expect(await rows(one.id)).toEqual(before);
+    expect(await traces(world, one.id)).toMatchObject({ effects: ['canceled', 'created'], orders: ['released'] });
+    expect(await moneyHeld(world, one.id)).toBe(0);
+    await expectEqualAnswers(one, 409);
+  });
+
+  it('before it opens the payment, and thawed after the undo, gets the payment that was cancelled', async (context) => {
+    const one = await lane('zombie-create', context);
+    const zombie = await harmedAt(one, 'freeze', 'openPayment:before-effect');
+    expect(await one.cancel()).toBe('requested');
+    await one.healthy();
+    await one.settled();
+    const before = await rows(one.id);
+    zombie.signal('SIGCONT');
+    await world.until('the late create is answered', async () => {
+      const sent = await requestsWith(stepKey(one.id, 'openPayment', 1));
+      return sent.some(({ replayed, status }) => replayed && status !== null);
+    });
+    await asleep(awake);
+    expect(await rows(one.id)).toEqual(before);
+    expect(await traces(world, one.id)).toMatchObject({ effects: ['canceled', 'created'], state: 'cancelled' });
+  });
+
+  it('before it captures is overtaken: a cancel comes too late, and there is one capture', async (context) => {
+    const one = await lane('zombie-capture', context);
+    const zombie = await harmedAt(one, 'freeze', 'capture:before-effect');
+    expect(await one.cancel()).toBe('past-no-return');
+    await one.healthy();
+    await one.settled();
+    const before = await rows(one.id);
+    zombie.signal('SIGCONT');
+    await asleep(awake);
+    expect(await rows(one.id)).toEqual(before);
+    expect(await traces(world, one.id)).toEqual(paidOnce);
+    await expectEqualAnswers(one, 201);
+  });
+
+  it.for(['reserve:before-effect', 'reserve:after-effect', 'complete:after-effect'])(
+    'inside a transaction at %s loses it: others are served within seconds, and the effect is there once',
+    async (point, context) => {
+      const one = await lane(`zombie-${point}`, context);
+      const other = await lane(`beside-${point}`, context);
+      const zombie = await harmedAt(one, 'freeze', point);
+      const at = Date.now();
+      await Promise.all([one.healthy(), other.healthy()]);
+      await other.start();
+      // It holds the operation's row, and with `reserve` the mug's: whoever wants one of them waits for its end.
+      expect((await other.settled()) - at).toBeLessThan(6_000);
+      await one.settled();
+      const before = await rows(one.id);
+      zombie.signal('SIGCONT');
+      await asleep(awake);
+      expect(await rows(one.id)).toEqual(before);
+      expect(await traces(world, one.id)).toEqual(paidOnce);
+    },
+  );
+
+  it('before it takes the operation, and thawed in the middle of its successor, does not stop the checkout', async (context) => {
+    const one = await lane('zombie-take', context);
+    await world.start('workers/upkeep.ts', { HAPAX_TASK_QUEUE: one.queue });
+    await plan(world, one.id, 'authorise', { fault: 'hold_before', outlivesClient: true });
+    const zombie = await harmedAt(one, 'freeze', 'take:before-record');
+    await one.healthy();
+    const release = await heldRequest(world, one.id);
+    // As upkeep leaves an operation that it has looked after for an hour.
+    await world.sql(`update hapax.operation set next_look_at = now() + interval '10 minutes' where id = $1`, one.id);
+    zombie.signal('SIGCONT');
+    await world.until('the thawed worker has taken the operation', async () => {
+      const [row] = await world.sql<{ fence: string }>('select fence from hapax.operation where id = $1', one.id);
+      return Number(row?.fence) > 1;
+    });
+    await release();
+    await one.settled();
+    expect(await traces(world, one.id)).toEqual(paidOnce);
+    await expectEqualAnswers(one, 201);
+  });
+});

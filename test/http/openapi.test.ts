@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { operationSchema, problemSchema } from '../../client/http/schemas.ts';
+import { flows } from '../../workflows/flows.ts';
+import { allEffects, effectsOf, paidOnce } from '../conformance/effects.ts';
+import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
+import { Uploader } from '../support/uploader.ts';
+import { type Answered, World } from '../support/world.ts';
+
+type Parameter = { readonly in: string; readonly name: string; readonly required?: boolean; readonly schema: object };
+type Documented = {
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Record<string, { schema: { properties?: object; required?: string[]; additionalProperties?: unknown } }> };
+  readonly responses: Record<string, { description: string }>;
+};
+type Document = { openapi: string; info: { title: string; version: string }; paths: Record<string, Record<string, Documented>>; components: object };
+
+let world: World;
+let uploader: Uploader;
+let document: Document;
+beforeAll(async () => {
+  world = await World.create(inject('ground'), { media: true, upkeep: false });
+  uploader = await Uploader.of(world);
+  document = (await world.ask('GET', '/openapi.json', { token: null })).json as Document;
+});
+afterAll(async () => {
+  await uploader.close();
+  await world.close();
+});
+
+const routes = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, route]) => ({ method: method.toUpperCase(), path, route })),
+  );
+const named = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
+const isWrite = ({ method }: { method: string }) => !['GET', 'HEAD', 'OPTIONS'].includes(method);
+const takesKey = ({ route }: { route: Documented }) => route.parameters?.some((one) => one.in === 'header' && one.name === 'idempotency-key') ?? false;
+
+/** A sound request for each flow. */
+const sound: Readonly<Record<string, (name: string) => object>> = {
+  checkout: (name) => world.cart(name),
+  upload: (name) => ({ name: `${name}.bin`, size: 3, type: 'application/octet-stream', destination: 'inbox' }),
+};
+
+async function count(text: string, ...values: unknown[]): Promise<number> {
+  return Number((await world.sql<{ n: string }>(`select count(*) as n from ${text}`, ...values))[0]?.n);
+}
+
+/** Routes that write and take no key: each is asked twice, and shows that this had one effect. */
+const repeatable: Readonly<Record<string, () => Promise<void>>> = {
+  // A key alone does nothing: each call gives another name for an operation that nobody has begun.
+  async 'POST /v1/keys'() {
+    const before = await allEffects(world);
+    const keys = await Promise.all([world.ask('POST', '/v1/keys'), world.ask('POST', '/v1/keys')]);
+    expect(keys.map(({ status }) => status)).toEqual([201, 201]);
+    expect(await allEffects(world)).toEqual(before);
+  },
+  async 'POST /v1/operations/{id}/cancel'() {
+    const id = await holdConfirm(world, 'cancelled-twice');
+    const first = world.checkout('cancelled-twice');
+    await untilHeld(world, 'cancelled-twice');
+    const cancel = () => world.ask('POST', `/v1/operations/${id}/cancel`);
+    const answers = [await cancel(), await cancel()];
+    await release(world);
+    expect((await first).json.code).toBe('cancelled');
+    answers.push(await cancel());
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const { operations, orders, receipts, payments } = await effectsOf(world, 'cancelled-twice');
+    expect({ operations, orders, receipts }).toEqual({ operations: 1, orders: ['released'], receipts: 0 });
+    expect(payments.filter((type) => type === 'payment_intent.canceled')).toHaveLength(1);
+    expect(payments).not.toContain('payment_intent.captured');
+  },
+  async 'PUT /v1/uploads/{id}/content'() {
+    const bytes = Buffer.from('one');
+    const announced = await uploader.announced('sent-twice', bytes);
+    const answers = [await uploader.send(announced, bytes), await uploader.send(announced, bytes)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    await uploader.ended(announced.id);
+    expect(await count('hapax.transfer where operation_id = $1', announced.id)).toBe(1);
+    expect(await count('hapax.asset where operation_id = $1', announced.id)).toBe(1);
+    expect(await uploader.objects(announced.id)).toHaveLength(1);
+  },
+  async 'POST /v1/uploads/{id}/complete'() {
+    const bytes = Buffer.from('two');
+    const announced = await uploader.announced('completed-twice', bytes);
+    await uploader.send(announced, bytes);
+    const answers = [await uploader.complete(announced.id), await uploader.complete(announced.id)];
+    await uploader.ended(announced.id);
+    answers.push(await uploader.complete(announced.id));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await count('hapax.transfer where operation_id = $1', announced.id)).toBe(1);
+    expect(await count('hapax.asset where operation_id = $1', announced.id)).toBe(1);
+  },
+};
+
+describe('the document of the API', () => {
+  it('is OpenAPI 3.1, complete in itself, and served without a token', () => {
+    expect(document.openapi).toMatch(/^3\.1\./);
+    expect(document.info.title).toBe('Hapax');
+    expect(routes().length).toBeGreaterThanOrEqual(8);
+    for (const { path, route, method } of routes()) {
+      expect([named({ method, path }), route.summary]).toEqual([named({ method, path }), expect.stringMatching(/./)]);
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const declared = (route.parameters ?? []).filter((one) => one.in === 'path').map((one) => one.name);
+      expect(declared).toEqual(inPath);
+      for (const code of Object.keys(route.responses)) expect(code).toMatch(/^([1-5]\d\d|[1-5]XX|default)$/);
+      expect(Object.keys(route.responses)).toEqual(expect.arrayContaining(['4XX', '5XX']));
+    }
+    for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)) {
+      const parts = (ref as string).replace(/^#\//, '').split('/');
+      expect(parts.reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], document)).toBeTypeOf('object');
+    }
+  });
+
+  it('has the request of each flow, closed, and says that its key is required', () => {
+    for (const flow of flows) {
+      const route = document.paths[`/v1/${flow.route}`]?.post as Documented;
+      const schema = route.requestBody?.content['application/json']?.schema;
+      expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(Object.keys(flow.request.shape).toSorted());
+      expect(schema?.additionalProperties).toBe(false);
+      expect(schema?.required?.length).toBeGreaterThan(0);
+      expect(route.parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'idempotency-key', required: true }));
+    }
+  });
+
+  it('is shown to people at /docs', async () => {
+    const page = await world.ask('GET', '/docs', { token: null });
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(page.text).toContain('Swagger UI');
+    const script = await world.ask('GET', '/docs/static/swagger-ui-bundle.js', { token: null });
+    expect(script.status).toBe(200);
+  });
+});
+
+describe('each route that is documented', () => {
+  it('writes only under a key, or once however often it is asked', async () => {
+    const known: string[] = [];
+    for (const one of routes().filter(isWrite)) {
+      const name = named(one);
+      known.push(name);
+      if (!takesKey(one)) {
+        const shown = repeatable[name];
+        if (shown === undefined) throw new Error(`${name} takes no key: show here that asking twice has one effect`);
+        await shown();
+        continue;
+      }
+      const flow = flows.find(({ route }) => one.path === `/v1/${route}`);
+      const body = sound[flow?.name ?? '']?.('keyless');
+      if (body === undefined) throw new Error(`${name} takes a key: give a sound request for it here`);
+      const before = await allEffects(world);
+      const refused = await world.ask(one.method, one.path, { body });
+      expect([name, refused.status, refused.json.code]).toEqual([name, 400, 'key-missing']);
+      expect(await allEffects(world)).toEqual(before);
+    }
+    expect(Object.keys(repeatable).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('answers with what is documented', async () => {
+    const paid = await world.checkout('documented');
+    const { id } = await uploader.announced('documented-upload', Buffer.from('abc'));
+    const bodies: Record<string, object> = { '/v1/checkouts': world.cart('walked'), '/v1/uploads': sound.upload?.('walked') as object };
+    for (const { method, path, route } of routes()) {
+      const target = path.replace('{id}', path.includes('/uploads/') ? id : paid.json.id);
+      const bytes = method === 'PUT' ? { body: 'abc', headers: { 'content-type': 'application/octet-stream' } } : { body: bodies[path] };
+      const answer: Answered = await world.ask(method, target, { key: 'walked', ...bytes });
+      const codes = Object.keys(route.responses);
+      const covered = codes.includes(String(answer.status)) || codes.includes(`${Math.floor(answer.status / 100)}XX`);
+      expect([method, path, answer.status, covered]).toEqual([method, path, answer.status, true]);
+      expect(answer.status).toBeLessThan(500);
+      if (answer.status >= 400) problemSchema.parse(answer.json);
+    }
+    operationSchema.parse((await world.ask('GET', `/v1/operations/${paid.json.id}`)).json);
+    for (const operation of (await world.ask('GET', '/v1/operations')).json.operations) operationSchema.parse(operation);
+    expect(await effectsOf(world, 'documented')).toEqual(paidOnce);
+  });
+
+  it('is all there is: no flow has a door beside it', () => {
+    const paths = Object.keys(document.paths);
+    for (const flow of flows) expect(paths).toContain(`/v1/${flow.route}`);
+    expect(paths.filter((path) => !path.startsWith('/v1/'))).toEqual([]);
+  });
+});
+
+describe('a list', () => {
+  it('is read page by page, each operation once, newest first, whatever is added meanwhile', async () => {
+    for (let n = 0; n < 7; n += 1) await world.checkout(`paged-${n}`, { items: [{ sku: 'poster', quantity: 1 }] });
+    const seen: string[] = [];
+    let next: string | undefined;
+    do {
+      const page = (await world.ask('GET', `/v1/operations?flow=checkout&state=refused&limit=3${next === undefined ? '' : `&after=${next}`}`)).json as {
+        operations: { key: string }[];
+        next?: string;
+      };
+      seen.push(...page.operations.map(({ key }) => key));
+      await world.checkout(`added-${seen.length}`, { items: [{ sku: 'poster', quantity: 1 }] });
+      ({ next } = page);
+    } while (next !== undefined);
+    expect(seen).toEqual(Array.from({ length: 7 }, (_, n) => `paged-${6 - n}`));
+    expect((await world.ask('GET', '/v1/operations?key=paged-3')).json.operations).toHaveLength(1);
+  });
+});

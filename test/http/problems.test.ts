@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type FailureCode, failure, failures } from '../../workflows/operation/failures.ts';
+import { type Answered, World } from '../support/world.ts';
+import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.create(inject('ground'), { upkeep: false, env: { HAPAX_ANSWER_CACHE: '0' } });
+});
+afterAll(() => world.close());
+
+const codes = Object.keys(failures) as FailureCode[];
+
+describe('each code of the failure table', () => {
+  it.each(codes)('%s has a page that says what it means and what to do', async (code) => {
+    const page = await world.ask('GET', `/problems/${code}`, { token: null });
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    const { title, status, action, retryAfter } = failure(code);
+    for (const text of [code, title, String(status), action.replaceAll('_', ' ')]) expect(page.text).toContain(text);
+    if (retryAfter !== undefined) expect(page.text).toContain(`${retryAfter} s`);
+  });
+
+  it('is in the list of all of them', async () => {
+    const list = await world.ask('GET', '/problems', { token: null });
+    for (const code of codes) expect(list.text).toContain(`/problems/${code}"`);
+  });
+
+  it.each(codes)('%s contradicts itself nowhere', (code) => {
+    const { status, retryable, sameKeySafe, action, retryAfter } = failure(code);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(status).toBeLessThan(600);
+    // Where waiting or repeating is the advice the same key must do, or the second try would be a second operation.
+    if (action === 'wait' || action === 'retry') expect([retryable, sameKeySafe]).toEqual([true, true]);
+    if (action === 'change_payment_method') expect(sameKeySafe).toBe(false);
+    if (retryAfter !== undefined) expect(retryable).toBe(true);
+    if (status === 503 || status === 429) expect(retryAfter).toBeDefined();
+  });
+});
+
+describe('each problem', () => {
+  const answers: [code: FailureCode, ask: () => Promise<Answered>][] = [
+    ['key-missing', () => world.ask('POST', '/v1/checkouts', { body: world.cart('x') })],
+    ['key-malformed', () => world.checkout('a, b')],
+    ['key-personal', () => world.checkout('ann@example.com')],
+    ['body-malformed', () => world.checkout('p1', {}, { body: '{' })],
+    ['request-invalid', () => world.checkout('p1', { amount: 1 })],
+    ['unauthenticated', () => world.checkout('p1', {}, { token: null })],
+    ['not-found', () => world.ask('GET', '/v1/nothing')],
+    ['method-not-allowed', () => world.ask('DELETE', '/v1/checkouts')],
+    ['media-type-unsupported', () => world.checkout('p1', {}, { body: 'x', headers: { 'content-type': 'text/plain' } })],
+    ['body-too-large', () => world.checkout('p1', {}, { body: ' '.repeat(70_000) })],
+    ['card-declined', () => world.checkout('p2', { paymentMethod: 'pm_card_chargeDeclined' })],
+    ['out-of-stock', () => world.checkout('p3', { items: [{ sku: 'poster', quantity: 1 }] })],
+    ['sku-unknown', () => world.checkout('p4', { items: [{ sku: 'nothing', quantity: 1 }] })],
+    ['key-reused', () => world.checkout('p4', { items: [{ sku: 'poster', quantity: 1 }] })],
+    [
+      'key-expired',
+      async () => {
+        await world.checkout('p5');
+        await world.sql(`update hapax.operation set answer_expires_at = now() - interval '1 s' where key = 'p5'`);
+        return await world.checkout('p5');
+      },
+    ],
+    [
+      'in-progress',
+      async () => {
+        await holdConfirm(world, 'p6');
+        const first = world.checkout('p6');
+        await untilHeld(world, 'p6');
+        const answer = await world.checkout('p6', {}, { headers: { prefer: 'wait=0' } });
+        await release(world);
+        await first;
+        return answer;
+      },
+    ],
+    [
+      'already-settled',
+      async () => world.ask('POST', `${(await world.checkout('p7')).headers.get('location')}/cancel`),
+    ],
+  ];
+
+  it.each(answers)('such as %s has every member that RFC 9457 and our own advice name', async (code, ask) => {
+    const { status, headers, json } = await ask();
+    const { title, retryable, sameKeySafe, action, retryAfter, ...row } = failure(code);
+    expect(json).toMatchObject({ code, status: row.status, title, retryable, sameKeySafe, action });
+    expect(status).toBe(row.status);
+    expect(json.type).toBe(`/problems/${code}`);
+    expect(json.docUrl).toBe(`/problems/${code}`);
+    expect((await world.ask('GET', json.docUrl, { token: null })).status).toBe(200);
+    expect(json.requestId).toBe(headers.get('request-id'));
+    expect(json.detail.length).toBeGreaterThan(10);
+    expect(json.retryAfter).toBe(retryAfter);
+    expect(headers.get('retry-after')).toBe(retryAfter === undefined ? null : String(retryAfter));
+    expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    expect(headers.get('cache-control')).toBe('no-store');
+    // Whoever is told of an operation can look at it.
+    expect(headers.get('location')).toBe(json.operationUrl ?? null);
+    if (json.operationUrl !== undefined) expect((await world.ask('GET', json.operationUrl)).status).toBe(200);
+  });
+});
