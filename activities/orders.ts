@@ -41,7 +41,9 @@ export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps
       return { orderId: reservation.order, amount: { minor: outcome.amount, currency: outcome.currency } };
     const [holders] = outcome.kind === 'taken' ? await tx.run(orderHolder(reservation)) : [];
     const holder = holders?.[0];
-    throw new Refused(refusalOf(outcome, cartId, holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending'));
+    throw new Refused(
+      refusalOf(outcome, cartId, holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending'),
+    );
   },
   async undo(tx, { operation }) {
     await tx.run(releaseOrder(operation));
@@ -82,7 +84,10 @@ function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: strin
 function takenBy(holder: Holder, cart: string): Refusal {
   switch (holder) {
     case 'own':
-      return { code: 'key-expired', detail: 'This key made an order so long ago that its answer is forgotten: make a new key.' };
+      return {
+        code: 'key-expired',
+        detail: 'This key made an order so long ago that its answer is forgotten: make a new key.',
+      };
     case 'paid':
       return { code: 'cart-already-paid', detail: `Cart ${cart} was paid by another request: begin a new cart.` };
     case 'pending':

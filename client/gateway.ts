@@ -4,13 +4,14 @@ import type { Database } from '../activities/stores/postgres/database.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
-import type { AnyFlow, RequestOf, ResultOf } from '../workflows/operation/flow.ts';
+import type { AnyFlow, RequestOf } from '../workflows/operation/flow.ts';
 import { type Environment, operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
-import type { Problem } from '../workflows/operation/outcome.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import { AnswerCache, type KeptAnswer, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import type { Outcomes } from './gateway/outcomes.ts';
+import type { Decision, How, Layer, Reply } from './gateway/reply.ts';
+import { type Told, told } from './gateway/told.ts';
 import type { Signal, Workflows } from './gateway/workflows.ts';
 
 /** One request for an operation, by whoever is known to ask. */
@@ -26,45 +27,6 @@ export type Call<F extends AnyFlow = AnyFlow> = {
   /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */
   readonly admit?: () => Promise<boolean>;
 };
-
-export type How = 'created' | 'joined' | 'replayed';
-export type Decision = How | 'refused';
-/** `memory`: the settled answer was kept; `process`: the same request was under way here; `ledger`: PostgreSQL. */
-export type Layer = 'memory' | 'process' | 'ledger';
-
-/** What became of a request, as doors pass it on. */
-export type Reply =
-  | ({ readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named)
-  | ({ readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named)
-  /** The key names another request; nothing is said of it. */
-  | { readonly kind: 'key-reused' }
-  /** The answer has expired and its tombstone lives. */
-  | ({ readonly kind: 'key-expired' } & Named)
-  /** A new operation, and its caller has begun too many. */
-  | { readonly kind: 'not-admitted' };
-
-type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };
-
-/** What a backend service is told. */
-export type Told<F extends AnyFlow> =
-  | { readonly id: string; readonly state: 'succeeded'; readonly how: How; readonly result: ResultOf<F> }
-  | {
-      readonly id: string;
-      readonly state: Exclude<SettledState, 'succeeded'>;
-      readonly how: How;
-      readonly problem: Problem;
-    }
-  | { readonly id: string; readonly state: OpenState; readonly how: How };
-
-/** A key that was used for something else, or whose answer is gone: the caller's mistake, not an outcome. */
-export class KeyMisused extends Error {
-  override readonly name = 'KeyMisused';
-  readonly code: 'key-reused' | 'key-expired';
-  constructor(code: 'key-reused' | 'key-expired', message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
 const startGrace = 1_000;
@@ -285,27 +247,4 @@ function sameIntent(flow: AnyFlow, call: Call, claimed: Claimed, digest: string)
 function openState(state: OperationState): OpenState {
   if (isSettled(state)) throw new Error(`An operation without an answer cannot be ${state}`);
   return state;
-}
-
-function told<F extends AnyFlow>(reply: Reply): Told<F> {
-  switch (reply.kind) {
-    case 'open':
-      return { id: reply.id, state: reply.state, how: reply.how };
-    case 'settled': {
-      const { id, how } = reply;
-      const body = JSON.parse(reply.answer.body.toString()) as Record<string, unknown>;
-      if (reply.answer.status >= 400) {
-        const state = reply.state as Exclude<SettledState, 'succeeded'>;
-        return { id, how, state, problem: body as unknown as Problem };
-      }
-      const { id: _, state: __, ...result } = body;
-      return { id, how, state: 'succeeded', result: result as ResultOf<F> };
-    }
-    case 'key-reused':
-      throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
-    case 'not-admitted':
-      throw new Error('Only a door limits how many operations are begun');
-    case 'key-expired':
-      throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
-  }
 }

@@ -61,7 +61,8 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
 
 function problemOf(error: unknown, bodyLimit?: number): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return invalid(error.validation, wholes[error.validationContext ?? '']);
+  if (hasZodFastifySchemaValidationErrors(error))
+    return invalid(error.validation, wholes[error.validationContext ?? '']);
   if (error instanceof FingerprintUnknown)
     return new HttpProblem(
       'fingerprint-unknown',

@@ -8,7 +8,10 @@ type Fault = { readonly code: FailureCode; readonly detail: string };
 const malformed: Fault = { code: 'http-malformed', detail: 'The request is not valid HTTP: nothing was done.' };
 const faults: Readonly<Record<string, Fault>> = {
   HPE_HEADER_OVERFLOW: { code: 'headers-too-large', detail: 'The headers take more than 16 KiB: send smaller ones.' },
-  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', detail: 'The headers did not arrive in time: nothing was done.' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    code: 'request-timeout',
+    detail: 'The headers did not arrive in time: nothing was done.',
+  },
 };
 
 /** What Node's HTTP parser refuses never reaches a route; it is answered in the same form, and the line is closed. */

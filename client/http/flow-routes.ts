@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
-import type { Gateway, Reply } from '../gateway.ts';
+import type { Reply } from '../gateway/reply.ts';
+import type { Gateway } from '../gateway.ts';
 import { HttpProblem } from './http-problem.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { acceptJson, jsonLimit } from './json-body.ts';
@@ -110,7 +111,9 @@ function schemaOf(flow: AnyFlow) {
     tags: [flow.route],
     body: flow.request,
     headers: z.looseObject({
-      'idempotency-key': z.string().describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
+      'idempotency-key': z
+        .string()
+        .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
     }),
     response: {
       201:

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
 import type { KeptAnswer } from '../gateway/answer-cache.ts';
-import type { Reply } from '../gateway.ts';
+import type { Reply } from '../gateway/reply.ts';
 
 /** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
 const replayed = new Set([

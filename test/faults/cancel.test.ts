@@ -97,7 +97,12 @@ describe.concurrent('a cancel of a checkout', () => {
   it('by Temporal before anything has run leaves nothing behind', async (context) => {
     const one = await lane('unbegun-by-temporal', context);
     await one.start();
-    await world.until('the workflow is there', () => one.workflow.cancel().then(() => true, () => false));
+    await world.until('the workflow is there', () =>
+      one.workflow.cancel().then(
+        () => true,
+        () => false,
+      ),
+    );
     await one.healthy();
     await one.settled();
     expect(await traces(world, one.id)).toMatchObject({ state: 'cancelled', receipts: 0 });

@@ -22,7 +22,8 @@ describe('when PostgreSQL is killed', () => {
 
   it('checkouts in flight go on when it is back, and each is paid once', async () => {
     const held = (['openPayment', 'authorise', 'capture'] as const).map((call) => ({ call, key: `down-${call}` }));
-    for (const { call, key } of held) await plan(world, idOf(key), call, { fault: 'hold_before', outlivesClient: true });
+    for (const { call, key } of held)
+      await plan(world, idOf(key), call, { fault: 'hold_before', outlivesClient: true });
     const asked = held.map(({ key }) => world.checkout(key).catch(() => undefined));
     const releases = await Promise.all(held.map(({ key }) => heldRequest(world, idOf(key))));
     // These are in every other place when it happens.
@@ -39,10 +40,14 @@ describe('when PostgreSQL is killed', () => {
     const keys = [...held.map(({ key }) => key), ...busy, 'down'];
     for (const key of keys) {
       // Some of these were never accepted; the same key makes each of them happen, once.
-      const answer = await world.until(`${key} is answered`, async () => {
-        const told = await world.checkout(key, {}, { headers: { prefer: 'wait=10' } });
-        return told.status === 201 && told;
-      }, 30_000);
+      const answer = await world.until(
+        `${key} is answered`,
+        async () => {
+          const told = await world.checkout(key, {}, { headers: { prefer: 'wait=10' } });
+          return told.status === 201 && told;
+        },
+        30_000,
+      );
       expect(answer.status).toBe(201);
       expect(await traces(world, idOf(key))).toEqual(paidOnce);
     }

@@ -14,7 +14,10 @@ describe('without its Temporal server', () => {
   let world: World;
   beforeAll(async () => {
     temporal = await ownTemporal(inject('ground'));
-    world = await World.create(inject('ground'), { temporalAddress: temporal.address, env: { HAPAX_ANSWER_CACHE: '0' } });
+    world = await World.create(inject('ground'), {
+      temporalAddress: temporal.address,
+      env: { HAPAX_ANSWER_CACHE: '0' },
+    });
   });
   afterAll(async () => {
     await world.close();
@@ -48,16 +51,15 @@ describe('without its Temporal server', () => {
   it('and with its whole database deleted, everything in flight still ends right, once', async () => {
     const calls = ['openPayment', 'authorise', 'capture'] as const;
     const paying = calls.flatMap((call) => [0, 1, 2].map((n) => ({ call, key: `lost-${call}-${n}` })));
-    for (const { call, key } of paying) await plan(world, idOf(key), call, { fault: 'hold_before', outlivesClient: true });
+    for (const { call, key } of paying)
+      await plan(world, idOf(key), call, { fault: 'hold_before', outlivesClient: true });
     const declining = { key: 'lost-undo', changes: { paymentMethod: 'pm_card_visa_chargeDeclined' } };
     await plan(world, idOf(declining.key), 'undo', { fault: 'hold_before', outlivesClient: true });
     const asked = [
       ...paying.map(({ key }) => world.checkout(key, {}, patient)),
       world.checkout(declining.key, declining.changes, patient),
     ];
-    const releases = await Promise.all(
-      [...paying, declining].map(({ key }) => heldRequest(world, idOf(key))),
-    );
+    const releases = await Promise.all([...paying, declining].map(({ key }) => heldRequest(world, idOf(key))));
     await temporal.lose();
     // As upkeep leaves operations that it has looked after for an hour: only the loss itself brings them back in time.
     await world.sql(`update hapax.operation set next_look_at = now() + interval '10 minutes' where settled_at is null`);

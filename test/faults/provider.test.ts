@@ -107,5 +107,4 @@ describe('a checkout whose provider', () => {
     expect((await asked).status).toBe(201);
     expect(await traces(world, id)).toEqual(paidOnce);
   });
-
 });

@@ -41,7 +41,12 @@ describe.concurrent('a checkout that cannot go on', () => {
 
   it.each([
     { because: 'the bank declines', method: 'pm_card_visa_chargeDeclined', status: 402, code: 'card-declined' },
-    { because: 'the bank asks the buyer', method: 'pm_card_threeDSecure2Required', status: 402, code: 'authentication-required' },
+    {
+      because: 'the bank asks the buyer',
+      method: 'pm_card_threeDSecure2Required',
+      status: 402,
+      code: 'authentication-required',
+    },
     { because: 'the provider knows no such card', method: 'pm_nobody', status: 422, code: 'payment-refused' },
   ])('because $because gives all back', async ({ method, status, code }) => {
     const key = `refused-${method}`;
@@ -113,7 +118,10 @@ describe.concurrent('a checkout that cannot go on', () => {
   it('and whose payment cannot be cancelled is shown as incomplete, and never as a success', async (context) => {
     const one = await Lane.open(world, 'incomplete', { paymentMethod: 'pm_card_visa_chargeDeclined' });
     context.onTestFinished(() => one.close());
-    const gone = new Stripe.errors.StripeInvalidRequestError({ type: 'invalid_request_error', message: 'No such payment' });
+    const gone = new Stripe.errors.StripeInvalidRequestError({
+      type: 'invalid_request_error',
+      message: 'No such payment',
+    });
     await one.healthy((own) => answering(own, 'cancel', () => Promise.reject(gone)));
     await one.start();
     await one.settled();
@@ -180,7 +188,8 @@ function answering(own: Ports, method: Method, answer: (real: () => Promise<unkn
     },
   });
   const stripe = new Proxy(own.stripe, {
-    get: (target, member) => (member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown)),
+    get: (target, member) =>
+      member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown),
   });
   return { ...own, stripe };
 }

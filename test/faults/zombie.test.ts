@@ -15,7 +15,9 @@ describe.concurrent('a worker that is frozen', () => {
     world = await World.create(inject('ground'), { workers: 0, upkeep: false });
   });
   afterAll(async () => {
-    const [paid] = await world.sql<{ n: number }>(`select count(*)::int as n from hapax.customer_order where state = 'paid'`);
+    const [paid] = await world.sql<{ n: number }>(
+      `select count(*)::int as n from hapax.customer_order where state = 'paid'`,
+    );
     const stock = await stockOf(world);
     await world.close();
     expect(stock).toBe(1_000_000 - (paid?.n ?? 0));

@@ -9,9 +9,17 @@ export async function traces(world: World, id: string) {
     'select state, answer_status as status from hapax.operation where id = $1',
     id,
   );
-  const orders = await world.sql<{ state: string }>('select state from hapax.customer_order where operation_id = $1', id);
+  const orders = await world.sql<{ state: string }>(
+    'select state from hapax.customer_order where operation_id = $1',
+    id,
+  );
   const receipts = await world.sql('select from hapax.outbox where operation_id = $1', id);
-  return { effects: effects.toSorted(), ...operation, orders: orders.map(({ state }) => state), receipts: receipts.length };
+  return {
+    effects: effects.toSorted(),
+    ...operation,
+    orders: orders.map(({ state }) => state),
+    receipts: receipts.length,
+  };
 }
 
 /** One payment, opened, confirmed and captured once; one paid order; one receipt. */

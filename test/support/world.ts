@@ -146,7 +146,8 @@ export class World {
       ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
     });
     const text = await response.text();
-    const json = text !== '' && response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
+    const json =
+      text !== '' && response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
     return { status: response.status, headers: response.headers, text, json };
   }
 

@@ -31,9 +31,7 @@ export function operation<F extends AnyFlow, S extends StepSignatures>(
       const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
       if (taken.kind === 'settled') return taken.state;
       const story = begin<F, S>(flow, ref, taken);
-      root.cancelRequested.catch(() =>
-        ledger.requestCancel({ operation: ref }).then(() => story.engine.interrupt?.()),
-      );
+      root.cancelRequested.catch(() => ledger.requestCancel({ operation: ref }).then(() => story.engine.interrupt?.()));
       return await toItsEnd(story, async () => {
         if (taken.ending !== null) return await compensate(story, taken.ending);
         try {

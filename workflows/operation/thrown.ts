@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, TemporalFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  TemporalFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 
 /** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
 export function causeOf(error: unknown): unknown {

@@ -1,0 +1,20 @@
+import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { KeptAnswer } from './answer-cache.ts';
+
+export type How = 'created' | 'joined' | 'replayed';
+export type Decision = How | 'refused';
+/** `memory`: the settled answer was kept; `process`: the same request was under way here; `ledger`: PostgreSQL. */
+export type Layer = 'memory' | 'process' | 'ledger';
+
+/** What became of a request, as doors pass it on. */
+export type Reply =
+  | ({ readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named)
+  | ({ readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named)
+  /** The key names another request; nothing is said of it. */
+  | { readonly kind: 'key-reused' }
+  /** The answer has expired and its tombstone lives. */
+  | ({ readonly kind: 'key-expired' } & Named)
+  /** A new operation, and its caller has begun too many. */
+  | { readonly kind: 'not-admitted' };
+
+type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };

@@ -1,0 +1,49 @@
+import type { AnyFlow, ResultOf } from '../../workflows/operation/flow.ts';
+import type { Problem } from '../../workflows/operation/outcome.ts';
+import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { How, Reply } from './reply.ts';
+
+/** What a backend service is told. */
+export type Told<F extends AnyFlow> =
+  | { readonly id: string; readonly state: 'succeeded'; readonly how: How; readonly result: ResultOf<F> }
+  | {
+      readonly id: string;
+      readonly state: Exclude<SettledState, 'succeeded'>;
+      readonly how: How;
+      readonly problem: Problem;
+    }
+  | { readonly id: string; readonly state: OpenState; readonly how: How };
+
+/** A key that was used for something else, or whose answer is gone: the caller's mistake, not an outcome. */
+export class KeyMisused extends Error {
+  override readonly name = 'KeyMisused';
+  readonly code: 'key-reused' | 'key-expired';
+  constructor(code: 'key-reused' | 'key-expired', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** @throws KeyMisused */
+export function told<F extends AnyFlow>(reply: Reply): Told<F> {
+  switch (reply.kind) {
+    case 'open':
+      return { id: reply.id, state: reply.state, how: reply.how };
+    case 'settled': {
+      const { id, how } = reply;
+      const body = JSON.parse(reply.answer.body.toString()) as Record<string, unknown>;
+      if (reply.answer.status >= 400) {
+        const state = reply.state as Exclude<SettledState, 'succeeded'>;
+        return { id, how, state, problem: body as unknown as Problem };
+      }
+      const { id: _, state: __, ...result } = body;
+      return { id, how, state: 'succeeded', result: result as ResultOf<F> };
+    }
+    case 'key-reused':
+      throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
+    case 'not-admitted':
+      throw new Error('Only a door limits how many operations are begun');
+    case 'key-expired':
+      throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
+  }
+}
