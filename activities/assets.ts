@@ -30,10 +30,9 @@ export type Finalized = {
 
 /** What an upload becomes: a name for a content, all of it rows of ours. No byte is copied. */
 export const finalize: TransactionStep<AssetSteps['finalize']['input'], Finalized> = {
-  async run(tx, input, { operation }) {
-    const asset = ownedId('ast', operation);
-    const content = ownedId('cnt', operation);
-    const [rows] = await tx.run(placeAsset({ operation, asset, content, ...input }));
+  effect: (input, { operation }) => placeAsset({ operation, ...owned(operation), ...input }),
+  outcome(rows, _input, { operation }) {
+    const { asset, content } = owned(operation);
     const kept = placed(rows);
     return { assetId: asset, ...kept, deduplicated: kept.content !== content };
   },
@@ -43,9 +42,14 @@ export const finalize: TransactionStep<AssetSteps['finalize']['input'], Finalize
 };
 
 export const publish: TransactionStep<AssetSteps['publish']['input'], null> = {
-  async run(tx, { assetId }, { operation }) {
-    const [rows] = await tx.run(publishAsset(operation));
-    if (rows?.length !== 1) throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
+  effect: (_input, { operation }) => publishAsset(operation),
+  outcome(rows, { assetId }, { operation }) {
+    if (rows.length !== 1) throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
     return null;
   },
 };
+
+/** The names of what an upload makes: its own, whoever repeats it. */
+function owned(operation: string): { asset: string; content: string } {
+  return { asset: ownedId('ast', operation), content: ownedId('cnt', operation) };
+}

@@ -1,7 +1,7 @@
 import { ownedId } from '../workflows/operation/key.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { TransactionStep } from './run-step.ts';
-import { Refused } from './stores/effect.ts';
+import { type About, Refused } from './stores/effect.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
 import {
@@ -25,24 +25,20 @@ export type OrderSteps = {
 
 /** Prices, stock and orders: all of it rows of ours. */
 export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
-  async run(tx, { cartId, items, email }, { operation, tenant, environment }) {
-    const reservation: Reservation = {
-      order: ownedId('ord', operation),
-      operation,
-      tenant,
-      environment,
-      cart: cartId,
-      email: email ?? null,
-      lines: items,
-    };
-    const [rows] = await tx.run(reserveOrder(reservation));
-    const outcome = reserved(rows?.[0]);
+  effect: (input, about) => reserveOrder(reservationOf(input, about)),
+  async outcome(rows, input, about, tx) {
+    const reservation = reservationOf(input, about);
+    const outcome = reserved(rows[0]);
     if (outcome.kind === 'reserved')
       return { orderId: reservation.order, amount: { minor: outcome.amount, currency: outcome.currency } };
     const [holders] = outcome.kind === 'taken' ? await tx.run(orderHolder(reservation)) : [];
     const holder = holders?.[0];
     throw new Refused(
-      refusalOf(outcome, cartId, holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending'),
+      refusalOf(
+        outcome,
+        reservation.cart,
+        holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending',
+      ),
     );
   },
   async undo(tx, { operation }) {
@@ -51,14 +47,29 @@ export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps
 };
 
 export const complete: TransactionStep<OrderSteps['complete']['input'], OrderSteps['complete']['result']> = {
-  async run(tx, { paymentIntent }, { operation }) {
-    const [rows] = await tx.run(payOrder(operation, paymentIntent));
-    if (rows?.length !== 1) throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
+  effect: ({ paymentIntent }, { operation }) => payOrder(operation, paymentIntent),
+  outcome(rows, _input, { operation }) {
+    if (rows.length !== 1) throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
     return null;
   },
 };
 
 type Holder = 'own' | 'paid' | 'pending';
+
+function reservationOf(
+  { cartId, items, email }: OrderSteps['reserve']['input'],
+  { operation, tenant, environment }: About,
+): Reservation {
+  return {
+    order: ownedId('ord', operation),
+    operation,
+    tenant,
+    environment,
+    cart: cartId,
+    email: email ?? null,
+    lines: items,
+  };
+}
 
 function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: string, holder: Holder): Refusal {
   switch (outcome.kind) {

@@ -4,15 +4,22 @@ import { stepKey, undoKey } from '../workflows/operation/key.ts';
 import { type About, Doubtful, EffectFree, Refused, type Sending, type Undoing } from './stores/effect.ts';
 import { beginStep, begun } from './stores/postgres/begin-step.ts';
 import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
-import type { Database, Statement, Transaction } from './stores/postgres/database.ts';
+import type { Database, Row, Statement, Transaction } from './stores/postgres/database.ts';
 import { recordSteps } from './stores/postgres/hold.ts';
 import { LedgerFault } from './stores/postgres/ledger-fault.ts';
 import { nextEpoch, nextUndoEpoch } from './stores/postgres/next-epoch.ts';
 import { settle } from './stores/postgres/settle.ts';
+import { stepResult } from './stores/postgres/step-result.ts';
 
 /** An effect that is rows of ours: committed together with the step's own row. */
 export type TransactionStep<Input, Result> = {
-  readonly run: (tx: Transaction, input: Input, about: About) => Promise<Result>;
+  /** Sent together with the step's own row, so that a step costs two flushes: this one and the commit. */
+  readonly effect: (input: Input, about: About) => Statement;
+  /**
+   * What the effect's rows mean; `tx` may ask further.
+   * @throws Refused and nothing of the effect stays
+   */
+  readonly outcome: (rows: readonly Row[], input: Input, about: About, tx: Transaction) => Promise<Result> | Result;
   readonly undo?: (tx: Transaction, about: About) => Promise<void>;
 };
 
@@ -41,26 +48,31 @@ export function transactionActivities<Input, Result>(
   database: Database,
   step: TransactionStep<Input, Result>,
 ): StepActivities {
-  const { run, undo } = step;
+  const { effect, outcome, undo } = step;
+  const once = async (call: StepCall): Promise<StepReply> => {
+    const { operation, position, settlement } = call;
+    const input = call.input as Input;
+    const opening = [...beginStep(call, input, true), effect(input, aboutOf(call))];
+    return await database.transaction(operation.tenant, opening, async (tx, opened) => {
+      const [step, rows = []] = opened.slice(-2);
+      const { attempt } = begun(step);
+      const result = (await outcome(rows, input, aboutOf(call), tx)) ?? null;
+      const closing = [recordSteps(call, [{ step: call.step, position, attempt, state: 'done', result }])];
+      if (settlement !== undefined) closing.push(settle(operation, settlement));
+      return { value: { result }, closing };
+    });
+  };
   return {
     step: (call) =>
       translated(1, async () => {
-        const { operation, settlement } = call;
-        return await database.transaction(operation.tenant, beginStep(call, call.input), async (tx, opened) => {
-          const row = begun(opened.at(-1));
-          if (row.state === 'done') return { value: { result: row.result }, closing: [] };
-          const result = (await run(tx, row.request as Input, aboutOf(call))) ?? null;
-          const ended = {
-            step: call.step,
-            position: call.position,
-            attempt: row.attempt,
-            state: 'done',
-            result,
-          } as const;
-          const closing: Statement[] = [recordSteps(call, [ended])];
-          if (settlement !== undefined) closing.push(settle(operation, settlement));
-          return { value: { result }, closing };
-        });
+        try {
+          return await once(call);
+        } catch (error) {
+          // Committed by a former try whose answer was lost.
+          if (error instanceof LedgerFault && error.code === 'done')
+            return { result: await stepResult(database, call) };
+          throw error;
+        }
       }),
     undo:
       undo &&
@@ -167,6 +179,7 @@ function failureOf(error: unknown, attempt: number): unknown {
       case 'settled':
       case 'cancel-requested':
         return named(error.code, error);
+      case 'done':
       case 'missing':
       case 'constraint':
       case 'broken':

@@ -28,6 +28,16 @@ export type Call<F extends AnyFlow = AnyFlow> = {
   readonly admit?: () => Promise<boolean>;
 };
 
+/** A call that is not sound: the caller's bug, found before anything was accepted. */
+export class CallRefused extends Error {
+  override readonly name = 'CallRefused';
+  readonly code: 'key-malformed' | 'request-invalid';
+  constructor(code: CallRefused['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
 const startGrace = 1_000;
 
@@ -64,16 +74,17 @@ export class Gateway {
 
   /**
    * Starts the operation or attaches to it, and returns at once.
+   * @throws CallRefused when key or request are not what types and schema say; nothing was accepted
    * @throws KeyMisused when the key names another request, or its answer has expired
    * @throws LedgerFault `unavailable`: nothing was accepted, or nobody knows; ask again with the same key
    */
   async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
-    return told(await this.ask(flow, call, 0));
+    return told(await this.ask(flow, sound(flow, call), 0));
   }
 
   /** Like `start`, and waits for the outcome, at most `wait` milliseconds (default 30 s). */
   async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<Told<F>> {
-    return told(await this.ask(flow, call, wait));
+    return told(await this.ask(flow, sound(flow, call), wait));
   }
 
   /** @returns undefined where the tenant has no such operation */
@@ -235,6 +246,18 @@ export class Gateway {
     this.#parts.count?.(flow.name, decision, layer);
     this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });
   }
+}
+
+const soundKey = /^[\x20-\x7e]{1,255}$/;
+
+/** Types are gone at run time, and what is stored under a key stays: both are looked at as at the other door. */
+function sound<F extends AnyFlow>(flow: F, call: Call<F>): Call<F> {
+  if (!soundKey.test(call.key))
+    throw new CallRefused('key-malformed', 'A key is 1 to 255 printable ASCII characters, such as a random UUID.');
+  const [issue] = flow.request.safeParse(call.request).error?.issues ?? [];
+  if (issue !== undefined)
+    throw new CallRefused('request-invalid', `Field ${issue.path.join('.') || 'request'}: ${issue.message}`);
+  return call;
 }
 
 /** Compared with the version that the row was written with: a deploy that hashes differently still knows its retries. */

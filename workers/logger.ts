@@ -15,7 +15,7 @@ const secrets = [
   'email',
 ];
 
-/** Redacts by name at three depths, and what looks like a card number or a bearer token in any text. */
+/** Redacts by name, and what looks like a secret or a card number in any text. */
 export function createLogger(
   name: string,
   level: Config['HAPAX_LOG_LEVEL'],
@@ -31,12 +31,25 @@ export function createLogger(
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
+/** Members that hold a secret, however they are spelt and however deep they stand. */
+const secretMember =
+  /"([\w-]*(?:authorization|cookie|password|secret|cvc|api_?key|access_?key)[\w-]*)":"(?:[^"\\]|\\.)*"/gi;
+/** Secrets that say what they are: of HTTP, of Stripe, in the address of a database, of a presigned URL. */
+const secretText =
+  /\b(bearer |[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
+const password = /(:\/\/[^:/@\s"]*:)[^@/\s"]+@/g;
 const cardLike = /\b(?:\d[ -]?){12,18}\d\b/g;
-const bearer = /\b(bearer|sk_(?:live|test)_|rk_(?:live|test)_)\s*[A-Za-z0-9._~+/=-]+/gi;
+/** A number that is a member by itself: what stands in for it is a text. */
+const cardMember = /(?<!\\)":-?(\d{13,19})(?=[,}\]])/g;
 
 /** The last net: texts of errors may quote what a provider or a caller has sent. */
 function scrub(line: string): string {
-  return line.replace(bearer, '$1[redacted]').replace(cardLike, (digits) => (isTime(digits) ? digits : '[redacted]'));
+  return line
+    .replace(secretMember, '"$1":"[redacted]"')
+    .replace(secretText, '$1[redacted]')
+    .replace(password, '$1[redacted]@')
+    .replace(cardMember, (member, digits: string) => (isTime(digits) ? member : '":"[redacted]"'))
+    .replace(cardLike, (digits) => (isTime(digits) ? digits : '[redacted]'));
 }
 
 /** pino writes the time as 13 digits of milliseconds. */

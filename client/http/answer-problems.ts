@@ -59,7 +59,7 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
   FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
 };
 
-function problemOf(error: unknown, bodyLimit?: number): HttpProblem {
+function problemOf(error: unknown, bodyLimit = 0): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (hasZodFastifySchemaValidationErrors(error))
     return invalid(error.validation, wholes[error.validationContext ?? '']);

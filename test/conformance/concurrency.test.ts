@@ -10,7 +10,9 @@ let world: World;
 beforeAll(async () => {
   world = await World.create(inject('ground'), { doors: 2 });
   // Connections and compiled code are there before anything is timed.
-  await Promise.all([0, 1].map((door) => world.checkout(`warm-${door}`, {}, { door, body: world.cart(`warm-${door}`) })));
+  await Promise.all(
+    [0, 1].map((door) => world.checkout(`warm-${door}`, {}, { door, body: world.cart(`warm-${door}`) })),
+  );
 });
 afterAll(() => world.close());
 
@@ -21,7 +23,10 @@ async function runsOf(key: string): Promise<number> {
   const client = new Client({ connection });
   try {
     // Temporal's index lags behind its runs.
-    return await world.until('Temporal lists the run', async () => (await client.workflow.count(query)).count || undefined);
+    return await world.until(
+      'Temporal lists the run',
+      async () => (await client.workflow.count(query)).count || undefined,
+    );
   } finally {
     await connection.close();
   }
@@ -45,13 +50,18 @@ describe('many requests with one key at once, through two processes', () => {
     expect(how.filter((one) => one === 'created')).toHaveLength(1);
     expect(new Set(how).difference(new Set(['created', 'joined', 'replayed'])).size).toBe(0);
     expect(await effectsOf(world, key)).toEqual(paidOnce);
-    expect(await world.sql('select fence::int, generation from hapax.operation where key = $1', key)).toEqual([{ fence: 1, generation: 1 }]);
+    expect(await world.sql('select fence::int, generation from hapax.operation where key = $1', key)).toEqual([
+      { fence: 1, generation: 1 },
+    ]);
     expect(await runsOf(key)).toBe(1);
     times.sort((a, b) => a - b);
     const at = (part: number): number => Math.round(times[Math.floor(times.length * part)] as number);
     console.log(`${count} at once with one key: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, last ${at(0.9999)} ms`);
     const arrived = await world.until('every arrival is recorded', async () => {
-      const [row] = await world.sql<{ times: number }>('select sum(times)::int as times from hapax.arrival where operation_id = $1', answers[0]?.json.id);
+      const [row] = await world.sql<{ times: number }>(
+        'select sum(times)::int as times from hapax.arrival where operation_id = $1',
+        answers[0]?.json.id,
+      );
       return row?.times === count && row.times;
     });
     expect(arrived).toBe(count);
@@ -60,7 +70,9 @@ describe('many requests with one key at once, through two processes', () => {
   it('a loser that finds the winner settled gets the stored answer', async () => {
     const first = await world.checkout('settled-first', {}, { door: 0, body: world.cart('settled-first') });
     const losers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => world.checkout('settled-first', {}, { door: n % 2, body: world.cart('settled-first') })),
+      Array.from({ length: 20 }, (_, n) =>
+        world.checkout('settled-first', {}, { door: n % 2, body: world.cart('settled-first') }),
+      ),
     );
     for (const loser of losers) {
       expect(loser.text).toBe(first.text);
@@ -72,7 +84,9 @@ describe('many requests with one key at once, through two processes', () => {
 
   it('different keys at once each have their own effect', async () => {
     const keys = Array.from({ length: 30 }, (_, n) => `own-${n}`);
-    const answers = await Promise.all(keys.map((key, n) => world.checkout(key, {}, { door: n % 2, body: world.cart(key) })));
+    const answers = await Promise.all(
+      keys.map((key, n) => world.checkout(key, {}, { door: n % 2, body: world.cart(key) })),
+    );
     expect(answers.map(({ status }) => status)).toEqual(keys.map(() => 201));
     for (const key of keys) expect(await effectsOf(world, key)).toEqual(paidOnce);
   });
@@ -83,7 +97,8 @@ describe('twenty keys for one cart', () => {
 
   it('make one order and one payment; the others are told, and know more when they ask again', async () => {
     const keys = Array.from({ length: 20 }, (_, n) => `cart-key-${n}`);
-    const ask = async (key: string, n: number) => world.checkout(key, {}, { door: n % 2, body: world.cart('one', { cartId: 'one-cart' }) });
+    const ask = async (key: string, n: number) =>
+      world.checkout(key, {}, { door: n % 2, body: world.cart('one', { cartId: 'one-cart' }) });
     const answers = await Promise.all(keys.map(ask));
     expect(paid(answers)).toHaveLength(1);
     for (const loser of answers.filter(({ status }) => status !== 201)) {
@@ -112,7 +127,11 @@ describe('twenty keys for one cart', () => {
       expect(once[n]?.text).toBe(answer.text);
       expect(once[n]?.headers.get('idempotent-replayed')).toBe('true');
     }
-    expect((await world.audit()).filter(({ type, operation }) => type === 'payment_intent.captured' && ids.some(({ id }) => id === operation))).toHaveLength(1);
+    expect(
+      (await world.audit()).filter(
+        ({ type, operation }) => type === 'payment_intent.captured' && ids.some(({ id }) => id === operation),
+      ),
+    ).toHaveLength(1);
   });
 
   it('that find its order pending are told to wait, and nothing is stored of that', async () => {
@@ -133,13 +152,15 @@ describe('twenty keys for one cart', () => {
   });
 
   it('and one that was declined leaves the cart to the next key', async () => {
-    const declined = await world.checkout('declines', { cartId: 'second-chance', paymentMethod: 'pm_card_chargeDeclined' });
+    const declined = await world.checkout('declines', {
+      cartId: 'second-chance',
+      paymentMethod: 'pm_card_chargeDeclined',
+    });
     expect(declined.status).toBe(402);
     expect((await world.checkout('pays', { cartId: 'second-chance' })).status).toBe(201);
-    expect(await world.sql(`select state from hapax.customer_order where cart_id = 'second-chance' order by created_at`)).toEqual([
-      { state: 'released' },
-      { state: 'paid' },
-    ]);
+    expect(
+      await world.sql(`select state from hapax.customer_order where cart_id = 'second-chance' order by created_at`),
+    ).toEqual([{ state: 'released' }, { state: 'paid' }]);
     expect((await effectsOf(world, 'declines')).payments).not.toContain('payment_intent.captured');
   });
 });
@@ -149,7 +170,11 @@ describe('a client', () => {
     const id = await holdConfirm(world, 'goes-away');
     const { hostname, port } = new URL((world.doors[0] as { address: string }).address);
     const body = JSON.stringify(world.cart('goes-away'));
-    const headers = { authorization: 'Bearer local-alpha', 'idempotency-key': 'goes-away', 'content-type': 'application/json' };
+    const headers = {
+      authorization: 'Bearer local-alpha',
+      'idempotency-key': 'goes-away',
+      'content-type': 'application/json',
+    };
     const leaving = request({ hostname, port, method: 'POST', path: '/v1/checkouts', headers });
     leaving.on('error', () => undefined).end(body);
     await untilHeld(world, 'goes-away');

@@ -8,7 +8,7 @@ import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { rawRequest } from '../http/raw-exchange.ts';
 import { type Answered, World } from '../support/world.ts';
 import { anotherBuild } from './another-build.ts';
-import { effectsOf, nothing, paidOnce } from './effects.ts';
+import { allEffects, effectsOf, nothing, paidOnce } from './effects.ts';
 import { holdConfirm, release, untilHeld } from './held.ts';
 
 let world: World;
@@ -29,7 +29,12 @@ afterAll(async () => {
 /** Nothing of the first operation: no id, no state, no result, not even when it was. */
 function revealsNothing(answer: Answered, first: { id: string; orderId?: string; paymentIntent?: string }): void {
   expect(answer.status).toBe(422);
-  expect(answer.json).toMatchObject({ code: 'key-reused', retryable: false, sameKeySafe: false, action: 'fix_request' });
+  expect(answer.json).toMatchObject({
+    code: 'key-reused',
+    retryable: false,
+    sameKeySafe: false,
+    action: 'fix_request',
+  });
   const whole = answer.text + JSON.stringify([...answer.headers]);
   for (const secret of [first.id, first.id.slice(3), first.orderId, first.paymentIntent, 'mug-blue', '1250'])
     if (secret !== undefined) expect(whole).not.toContain(secret);
@@ -41,7 +46,15 @@ const others: [what: string, changes: Record<string, unknown>][] = [
   ['another cart', { cartId: 'another' }],
   ['another quantity', { items: [{ sku: 'mug-blue', quantity: 2 }] }],
   ['another item', { items: [{ sku: 'book-small', quantity: 1 }] }],
-  ['one item more', { items: [{ sku: 'mug-blue', quantity: 1 }, { sku: 'book-small', quantity: 1 }] }],
+  [
+    'one item more',
+    {
+      items: [
+        { sku: 'mug-blue', quantity: 1 },
+        { sku: 'book-small', quantity: 1 },
+      ],
+    },
+  ],
   ['another card', { paymentMethod: 'pm_card_mastercard' }],
   ['an e-mail address more', { email: 'ann@example.com' }],
   ['a cart that looks alike in another form of Unicode', { cartId: 'cafe\u0301' }],
@@ -75,12 +88,15 @@ describe('another intent under the same key', () => {
       world.checkout('both', { cartId: 'both-a' }),
       world.checkout('both', { cartId: 'both-b' }),
     ]);
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 422]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 422]);
     expect(await effectsOf(world, 'both')).toEqual(paidOnce);
   });
 
   it('is refused where the order of a list says something', async () => {
-    const items = [{ sku: 'mug-blue', quantity: 1 }, { sku: 'book-small', quantity: 1 }];
+    const items = [
+      { sku: 'mug-blue', quantity: 1 },
+      { sku: 'book-small', quantity: 1 },
+    ];
     expect((await world.checkout('list', { items })).status).toBe(201);
     expect((await world.checkout('list', { items: items.toReversed() })).status).toBe(422);
     expect(await effectsOf(world, 'list')).toEqual(paidOnce);
@@ -88,8 +104,15 @@ describe('another intent under the same key', () => {
 });
 
 describe('the same intent', () => {
-  const forms: [how: string, body: (cart: Record<string, unknown>) => string | Uint8Array, headers?: Record<string, string>][] = [
-    ['with its members in another order', (cart) => JSON.stringify(Object.fromEntries(Object.entries(cart).toReversed()))],
+  const forms: [
+    how: string,
+    body: (cart: Record<string, unknown>) => string | Uint8Array,
+    headers?: Record<string, string>,
+  ][] = [
+    [
+      'with its members in another order',
+      (cart) => JSON.stringify(Object.fromEntries(Object.entries(cart).toReversed())),
+    ],
     ['with white space', (cart) => `\n\t${JSON.stringify(cart, null, 4)} \r\n`],
     ['with escapes', (cart) => JSON.stringify(cart).replaceAll('c', '\\u0063')],
     ['with its numbers written otherwise', (cart) => JSON.stringify(cart).replace('"quantity":1', '"quantity":1.0')],
@@ -111,7 +134,11 @@ describe('the same intent', () => {
 
   it('in gzip first runs, and is replayed in plain', async () => {
     const body = gzipSync(JSON.stringify(world.cart('gzip-first')));
-    const first = await world.ask('POST', '/v1/checkouts', { key: 'gzip-first', body, headers: { 'content-encoding': 'gzip' } });
+    const first = await world.ask('POST', '/v1/checkouts', {
+      key: 'gzip-first',
+      body,
+      headers: { 'content-encoding': 'gzip' },
+    });
     expect(first.status).toBe(201);
     expect((await world.checkout('gzip-first')).text).toBe(first.text);
     expect(await effectsOf(world, 'gzip-first')).toEqual(paidOnce);
@@ -128,7 +155,12 @@ describe('the same intent', () => {
   it('is the same operation through the gateway, whichever door it came by first', async () => {
     const http = await world.checkout('http-first');
     const told = await trusted.gateway.run(checkoutFlow, call('http-first'));
-    expect(told).toMatchObject({ id: http.json.id, state: 'succeeded', how: 'replayed', result: { orderId: http.json.orderId } });
+    expect(told).toMatchObject({
+      id: http.json.id,
+      state: 'succeeded',
+      how: 'replayed',
+      result: { orderId: http.json.orderId },
+    });
     expect(await effectsOf(world, 'http-first')).toEqual(paidOnce);
 
     const before = await trusted.gateway.run(checkoutFlow, call('gateway-first'));
@@ -146,6 +178,20 @@ describe('the same intent', () => {
     await release(world);
     expect([(await told).id, (await told).how]).toEqual([(await http).json.id, 'joined']);
     expect(await effectsOf(world, 'joined-doors')).toEqual(paidOnce);
+  });
+
+  it.each([
+    ['a field that nobody knows', {}, { amount: 1 }, 'request-invalid'],
+    ['a quantity of a half', {}, { items: [{ sku: 'mug-blue', quantity: 0.5 }] }, 'request-invalid'],
+    ['a key that no header could carry', { key: 'caf\u00e9' }, {}, 'key-malformed'],
+    ['an empty key', { key: '' }, {}, 'key-malformed'],
+    ['a key that is too long', { key: 'k'.repeat(256) }, {}, 'key-malformed'],
+  ])('is held to the same rules by the gateway: %s', async (what, changes, request, code) => {
+    const before = await allEffects(world);
+    const unsound = { ...call(what), ...changes, request: { ...call(what).request, ...request } };
+    await expect(trusted.gateway.start(checkoutFlow, unsound)).rejects.toMatchObject({ name: 'CallRefused', code });
+    await expect(trusted.gateway.run(checkoutFlow, unsound)).rejects.toMatchObject({ name: 'CallRefused', code });
+    expect(await allEffects(world)).toEqual(before);
   });
 
   it('is told from another one by the gateway as well', async () => {
@@ -166,12 +212,17 @@ describe('a request that is refused for its form leaves its key free', () => {
   });
 
   it('with a body that was cut off, and runs when it is complete', async () => {
-    const whole = rawRequest({ headers: [['Idempotency-Key', 'cut-off']], body: JSON.stringify(world.cart('cut-off')) });
+    const whole = rawRequest({
+      headers: [['Idempotency-Key', 'cut-off']],
+      body: JSON.stringify(world.cart('cut-off')),
+    });
     const { hostname, port } = new URL((world.doors[0] as { address: string }).address);
     for (const end of ['end', 'reset'] as const)
       await new Promise<void>((resolve) => {
         const socket = connect(Number(port), hostname, () => {
-          socket.write(whole.subarray(0, whole.length - 20), () => (end === 'end' ? socket.end() : socket.resetAndDestroy()));
+          socket.write(whole.subarray(0, whole.length - 20), () =>
+            end === 'end' ? socket.end() : socket.resetAndDestroy(),
+          );
         });
         socket.on('data', () => undefined).on('close', () => resolve());
       });
@@ -186,7 +237,10 @@ describe('a deploy that takes fingerprints in another way', () => {
     const directory = await anotherBuild(join(world.directory, 'next'), {
       'workflows/operation/fingerprint.ts': [
         ['export const fingerprintVersion = 1;', 'export const fingerprintVersion = 2;'],
-        ['  1: (flow, intent) => {', "  2: (flow, intent) => `next ${versions[1]?.(flow, intent) ?? ''}`,\n  1: (flow, intent) => {"],
+        [
+          '  1: (flow, intent) => {',
+          "  2: (flow, intent) => `next ${versions[1]?.(flow, intent) ?? ''}`,\n  1: (flow, intent) => {",
+        ],
       ],
     });
     const next = world.doors.push(await world.start(join(directory, 'workers/http.ts'))) - 1;

@@ -3,7 +3,13 @@ import type { World } from '../support/world.ts';
 
 /** The id that a key of alpha's default subject gives a checkout. */
 export function checkoutId(world: World, key: string, generation = 1): string {
-  const scope = { tenant: world.tenants.alpha, environment: 'test', subject: 'default', flow: 'checkout', key } as const;
+  const scope = {
+    tenant: world.tenants.alpha,
+    environment: 'test',
+    subject: 'default',
+    flow: 'checkout',
+    key,
+  } as const;
   return operationId(scope, generation);
 }
 

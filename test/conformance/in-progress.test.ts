@@ -61,7 +61,14 @@ describe('while an operation is in flight, the same request', () => {
     expect(created?.headers.get('idempotency-status')).toBe('created');
     for (const answer of [soon as Answered, now as Answered]) {
       expect(answer.status).toBe(409);
-      expect(answer.json).toMatchObject({ code: 'in-progress', state: 'claimed', retryable: true, sameKeySafe: true, action: 'wait', operationUrl: `/v1/operations/${id}` });
+      expect(answer.json).toMatchObject({
+        code: 'in-progress',
+        state: 'claimed',
+        retryable: true,
+        sameKeySafe: true,
+        action: 'wait',
+        operationUrl: `/v1/operations/${id}`,
+      });
       expect(answer.headers.get('retry-after')).toBe('1');
       expect(answer.headers.get('location')).toBe(`/v1/operations/${id}`);
       expect(answer.headers.get('idempotency-status')).toBe('joined');
@@ -77,7 +84,13 @@ describe('while an operation is in flight, the same request', () => {
     const { id, first } = await heldCheckout('looks');
     const look = await world.ask('GET', `/v1/operations/${id}`);
     expect([look.status, look.json.state]).toEqual([200, 'running']);
-    expect(look.json.steps.map((step: { name: string; state: string }) => step.state)).toEqual(['done', 'done', 'sent', 'planned', 'planned']);
+    expect(look.json.steps.map((step: { name: string; state: string }) => step.state)).toEqual([
+      'done',
+      'done',
+      'sent',
+      'planned',
+      'planned',
+    ]);
     const patient = world.ask('GET', `/v1/operations/${id}`, { headers: wait(5) });
     const impatient = await world.ask('GET', `/v1/operations/${id}`, { headers: wait(1) });
     expect(impatient.status).toBe(200);
@@ -92,7 +105,7 @@ describe('while an operation is in flight, the same request', () => {
     const ask = (key: string, changes = {}) => world.checkout(key, {}, { door, body: world.cart(key, changes) });
     const first = await ask('limited');
     expect(first.status).toBe(201);
-    const [refused] = await Promise.all([ask('one-too-many')]);
+    const refused = await ask('one-too-many');
     expect([refused.status, refused.json.code, refused.json.retryable]).toEqual([429, 'too-many-requests', true]);
     expect(refused.headers.get('retry-after')).toBeTruthy();
     for (let n = 0; n < 5; n += 1) expect((await ask('limited')).text).toBe(first.text);
@@ -109,7 +122,14 @@ describe('when the provider gives no clear answer', () => {
     await world.until('the ledger shows doubt', async () => (await world.state(id)) === 'indeterminate', 20_000);
     const asked = await world.checkout('in-doubt', {}, { headers: wait(0) });
     expect(asked.status).toBe(409);
-    expect(asked.json).toMatchObject({ code: 'operation-indeterminate', state: 'indeterminate', retryable: true, sameKeySafe: true, action: 'wait', operationUrl: `/v1/operations/${id}` });
+    expect(asked.json).toMatchObject({
+      code: 'operation-indeterminate',
+      state: 'indeterminate',
+      retryable: true,
+      sameKeySafe: true,
+      action: 'wait',
+      operationUrl: `/v1/operations/${id}`,
+    });
     expect(asked.headers.get('location')).toBe(`/v1/operations/${id}`);
     expect(asked.headers.get('retry-after')).toBe('2');
     await release(world);
@@ -130,13 +150,19 @@ describe('when the provider gives no clear answer', () => {
     await untilHeld(world, 'long-doubt');
     expect((await first).json.code).toBe('in-progress');
     const seen = new Set<string>();
-    const end = await world.until('the operation ends', async () => {
-      const answer = await world.checkout('long-doubt', {}, { headers: wait(0) });
-      seen.add(String(answer.json.code));
-      return answer.status === 201 && answer;
-    }, 45_000);
+    const end = await world.until(
+      'the operation ends',
+      async () => {
+        const answer = await world.checkout('long-doubt', {}, { headers: wait(0) });
+        seen.add(String(answer.json.code));
+        return answer.status === 201 && answer;
+      },
+      45_000,
+    );
     expect(seen.has('operation-indeterminate')).toBe(true);
-    expect([...seen].filter((code) => !['in-progress', 'operation-indeterminate', 'undefined'].includes(code))).toEqual([]);
+    expect([...seen].filter((code) => !['in-progress', 'operation-indeterminate', 'undefined'].includes(code))).toEqual(
+      [],
+    );
     await release(world);
     expect((await world.checkout('long-doubt')).text).toBe(end.text);
     expect(await effectsOf(world, 'long-doubt')).toEqual(paidOnce);

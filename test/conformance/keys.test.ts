@@ -80,7 +80,13 @@ describe('a key names one operation', () => {
   });
 
   it('quoted, bare, and quoted with parameters', async () => {
-    const forms = ['same-name', '"same-name"', '"same-name";source=till', '"same-name" ; a=1;b="c, d"', '  same-name  '];
+    const forms = [
+      'same-name',
+      '"same-name"',
+      '"same-name";source=till',
+      '"same-name" ; a=1;b="c, d"',
+      '  same-name  ',
+    ];
     const answers = [];
     for (const form of forms) answers.push(await raw([key(form)], 'same-name'));
     expect(answers.map(({ status }) => status)).toEqual(forms.map(() => 201));

@@ -4,7 +4,6 @@ import { allEffects, effectsOf, paidOnce } from './effects.ts';
 import { FaultyLine } from './faulty-line.ts';
 import { holdConfirm, release, untilHeld } from './held.ts';
 
-
 let world: World;
 let line: FaultyLine;
 let door: number;
@@ -27,7 +26,13 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; took: number }> {
 
 function isUnavailable(answer: Answered): void {
   expect(answer.status).toBe(503);
-  expect(answer.json).toMatchObject({ code: 'ledger-unavailable', retryable: true, sameKeySafe: true, action: 'wait', retryAfter: 2 });
+  expect(answer.json).toMatchObject({
+    code: 'ledger-unavailable',
+    retryable: true,
+    sameKeySafe: true,
+    action: 'wait',
+    retryAfter: 2,
+  });
   expect(answer.headers.get('retry-after')).toBe('2');
   expect(answer.text).not.toMatch(/postgres|ECONN|127\.0\.0\.1|terminat/i);
 }
@@ -45,7 +50,10 @@ async function askAll(key: string): Promise<Answered[]> {
 }
 
 async function healed(): Promise<void> {
-  await world.until('the door is ready again', async () => (await world.ask('GET', '/readyz', { door })).status === 200);
+  await world.until(
+    'the door is ready again',
+    async () => (await world.ask('GET', '/readyz', { door })).status === 200,
+  );
 }
 
 describe('while the ledger', () => {

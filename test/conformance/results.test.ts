@@ -6,7 +6,9 @@ const origin = 'https://shop.example';
 let world: World;
 beforeAll(async () => {
   // Without the memory, each replay is what the ledger has.
-  world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0', HAPAX_CORS_ORIGINS: `${origin}, https://app.example` } });
+  world = await World.create(inject('ground'), {
+    env: { HAPAX_ANSWER_CACHE: '0', HAPAX_CORS_ORIGINS: `${origin}, https://app.example` },
+  });
 });
 afterAll(() => world.close());
 
@@ -27,7 +29,8 @@ async function stock(sku: string): Promise<number | undefined> {
 
 function replayOf(first: Answered, again: Answered): void {
   expect([again.status, again.text]).toEqual([first.status, first.text]);
-  for (const name of ['content-type', 'location', 'retry-after']) expect(again.headers.get(name)).toBe(first.headers.get(name));
+  for (const name of ['content-type', 'location', 'retry-after'])
+    expect(again.headers.get(name)).toBe(first.headers.get(name));
   expect(again.headers.get('idempotency-status')).toBe('replayed');
   expect(again.headers.get('idempotent-replayed')).toBe('true');
   expect(again.headers.get('original-request')).toBe(first.headers.get('request-id'));
@@ -36,15 +39,79 @@ function replayOf(first: Answered, again: Answered): void {
 
 describe('a refusal that the world has agreed on is kept', () => {
   const cases: [what: string, changes: Record<string, unknown>, status: number, code: string, more: object][] = [
-    ['a declined card', { paymentMethod: 'pm_card_chargeDeclined' }, 402, 'card-declined', { declineCode: 'generic_decline', action: 'change_payment_method' }],
-    ['insufficient funds', { paymentMethod: 'pm_card_chargeDeclinedInsufficientFunds' }, 402, 'card-declined', { declineCode: 'insufficient_funds', action: 'change_payment_method' }],
-    ['an expired card', { paymentMethod: 'pm_card_chargeDeclinedExpiredCard' }, 402, 'card-declined', { action: 'change_payment_method' }],
-    ['a card that asks for 3-D Secure', { paymentMethod: 'pm_card_authenticationRequired' }, 402, 'authentication-required', { action: 'change_payment_method' }],
-    ['a card that nobody knows', { paymentMethod: 'pm_card_nobody' }, 422, 'payment-refused', { action: 'change_payment_method' }],
-    ['too little stock', { items: [{ sku: 'book-small', quantity: 4 }] }, 409, 'out-of-stock', { items: [{ sku: 'book-small', stock: 3, asked: 4 }] }],
-    ['no stock', { items: [{ sku: 'poster', quantity: 1 }] }, 409, 'out-of-stock', { items: [{ sku: 'poster', stock: 0, asked: 1 }] }],
-    ['too little stock over two lines', { items: [{ sku: 'book-small', quantity: 2 }, { sku: 'book-small', quantity: 2 }] }, 409, 'out-of-stock', {}],
-    ['an unknown item', { items: [{ sku: 'mug-blue', quantity: 1 }, { sku: 'mug-green', quantity: 1 }] }, 422, 'sku-unknown', { skus: ['mug-green'] }],
+    [
+      'a declined card',
+      { paymentMethod: 'pm_card_chargeDeclined' },
+      402,
+      'card-declined',
+      { declineCode: 'generic_decline', action: 'change_payment_method' },
+    ],
+    [
+      'insufficient funds',
+      { paymentMethod: 'pm_card_chargeDeclinedInsufficientFunds' },
+      402,
+      'card-declined',
+      { declineCode: 'insufficient_funds', action: 'change_payment_method' },
+    ],
+    [
+      'an expired card',
+      { paymentMethod: 'pm_card_chargeDeclinedExpiredCard' },
+      402,
+      'card-declined',
+      { action: 'change_payment_method' },
+    ],
+    [
+      'a card that asks for 3-D Secure',
+      { paymentMethod: 'pm_card_authenticationRequired' },
+      402,
+      'authentication-required',
+      { action: 'change_payment_method' },
+    ],
+    [
+      'a card that nobody knows',
+      { paymentMethod: 'pm_card_nobody' },
+      422,
+      'payment-refused',
+      { action: 'change_payment_method' },
+    ],
+    [
+      'too little stock',
+      { items: [{ sku: 'book-small', quantity: 4 }] },
+      409,
+      'out-of-stock',
+      { items: [{ sku: 'book-small', stock: 3, asked: 4 }] },
+    ],
+    [
+      'no stock',
+      { items: [{ sku: 'poster', quantity: 1 }] },
+      409,
+      'out-of-stock',
+      { items: [{ sku: 'poster', stock: 0, asked: 1 }] },
+    ],
+    [
+      'too little stock over two lines',
+      {
+        items: [
+          { sku: 'book-small', quantity: 2 },
+          { sku: 'book-small', quantity: 2 },
+        ],
+      },
+      409,
+      'out-of-stock',
+      {},
+    ],
+    [
+      'an unknown item',
+      {
+        items: [
+          { sku: 'mug-blue', quantity: 1 },
+          { sku: 'mug-green', quantity: 1 },
+        ],
+      },
+      422,
+      'sku-unknown',
+      { skus: ['mug-green'] },
+    ],
   ];
 
   it.each(cases)('%s', async (what, changes, status, code, more) => {
@@ -99,9 +166,19 @@ describe('any stored answer leaves byte for byte', () => {
     ['an empty string', 200, json, Buffer.from('""')],
     ['an empty list', 200, json, Buffer.from('[]')],
     ['JSON with white space and members in its own order', 200, json, Buffer.from('{ "z":1,\n "a": 1.0e0 }\r\n')],
-    ['binary', 200, { 'content-type': 'application/octet-stream' }, Buffer.from(Array.from({ length: 256 }, (_, n) => n))],
+    [
+      'binary',
+      200,
+      { 'content-type': 'application/octet-stream' },
+      Buffer.from(Array.from({ length: 256 }, (_, n) => n)),
+    ],
     ['Latin-1', 200, { 'content-type': 'text/plain; charset=iso-8859-1' }, Buffer.from('caf\u00e9', 'latin1')],
-    ['201 with Location and ETag', 201, { ...json, location: '/v1/orders/1', etag: '"7"', 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' }, Buffer.from('{}')],
+    [
+      '201 with Location and ETag',
+      201,
+      { ...json, location: '/v1/orders/1', etag: '"7"', 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+      Buffer.from('{}'),
+    ],
     ['303', 303, { location: '/v1/orders/1' }, Buffer.alloc(0)],
     ['422', 422, { 'content-type': 'application/problem+json; charset=utf-8' }, Buffer.from('{"code":"x"}')],
     ['a megabyte', 200, json, Buffer.from(`"${'x'.repeat(1_000_000)}"`)],
@@ -149,7 +226,9 @@ describe('an answer says', () => {
     const first = await world.checkout('headers');
     const again = await world.checkout('headers');
     replayOf(first, again);
-    const [row] = await world.sql<{ expires: Date }>(`select answer_expires_at as expires from hapax.operation where key = 'headers'`);
+    const [row] = await world.sql<{ expires: Date }>(
+      `select answer_expires_at as expires from hapax.operation where key = 'headers'`,
+    );
     for (const answer of [first, again]) {
       expect(answer.headers.get('idempotency-key')).toBe('headers');
       expect(answer.headers.get('idempotency-expires')).toBe(row?.expires.toUTCString());
@@ -168,7 +247,15 @@ describe('an answer says', () => {
     const answer = await world.checkout('cors', {}, { headers: { origin } });
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
     const exposed = answer.headers.get('access-control-expose-headers')?.toLowerCase().split(', ') ?? [];
-    for (const name of ['Idempotency-Key', 'Idempotency-Status', 'Idempotency-Expires', 'Idempotent-Replayed', 'Original-Request', 'Location', 'Retry-After'])
+    for (const name of [
+      'Idempotency-Key',
+      'Idempotency-Status',
+      'Idempotency-Expires',
+      'Idempotent-Replayed',
+      'Original-Request',
+      'Location',
+      'Retry-After',
+    ])
       expect(exposed).toContain(name.toLowerCase());
     const stranger = await world.checkout('cors', {}, { headers: { origin: 'https://evil.example' } });
     expect(stranger.headers.get('access-control-allow-origin')).not.toBe('https://evil.example');
@@ -192,9 +279,13 @@ describe('an answer says', () => {
     const view = await world.ask('GET', first.headers.get('location') as string);
     const { id, state, ...result } = first.json as Record<string, unknown>;
     expect(view.json).toMatchObject({ id, state, key: 'viewed', flow: 'checkout', generation: 1, result });
-    expect(view.json.steps.map((step: { name: string; state: string; attempts: number }) => [step.name, step.state, step.attempts])).toEqual(
-      ['reserve', 'openPayment', 'authorise', 'capture', 'complete'].map((name) => [name, 'done', 1]),
-    );
+    expect(
+      view.json.steps.map((step: { name: string; state: string; attempts: number }) => [
+        step.name,
+        step.state,
+        step.attempts,
+      ]),
+    ).toEqual(['reserve', 'openPayment', 'authorise', 'capture', 'complete'].map((name) => [name, 'done', 1]));
     const refused = await world.checkout('viewed-refused', { items: [{ sku: 'poster', quantity: 1 }] });
     const { problem } = (await world.ask('GET', refused.headers.get('location') as string)).json;
     expect(problem).toEqual(refused.json);

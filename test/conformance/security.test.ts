@@ -24,7 +24,12 @@ const routes = (id: string): [method: string, path: string][] => [
 /** An answer without what each request has of its own. */
 function shape({ status, text, headers }: Answered): unknown {
   const own = /req_[0-9a-f-]{36}/g;
-  return { status, text: text.replace(own, ''), type: headers.get('content-type'), challenge: headers.get('www-authenticate') };
+  return {
+    status,
+    text: text.replace(own, ''),
+    type: headers.get('content-type'),
+    challenge: headers.get('www-authenticate'),
+  };
 }
 
 describe.each([
@@ -67,7 +72,10 @@ describe.each([
 
   it('sees none of it in lists', async () => {
     const query = `/v1/operations?flow=checkout&key=${encodeURIComponent(key)}`;
-    const [own, foreign] = await Promise.all([world.ask('GET', query, { token: owner }), world.ask('GET', query, { token: stranger })]);
+    const [own, foreign] = await Promise.all([
+      world.ask('GET', query, { token: owner }),
+      world.ask('GET', query, { token: stranger }),
+    ]);
     expect(own.json.operations).toHaveLength(1);
     expect(foreign.json.operations).toHaveLength(1);
     expect(own.json.operations[0].id).not.toBe(foreign.json.operations[0].id);
@@ -100,18 +108,26 @@ describe('a request without a right', () => {
     const before = await allEffects(world);
     const answers = await Promise.all(
       garbage.map((authorization, n) =>
-        world.checkout(`stranger-${n}`, {}, {
-          token: null,
-          body: world.cart('stranger'),
-          headers: authorization === undefined ? {} : { authorization },
-        }),
+        world.checkout(
+          `stranger-${n}`,
+          {},
+          {
+            token: null,
+            body: world.cart('stranger'),
+            headers: authorization === undefined ? {} : { authorization },
+          },
+        ),
       ),
     );
     expect(answers[0]?.status).toBe(401);
     expect(answers[0]?.headers.get('www-authenticate')).toBe('Bearer realm="hapax"');
     for (const answer of answers) expect(shape(answer)).toEqual(shape(answers[0] as Answered));
     expect(await allEffects(world)).toEqual(before);
-    expect(await world.sql(`select id from hapax.arrival where operation_id in (select id from hapax.operation where key like 'stranger%')`)).toEqual([]);
+    expect(
+      await world.sql(
+        `select id from hapax.arrival where operation_id in (select id from hapax.operation where key like 'stranger%')`,
+      ),
+    ).toEqual([]);
   });
 
   it('is refused before its key, its body and its path are looked at', async () => {
@@ -172,8 +188,12 @@ describe('a request that says more than it may', () => {
     const answer = await world.checkout('spoofed', {}, { headers });
     expect(answer.status).toBe(201);
     expect(answer.headers.get('location')).toBe(`/v1/operations/${answer.json.id}`);
-    const rows = await world.sql(`select tenant, environment, subject, request_id from hapax.operation where key = 'spoofed'`);
-    expect(rows).toEqual([{ tenant: alpha, environment: 'test', subject: 'default', request_id: answer.headers.get('request-id') }]);
+    const rows = await world.sql(
+      `select tenant, environment, subject, request_id from hapax.operation where key = 'spoofed'`,
+    );
+    expect(rows).toEqual([
+      { tenant: alpha, environment: 'test', subject: 'default', request_id: answer.headers.get('request-id') },
+    ]);
     expect(answer.headers.get('request-id')).toMatch(/^req_/);
     expect(await effectsOf(world, 'spoofed')).toEqual(paidOnce);
   });
@@ -219,7 +239,19 @@ describe('behind the door PostgreSQL itself', () => {
   });
   afterAll(() => sql.end());
 
-  const tables = ['operation', 'step', 'arrival', 'issued_key', 'outbox', 'catalogue_item', 'customer_order', 'order_line', 'transfer', 'content', 'asset'];
+  const tables = [
+    'operation',
+    'step',
+    'arrival',
+    'issued_key',
+    'outbox',
+    'catalogue_item',
+    'customer_order',
+    'order_line',
+    'transfer',
+    'content',
+    'asset',
+  ];
 
   it('has every table of ours behind a policy of tenants', async () => {
     const open = await world.sql<{ name: string }>(
@@ -242,7 +274,8 @@ describe('behind the door PostgreSQL itself', () => {
       for (const row of rows) seen.add(row.tenant);
       expect(rows.filter((row) => row.tenant !== tenant)).toEqual([]);
     }
-    if (['operation', 'step', 'outbox', 'catalogue_item', 'customer_order', 'order_line'].includes(table)) expect(seen.size).toBe(2);
+    if (['operation', 'step', 'outbox', 'catalogue_item', 'customer_order', 'order_line'].includes(table))
+      expect(seen.size).toBe(2);
   });
 
   it('refuses to write, change or delete rows of another tenant', async () => {
@@ -251,9 +284,14 @@ describe('behind the door PostgreSQL itself', () => {
     const changed = await sql.query(`update hapax.operation set state = 'cancelled' where tenant = $1`, [beta]);
     expect(changed.rowCount).toBe(0);
     await expect(
-      sql.query(`insert into hapax.issued_key (key, tenant, environment, subject) values ('stolen', $1, 'test', 'ann')`, [beta]),
+      sql.query(
+        `insert into hapax.issued_key (key, tenant, environment, subject) values ('stolen', $1, 'test', 'ann')`,
+        [beta],
+      ),
     ).rejects.toThrow(/row-level security/);
-    await expect(sql.query(`update hapax.operation set tenant = $1 where key = 'row-level'`, [beta])).rejects.toThrow(/row-level security/);
+    await expect(sql.query(`update hapax.operation set tenant = $1 where key = 'row-level'`, [beta])).rejects.toThrow(
+      /row-level security/,
+    );
     await expect(sql.query('delete from hapax.operation')).rejects.toThrow(/permission denied/);
     await expect(sql.query('update hapax.catalogue_item set price_minor = 1')).rejects.toThrow(/permission denied/);
   });
@@ -261,13 +299,26 @@ describe('behind the door PostgreSQL itself', () => {
 
 describe('secrets', () => {
   const card = '4242424242424242';
-  const canaries = { card, spaced: '4242 4242 4242 4242', stripe: 'sk_test_world', token: 'local-alpha', tokenToo: 'live-alpha', cookie: 'canary-cookie-2', guess: 'canary-guessed-token', s3: '' };
+  const canaries = {
+    card,
+    spaced: '4242 4242 4242 4242',
+    stripe: 'sk_test_world',
+    token: 'local-alpha',
+    tokenToo: 'live-alpha',
+    cookie: 'canary-cookie-2',
+    guess: 'canary-guessed-token',
+    s3: '',
+  };
   const person = 'canary.person@example.com';
 
   it('are in no log, no row, no metric and no history, whatever was sent where', async () => {
     canaries.s3 = world.env.S3_SECRET_ACCESS_KEY as string;
     const cookie = { cookie: `session=${canaries.cookie}` };
-    const paid = await world.checkout('canary', { email: person }, { headers: cookie, body: world.cart('canary', { email: person }) });
+    const paid = await world.checkout(
+      'canary',
+      { email: person },
+      { headers: cookie, body: world.cart('canary', { email: person }) },
+    );
     expect(paid.status).toBe(201);
     const declined = await world.checkout('canary-2', { paymentMethod: 'pm_card_chargeDeclined', email: person });
     expect(declined.status).toBe(402);
@@ -289,7 +340,11 @@ describe('secrets', () => {
     expect([failed.status, failed.json.code]).toEqual([500, 'internal']);
     expect(failed.text).not.toMatch(/issued_key|relation|select|insert|\.ts|node_modules/i);
 
-    const logs = await Promise.all((await readdir(world.directory)).filter((file) => file.endsWith('.log')).map((file) => readFile(join(world.directory, file), 'utf8')));
+    const logs = await Promise.all(
+      (await readdir(world.directory))
+        .filter((file) => file.endsWith('.log'))
+        .map((file) => readFile(join(world.directory, file), 'utf8')),
+    );
     const log = logs.join('');
     expect(log).toContain('a request failed');
     const rows = await everyRow();
@@ -298,24 +353,39 @@ describe('secrets', () => {
     expect(history).toContain(paid.json.id);
     const metrics = (await world.ask('GET', '/metrics')).text;
     // A member that is not known is named to whoever sent it.
-    const told = answers.filter(({ json }) => !String(json?.detail).includes('Unrecognized key')).map(({ text }) => text).join('') + paid.text + declined.text + failed.text;
+    const told =
+      answers
+        .filter(({ json }) => !String(json?.detail).includes('Unrecognized key'))
+        .map(({ text }) => text)
+        .join('') +
+      paid.text +
+      declined.text +
+      failed.text;
     for (const [what, text] of Object.entries({ log, rows, history, metrics, told }))
-      for (const [name, canary] of Object.entries(canaries)) expect([what, name, text.includes(canary)]).toEqual([what, name, false]);
+      for (const [name, canary] of Object.entries(canaries))
+        expect([what, name, text.includes(canary)]).toEqual([what, name, false]);
     // What a person has told us stands in rows, where it is forgotten with the answer, and nowhere else.
-    for (const [what, text] of Object.entries({ log, metrics })) expect([what, text.includes(person)]).toEqual([what, false]);
+    for (const [what, text] of Object.entries({ log, metrics }))
+      expect([what, text.includes(person)]).toEqual([what, false]);
     expect(metrics).not.toContain('canary');
     expect(rows + history).not.toMatch(/pi_[A-Za-z0-9]+_secret_/);
   });
 
   async function everyRow(): Promise<string> {
-    const tables = await world.sql<{ name: string }>(`select tablename as name from pg_tables where schemaname in ('hapax', 'public')`);
+    const tables = await world.sql<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname in ('hapax', 'public')`,
+    );
     const texts: string[] = [];
     for (const { name } of tables) {
-      const schema = (await world.sql<{ s: string }>(`select schemaname as s from pg_tables where tablename = $1`, name))[0]?.s;
+      const schema = (
+        await world.sql<{ s: string }>(`select schemaname as s from pg_tables where tablename = $1`, name)
+      )[0]?.s;
       const rows = await world.sql<{ text: string }>(`select t::text as text from ${schema}."${name}" t`);
       texts.push(...rows.map(({ text }) => text));
     }
-    const bodies = await world.sql<{ text: string }>(`select convert_from(answer_body, 'UTF8') as text from hapax.operation where answer_body is not null`);
+    const bodies = await world.sql<{ text: string }>(
+      `select convert_from(answer_body, 'UTF8') as text from hapax.operation where answer_body is not null`,
+    );
     return [...texts, ...bodies.map(({ text }) => text)].join('\n');
   }
 
@@ -332,6 +402,8 @@ describe('secrets', () => {
   function textOf(value: unknown): string {
     if (value instanceof Uint8Array) return Buffer.from(value).toString();
     if (typeof value !== 'object' || value === null) return `${String(value)}\n`;
-    return Object.entries(value).map(([name, part]) => `${name} ${textOf(part)}`).join('');
+    return Object.entries(value)
+      .map(([name, part]) => `${name} ${textOf(part)}`)
+      .join('');
   }
 });

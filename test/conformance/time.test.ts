@@ -18,7 +18,8 @@ function clockOff(by: number): Record<string, string> {
 let world: World;
 let upkeep: Database;
 beforeAll(async () => {
-  world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0' } });
+  world = await World.create(inject('ground'), { workers: 0, env: { HAPAX_ANSWER_CACHE: '0' } });
+  await world.start('workers/operations.ts', clockOff(minutes(10)));
   upkeep = new Database(world.databaseUrl, 'hapax_upkeep', 2);
 });
 afterAll(async () => {
@@ -40,30 +41,43 @@ async function expire(key: string, column: 'answer_expires_at' | 'tombstone_unti
 const rows = async (key: string) => (await world.sql('select id from hapax.operation where key = $1', key)).length;
 
 describe('an answer that has expired', () => {
-  it.each(['kept until the sweep', 'swept'])('is refused with its operation’s address, and never run again: %s', async (what) => {
-    const key = `expired ${what}`;
-    const first = await world.checkout(key);
-    await expire(key, 'answer_expires_at');
-    if (what === 'swept') await forget(upkeep, 100);
-    for (let n = 0; n < 3; n += 1) {
-      const late = await world.checkout(key);
-      expect(late.status).toBe(409);
-      expect(late.json).toMatchObject({ code: 'key-expired', retryable: false, sameKeySafe: false, operationUrl: `/v1/operations/${first.json.id}` });
-      expect(late.headers.get('location')).toBe(`/v1/operations/${first.json.id}`);
-      expect(late.text).not.toContain(first.json.orderId);
-    }
-    const other = await world.checkout(key, { cartId: 'another' });
-    expect([other.status, other.json.code]).toEqual([422, 'key-reused']);
-    expect(other.text).not.toContain(first.json.id);
-    expect((await world.ask('GET', `/v1/operations/${first.json.id}`)).json).toMatchObject({ id: first.json.id, state: 'succeeded' });
-    expect(await effectsOf(world, key)).toEqual(paidOnce);
-  });
+  it.each(['kept until the sweep', 'swept'])(
+    'is refused with its operation’s address, and never run again: %s',
+    async (what) => {
+      const key = `expired ${what}`;
+      const first = await world.checkout(key);
+      await expire(key, 'answer_expires_at');
+      if (what === 'swept') await forget(upkeep, 100);
+      for (let n = 0; n < 3; n += 1) {
+        const late = await world.checkout(key);
+        expect(late.status).toBe(409);
+        expect(late.json).toMatchObject({
+          code: 'key-expired',
+          retryable: false,
+          sameKeySafe: false,
+          operationUrl: `/v1/operations/${first.json.id}`,
+        });
+        expect(late.headers.get('location')).toBe(`/v1/operations/${first.json.id}`);
+        expect(late.text).not.toContain(first.json.orderId);
+      }
+      const other = await world.checkout(key, { cartId: 'another' });
+      expect([other.status, other.json.code]).toEqual([422, 'key-reused']);
+      expect(other.text).not.toContain(first.json.id);
+      expect((await world.ask('GET', `/v1/operations/${first.json.id}`)).json).toMatchObject({
+        id: first.json.id,
+        state: 'succeeded',
+      });
+      expect(await effectsOf(world, key)).toEqual(paidOnce);
+    },
+  );
 
   it('takes with it what the caller told us, once it is swept', async () => {
     await world.checkout('forgets', { email: 'forgotten@example.com' });
     await expire('forgets', 'answer_expires_at');
     await forget(upkeep, 100);
-    const [row] = await world.sql<{ text: string }>(`select o::text as text from hapax.operation o where key = 'forgets'`);
+    const [row] = await world.sql<{ text: string }>(
+      `select o::text as text from hapax.operation o where key = 'forgets'`,
+    );
     expect(row?.text).not.toContain('forgotten@example.com');
     expect(row?.text).not.toContain('mug-blue');
   });
@@ -151,7 +165,9 @@ describe('the sweep', () => {
     );
     await forget(upkeep, 1_000);
     expect((await world.checkout('kept')).text).toBe(first.text);
-    expect(await world.sql(`select state, request from hapax.operation where key = 'open-for-years'`)).toEqual([{ state: 'running', request: { cartId: 'x' } }]);
+    expect(await world.sql(`select state, request from hapax.operation where key = 'open-for-years'`)).toEqual([
+      { state: 'running', request: { cartId: 'x' } },
+    ]);
   });
 });
 
@@ -161,34 +177,31 @@ describe('clocks', () => {
     ['ten minutes behind', -minutes(10)],
     ['forty days ahead', days(40)],
     ['forty days behind', -days(40)],
-  ])('of a door and a worker that are %s change nothing: PostgreSQL’s decides', async (what, by) => {
-    const [worker] = world.running('workers/operations.ts');
-    const [door, wrong] = await Promise.all([
-      world.start('workers/http.ts', { ...clockOff(by), HAPAX_ANSWER_CACHE: '1000' }),
-      world.start('workers/operations.ts', clockOff(by)),
-      worker?.stop(),
-    ]);
-    const n = world.doors.push(door) - 1;
-    const ask = (key: string) => world.checkout(key, {}, { door: n, body: world.cart(key) });
+  ])(
+    'of a door that are %s, and of a worker that is ten minutes ahead, change nothing: PostgreSQL’s decides',
+    async (what, by) => {
+      const door = await world.start('workers/http.ts', { ...clockOff(by), HAPAX_ANSWER_CACHE: '1000' });
+      const wrong = world.doors.push(door) - 1;
+      const ask = (key: string) => world.checkout(key, {}, { door: wrong, body: world.cart(key) });
 
-    const first = await ask(`made ${what}`);
-    expect(first.status).toBe(201);
-    const [kept] = await world.sql<{ kept: number; age: number }>(
-      `select extract(epoch from answer_expires_at - settled_at)::float8 / 86400 as kept,
+      const first = await ask(`made ${what}`);
+      expect(first.status).toBe(201);
+      const [kept] = await world.sql<{ kept: number; age: number }>(
+        `select extract(epoch from answer_expires_at - settled_at)::float8 / 86400 as kept,
         abs(extract(epoch from now() - created_at))::float8 as age from hapax.operation where key = $1`,
-      `made ${what}`,
-    );
-    expect(kept?.kept).toBeCloseTo(30, 5);
-    expect(kept?.age).toBeLessThan(30);
-    // Kept by PostgreSQL's clock, whatever the door's says: replayed at the wrong door and at the right one.
-    expect((await ask(`made ${what}`)).text).toBe(first.text);
-    expect((await world.checkout(`made ${what}`)).text).toBe(first.text);
-    // Expired by PostgreSQL's clock, whatever the door's says.
-    await world.checkout(`gone ${what}`);
-    await expire(`gone ${what}`, 'answer_expires_at');
-    expect((await ask(`gone ${what}`)).json.code).toBe('key-expired');
-    for (const key of [`made ${what}`, `gone ${what}`]) expect(await effectsOf(world, key)).toEqual(paidOnce);
-    await Promise.all([world.start('workers/operations.ts'), door.stop()]);
-    await wrong.stop();
-  });
+        `made ${what}`,
+      );
+      expect(kept?.kept).toBeCloseTo(30, 5);
+      expect(kept?.age).toBeLessThan(30);
+      // Kept by PostgreSQL's clock, whatever the door's says: replayed at the wrong door and at the right one.
+      expect((await ask(`made ${what}`)).text).toBe(first.text);
+      expect((await world.checkout(`made ${what}`)).text).toBe(first.text);
+      // Expired by PostgreSQL's clock, whatever the door's says.
+      await world.checkout(`gone ${what}`);
+      await expire(`gone ${what}`, 'answer_expires_at');
+      expect((await ask(`gone ${what}`)).json.code).toBe('key-expired');
+      for (const key of [`made ${what}`, `gone ${what}`]) expect(await effectsOf(world, key)).toEqual(paidOnce);
+      await door.stop();
+    },
+  );
 });

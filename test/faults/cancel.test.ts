@@ -130,7 +130,7 @@ describe.concurrent('a cancel of a checkout', () => {
     const { runId } = await workflow.describe();
     const firstTask = await world.until('a workflow task is in the history', async () => {
       const { events } = await workflow.fetchHistory();
-      return events?.find(({ workflowTaskCompletedEventAttributes: completed }) => completed != null)?.eventId;
+      return events?.find(({ workflowTaskCompletedEventAttributes: completed }) => !!completed)?.eventId;
     });
     await temporal.workflowService.resetWorkflowExecution({
       namespace: 'default',

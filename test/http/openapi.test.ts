@@ -11,10 +11,20 @@ type Documented = {
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly content: Record<string, { schema: { properties?: object; required?: string[]; additionalProperties?: unknown } }> };
+  readonly requestBody?: {
+    readonly content: Record<
+      string,
+      { schema: { properties?: object; required?: string[]; additionalProperties?: unknown } }
+    >;
+  };
   readonly responses: Record<string, { description: string }>;
 };
-type Document = { openapi: string; info: { title: string; version: string }; paths: Record<string, Record<string, Documented>>; components: object };
+type Document = {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Documented>>;
+  components: object;
+};
 
 let world: World;
 let uploader: Uploader;
@@ -35,7 +45,8 @@ const routes = () =>
   );
 const named = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
 const isWrite = ({ method }: { method: string }) => !['GET', 'HEAD', 'OPTIONS'].includes(method);
-const takesKey = ({ route }: { route: Documented }) => route.parameters?.some((one) => one.in === 'header' && one.name === 'idempotency-key') ?? false;
+const takesKey = ({ route }: { route: Documented }) =>
+  route.parameters?.some((one) => one.in === 'header' && one.name === 'idempotency-key') ?? false;
 
 /** A sound request for each flow. */
 const sound: Readonly<Record<string, (name: string) => object>> = {
@@ -109,7 +120,9 @@ describe('the document of the API', () => {
     }
     for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)) {
       const parts = (ref as string).replace(/^#\//, '').split('/');
-      expect(parts.reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], document)).toBeTypeOf('object');
+      expect(parts.reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], document)).toBeTypeOf(
+        'object',
+      );
     }
   });
 
@@ -120,7 +133,9 @@ describe('the document of the API', () => {
       expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(Object.keys(flow.request.shape).toSorted());
       expect(schema?.additionalProperties).toBe(false);
       expect(schema?.required?.length).toBeGreaterThan(0);
-      expect(route.parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'idempotency-key', required: true }));
+      expect(route.parameters).toContainEqual(
+        expect.objectContaining({ in: 'header', name: 'idempotency-key', required: true }),
+      );
     }
   });
 
@@ -159,10 +174,16 @@ describe('each route that is documented', () => {
   it('answers with what is documented', async () => {
     const paid = await world.checkout('documented');
     const { id } = await uploader.announced('documented-upload', Buffer.from('abc'));
-    const bodies: Record<string, object> = { '/v1/checkouts': world.cart('walked'), '/v1/uploads': sound.upload?.('walked') as object };
+    const bodies: Record<string, object> = {
+      '/v1/checkouts': world.cart('walked'),
+      '/v1/uploads': sound.upload?.('walked') as object,
+    };
     for (const { method, path, route } of routes()) {
       const target = path.replace('{id}', path.includes('/uploads/') ? id : paid.json.id);
-      const bytes = method === 'PUT' ? { body: 'abc', headers: { 'content-type': 'application/octet-stream' } } : { body: bodies[path] };
+      const bytes =
+        method === 'PUT'
+          ? { body: 'abc', headers: { 'content-type': 'application/octet-stream' } }
+          : { body: bodies[path] };
       const answer: Answered = await world.ask(method, target, { key: 'walked', ...bytes });
       const codes = Object.keys(route.responses);
       const covered = codes.includes(String(answer.status)) || codes.includes(`${Math.floor(answer.status / 100)}XX`);
@@ -171,7 +192,8 @@ describe('each route that is documented', () => {
       if (answer.status >= 400) problemSchema.parse(answer.json);
     }
     operationSchema.parse((await world.ask('GET', `/v1/operations/${paid.json.id}`)).json);
-    for (const operation of (await world.ask('GET', '/v1/operations')).json.operations) operationSchema.parse(operation);
+    for (const operation of (await world.ask('GET', '/v1/operations')).json.operations)
+      operationSchema.parse(operation);
     expect(await effectsOf(world, 'documented')).toEqual(paidOnce);
   });
 
@@ -188,7 +210,12 @@ describe('a list', () => {
     const seen: string[] = [];
     let next: string | undefined;
     do {
-      const page = (await world.ask('GET', `/v1/operations?flow=checkout&state=refused&limit=3${next === undefined ? '' : `&after=${next}`}`)).json as {
+      const page = (
+        await world.ask(
+          'GET',
+          `/v1/operations?flow=checkout&state=refused&limit=3${next === undefined ? '' : `&after=${next}`}`,
+        )
+      ).json as {
         operations: { key: string }[];
         next?: string;
       };

@@ -47,7 +47,10 @@ describe('each problem', () => {
     ['unauthenticated', () => world.checkout('p1', {}, { token: null })],
     ['not-found', () => world.ask('GET', '/v1/nothing')],
     ['method-not-allowed', () => world.ask('DELETE', '/v1/checkouts')],
-    ['media-type-unsupported', () => world.checkout('p1', {}, { body: 'x', headers: { 'content-type': 'text/plain' } })],
+    [
+      'media-type-unsupported',
+      () => world.checkout('p1', {}, { body: 'x', headers: { 'content-type': 'text/plain' } }),
+    ],
     ['body-too-large', () => world.checkout('p1', {}, { body: ' '.repeat(70_000) })],
     ['card-declined', () => world.checkout('p2', { paymentMethod: 'pm_card_chargeDeclined' })],
     ['out-of-stock', () => world.checkout('p3', { items: [{ sku: 'poster', quantity: 1 }] })],

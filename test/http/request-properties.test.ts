@@ -22,7 +22,11 @@ async function judged(body: string): Promise<void> {
   expect(answer.status).toBeLessThan(500);
   const effects = await effectsOf(world, key);
   if (answer.status === 400 || answer.status === 413) {
-    expect(answer.json).toMatchObject({ status: answer.status, code: expect.any(String), requestId: expect.any(String) });
+    expect(answer.json).toMatchObject({
+      status: answer.status,
+      code: expect.any(String),
+      requestId: expect.any(String),
+    });
     expect(effects).toEqual(nothing);
     return;
   }
@@ -39,20 +43,64 @@ async function judged(body: string): Promise<void> {
 
 const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 }));
 const awkward = fc.oneof(
-  fc.constantFrom<unknown>(null, true, false, '', 0, -0, -1, 1, 1.5, 1e21, 2 ** 53 + 1, [], {}, [[]], 'null', '__proto__', '\u202E', '\uFFFF', 'x'.repeat(300)),
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    false,
+    '',
+    0,
+    -0,
+    -1,
+    1,
+    1.5,
+    1e21,
+    2 ** 53 + 1,
+    [],
+    {},
+    [[]],
+    'null',
+    '__proto__',
+    '\u202E',
+    '\uFFFF',
+    'x'.repeat(300),
+  ),
   fc.jsonValue({ maxDepth: 3 }),
   text,
 );
 
 const cart = fc.record({
-  cartId: fc.oneof(fc.uuid(), text.filter((one) => one !== '')),
-  items: fc.array(fc.record({ sku: fc.constantFrom('mug-blue', 'book-small', 'poster', 'nothing'), quantity: fc.integer({ min: 1, max: 1_000 }) }), { minLength: 1, maxLength: 3 }),
+  cartId: fc.oneof(
+    fc.uuid(),
+    text.filter((one) => one !== ''),
+  ),
+  items: fc.array(
+    fc.record({
+      sku: fc.constantFrom('mug-blue', 'book-small', 'poster', 'nothing'),
+      quantity: fc.integer({ min: 1, max: 1_000 }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
   paymentMethod: fc.constantFrom('pm_card_visa', 'pm_card_chargeDeclined', 'pm_card_nobody'),
 });
 
 /** One place of a sound request, changed, removed, doubled or added. */
 const mutated = fc
-  .tuple(cart, fc.constantFrom('cartId', 'items', 'paymentMethod', 'email', 'items.0', 'items.0.sku', 'items.0.quantity', 'items.0.more', 'more'), awkward, fc.boolean())
+  .tuple(
+    cart,
+    fc.constantFrom(
+      'cartId',
+      'items',
+      'paymentMethod',
+      'email',
+      'items.0',
+      'items.0.sku',
+      'items.0.quantity',
+      'items.0.more',
+      'more',
+    ),
+    awkward,
+    fc.boolean(),
+  )
   .map(([request, path, value, removed]) => {
     const parts = path.split('.');
     const last = parts.pop() as string;
@@ -71,7 +119,13 @@ describe('whatever is sent to a checkout', () => {
   });
 
   it('any text is answered without a fault of ours, and what is refused has no effect', async () => {
-    await fc.assert(fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 200 }).filter((body) => body.isWellFormed()), judged), options(100));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 200 }).filter((body) => body.isWellFormed()),
+        judged,
+      ),
+      options(100),
+    );
   });
 
   it('a sound request that was changed in one place is accepted only where it obeys its schema', async () => {
@@ -79,17 +133,31 @@ describe('whatever is sent to a checkout', () => {
   });
 
   it('a sound request runs once, and says in its answer what the ledger says', async () => {
-    await fc.assert(fc.asyncProperty(cart.map((request) => JSON.stringify(request)), judged), options(30));
+    await fc.assert(
+      fc.asyncProperty(
+        cart.map((request) => JSON.stringify(request)),
+        judged,
+      ),
+      options(30),
+    );
   });
 });
 
 describe('whatever is sent as a key', () => {
   it('is refused with a name, or names one operation', async () => {
-    const key = fc.oneof(fc.string({ maxLength: 300 }), fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 30 }), fc.constantFrom('"', '""', '"a', 'a"', '\\', '"\\"'));
+    const key = fc.oneof(
+      fc.string({ maxLength: 300 }),
+      fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 30 }),
+      fc.constantFrom('"', '""', '"a', 'a"', '\\', '"\\"'),
+    );
     await fc.assert(
       fc.asyncProperty(key, async (value) => {
         const before = await world.sql('select id from hapax.operation');
-        const answer = await world.checkout(value, {}, { body: { cartId: 'k', items: [{ sku: 'poster', quantity: 1 }], paymentMethod: 'pm_card_visa' } });
+        const answer = await world.checkout(
+          value,
+          {},
+          { body: { cartId: 'k', items: [{ sku: 'poster', quantity: 1 }], paymentMethod: 'pm_card_visa' } },
+        );
         const more = (await world.sql('select id from hapax.operation')).length - before.length;
         if (answer.status === 400) expect([answer.json.code.startsWith('key-'), more]).toEqual([true, 0]);
         else expect([answer.json.code, more <= 1]).toEqual(['out-of-stock', true]);

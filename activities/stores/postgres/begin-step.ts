@@ -25,12 +25,13 @@ set attempt = step.attempt + 1,
                  else step.state end
 returning state, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
-export function beginStep(call: StepCall, request: unknown): Statement[] {
+/** @param rides whether the effect rides in the same flush: a step that is done already is then refused as `done` */
+export function beginStep(call: StepCall, request: unknown, rides = false): Statement[] {
   const { operation, step, position, noReturn, doubtful, carry } = call;
   const kind = noReturn ? 'no return' : 'step';
   const entering: Entering = doubtful ? `doubtful ${kind}` : kind;
   return [
-    ...hold(call, entering, carry),
+    ...hold(call, entering, carry, rides ? step : null),
     {
       name: 'begin_step',
       text,

@@ -5,12 +5,18 @@ export type Entering = 'step' | 'doubtful step' | 'no return' | 'doubtful no ret
 
 /**
  * What each ledger transaction of a run begins with: the fence, then the steps that have ended since the last one.
+ * @param entered a step whose effect rides behind: refused when it is done already
  */
-export function hold({ operation, fence }: Hold, entering: Entering, carry: readonly Finished[]): Statement[] {
+export function hold(
+  { operation, fence }: Hold,
+  entering: Entering,
+  carry: readonly Finished[],
+  entered: string | null = null,
+): Statement[] {
   const held: Statement = {
     name: 'hold',
-    text: 'select hold($1, $2, $3)',
-    values: [operation.id, fence, entering],
+    text: 'select hold($1, $2, $3, $4)',
+    values: [operation.id, fence, entering, entered],
   };
   return carry.length === 0 ? [held] : [held, recordSteps({ operation, fence }, carry)];
 }

@@ -5,6 +5,8 @@ export type LedgerFaultCode =
   | 'settled'
   | 'cancel-requested'
   | 'missing'
+  /** The step has been done already; its result stands in its row. */
+  | 'done'
   /** A named constraint was violated; see `constraint`. */
   | 'constraint'
   /** PostgreSQL is away, restarting, read-only or too slow. */
@@ -29,6 +31,7 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
   HX002: 'settled',
   HX003: 'cancel-requested',
   HX004: 'missing',
+  HX005: 'done',
 };
 
 /** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */

@@ -114,7 +114,7 @@ create table hapax.step (
 
 -- The fence. Each ledger transaction of a run begins here: it locks the operation and refuses a run that was taken over,
 -- a settled operation, and a new step after a cancel. Raised codes are mapped to failures in one place.
-create function hapax.hold(held text, held_fence bigint, entering text) returns void language plpgsql as $$
+create function hapax.hold(held text, held_fence bigint, entering text, entered text) returns void language plpgsql as $$
 declare
   op hapax.operation;
 begin
@@ -125,6 +125,9 @@ begin
     raise exception 'operation % has settled as %', held, op.state using errcode = 'HX002';
   elsif op.fence <> held_fence then
     raise exception 'operation % was taken over (fence % < %)', held, held_fence, op.fence using errcode = 'HX001';
+  elsif entered is not null
+    and exists (select from hapax.step where operation_id = held and name = entered and state = 'done') then
+    raise exception 'step % of operation % is done', entered, held using errcode = 'HX005';
   end if;
   case entering
     when 'step', 'doubtful step', 'no return' then

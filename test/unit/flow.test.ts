@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { flowNamed, flows } from '../../workflows/flows.ts';
+import { days, hours, minutes } from '../../workflows/operation/duration.ts';
+import { type AnyFlow, defineFlow, type StepDeclaration } from '../../workflows/operation/flow.ts';
+
+const step: StepDeclaration = { effect: 'transaction', says: 'Doing it', undo: 'compensated', placement: 'ledger' };
+
+function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
+  return defineFlow({
+    name: 'demo',
+    version: 1,
+    title: 'A demonstration',
+    route: 'demos',
+    request: z.strictObject({ what: z.string() }),
+    result: z.object({}),
+    intent: ['what'],
+    keyScope: 'subject',
+    answers: 'outcome',
+    execution: 'workflow',
+    renewsAfter: [],
+    patience: minutes(1),
+    undoPatience: hours(1),
+    retryHorizon: days(1),
+    retention: { response: days(30), tombstone: days(400), because: 'a test' },
+    steps: { one: step },
+    ...changes,
+  } as AnyFlow);
+}
+
+describe('a declaration of a flow', () => {
+  it('stands as it was given', () => {
+    expect(declared().name).toBe('demo');
+  });
+
+  it.each(['', 'Demo', '1demo', 'de mo', 'de/mo', 'd'.repeat(32)])(
+    'is refused with the name %j, which stands in keys and ids',
+    (name) => {
+      expect(() => declared({ name })).toThrow(/Flow name/);
+    },
+  );
+
+  it('is refused without an intent: all its requests would look alike', () => {
+    expect(() => declared({ intent: [] })).toThrow(/no intent/);
+  });
+
+  it.each(['One', 'on-e', 'o ne', 'one:two'])(
+    'is refused with a step %j, whose name stands in keys at providers',
+    (name) => {
+      expect(() => declared({ steps: { [name]: step } })).toThrow(/Step name/);
+    },
+  );
+
+  it('is refused where a step counts on an undo that there is not', () => {
+    expect(() => declared({ steps: { one: { ...step, undo: { coveredBy: 'two' } } } })).toThrow(
+      /has no undo of its own/,
+    );
+    expect(() =>
+      declared({ steps: { one: { ...step, undo: 'none' }, two: { ...step, undo: { coveredBy: 'one' } } } }),
+    ).toThrow(/has no undo/);
+    expect(() => declared({ steps: { one: step, two: { ...step, undo: { coveredBy: 'one' } } } })).not.toThrow();
+  });
+
+  it('is refused where the point of no return may be left out', () => {
+    expect(() => declared({ steps: { one: { ...step, noReturn: true, optional: true } } })).toThrow(
+      /cannot be optional/,
+    );
+  });
+});
+
+describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (name, flow) => {
+  it('takes a closed request, and only fields of it as its intent', () => {
+    expect(
+      flow.request.safeParse({ unheardOf: 1 }).error?.issues.some(({ code }) => code === 'unrecognized_keys'),
+    ).toBe(true);
+    for (const field of flow.intent) expect(Object.keys(flow.request.shape)).toContain(field);
+  });
+
+  it('is the only one of its name and route', () => {
+    expect(flowNamed(name)).toBe(flow);
+    expect(flows.filter((one) => one.name === name || one.route === flow.route)).toHaveLength(1);
+  });
+
+  it('has a way back from each step before its point of no return', () => {
+    const steps = Object.entries(flow.steps);
+    const point = steps.findIndex(([, one]) => one.noReturn === true);
+    for (const [step, one] of steps.slice(0, Math.max(point, 0))) expect([step, one.undo]).not.toEqual([step, 'none']);
+  });
+
+  it('says to people what each of its steps does', () => {
+    for (const { says } of Object.values(flow.steps)) expect(says).toMatch(/^[A-Z][a-z].{5,}/);
+  });
+});
