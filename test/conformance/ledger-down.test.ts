@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Answered, World } from '../support/world.ts';
 import { allEffects, effectsOf, paidOnce } from './effects.ts';
@@ -92,6 +93,23 @@ describe('while the ledger', () => {
     await healed();
     expect((await ask('swallowed')).status).toBe(201);
     expect(await effectsOf(world, 'swallowed')).toEqual(paidOnce);
+  });
+
+  it('breaks off in the middle of its statements, the door tells it to each caller and lives on', async () => {
+    const before = await allEffects(world);
+    for (let n = 0; n < 3; n += 1) {
+      line.swallow();
+      const { value: answers, took } = await timed(
+        Promise.all([askAll(`broken-${n}`), pause(300).then(() => line.refuse())]).then(([all]) => all),
+      );
+      expect(took).toBeLessThan(2_000);
+      for (const answer of answers) isUnavailable(answer);
+      line.heal();
+      await healed();
+    }
+    expect(await allEffects(world)).toEqual(before);
+    expect((await ask('broken-0')).status).toBe(201);
+    expect(await effectsOf(world, 'broken-0')).toEqual(paidOnce);
   });
 
   it('answers but takes no writes, what would write is refused at once', async () => {

@@ -155,6 +155,8 @@ describe('the sweep', () => {
 
   it('leaves alone what is open and what is to be kept, however old', async () => {
     const first = await world.checkout('kept');
+    await world.checkout('goes');
+    await expire('goes', 'answer_expires_at');
     await world.sql(
       `insert into hapax.operation (id, tenant, environment, subject, key_subject, flow, flow_version, key, generation,
          fingerprint, fingerprint_version, request, request_id, state, created_at, next_look_at)
@@ -165,6 +167,7 @@ describe('the sweep', () => {
     );
     await forget(upkeep, 1_000);
     expect((await world.checkout('kept')).text).toBe(first.text);
+    expect((await world.checkout('goes')).json.code).toBe('key-expired');
     expect(await world.sql(`select state, request from hapax.operation where key = 'open-for-years'`)).toEqual([
       { state: 'running', request: { cartId: 'x' } },
     ]);

@@ -306,6 +306,8 @@ describe('a question that cannot be answered is refused with what to mend', () =
     ['a cursor of nothing', list('after=%00'), 400, 'request-invalid', 'after'],
     ['a cursor that is none', list('after=next'), 400, 'request-invalid', 'after'],
     ['a cursor with another date', after(`1 op_${'0'.repeat(26)}`), 400, 'request-invalid', 'after'],
+    ['a cursor on a day that there is not', after(valid.replace('01-01', '02-30')), 400, 'request-invalid', 'after'],
+    ['a cursor in no month', after(valid.replace('01-01', '99-99')), 400, 'request-invalid', 'after'],
     ['a cursor at the end of time', after(valid.replace('2026', '+275760')), 400, 'request-invalid', 'after'],
     ['a cursor in SQL', after(`2026-01-01'||pg_sleep(9)||' op_${'0'.repeat(26)}`), 400, 'request-invalid', 'after'],
     ['a cursor with another id', after('2026-01-01T00:00:00.000Z op_1'), 400, 'request-invalid', 'after'],

@@ -17,7 +17,7 @@ export function judgeRequirements(markdown: string, read: (path: string) => stri
   const verdict: Verdict = { faults: [], shown: 0, pending: 0 };
   const seen = new Set<string>();
   for (const [index, line] of markdown.split('\n').entries()) {
-    if (!line.startsWith('|') || /^\|(---|\s*requirement\s*)\|/.test(line)) continue;
+    if (!line.startsWith('|') || /^\|\s*(-+|requirement)\s*\|/.test(line)) continue;
     const [requirement, evidence, ...rest] = line.slice(1, line.lastIndexOf('|')).split('|');
     const faults =
       rest.length > 0 || !requirement?.trim() || evidence === undefined

@@ -23,7 +23,10 @@ const known: Record<Room, Room[]> = {
 };
 
 /** The two declared side doors: claims and reads, and bytes, never pass through Temporal. */
-const sideDoors = { from: /^client\/(gateway\.ts$|gateway\/|http\/|uploads\.ts$|uploads\/)/, to: /^activities\/stores\/(postgres|s3)\// };
+const sideDoors = {
+  from: /^client\/(gateway\.ts$|gateway\/|http\/|uploads\.ts$|uploads\/)/,
+  to: /^activities\/stores\/(postgres|s3)\//,
+};
 
 export function roomOf(path: string): Room | undefined {
   return prefixes.find(([prefix]) => path.startsWith(prefix))?.[1];

@@ -51,9 +51,12 @@ function watchedDatabase(database: Database, reach: Reach, undone: Set<string>):
     work: (tx: Transaction, opened: Row[][]) => Promise<{ value: T; closing: readonly Statement[] }>,
   ): Promise<T> => {
     const name = transactionName(opening);
+    // A step's effect rides with the opening of its transaction, an undo's comes after it.
+    const rides = opening.some((statement) => statement.name === 'begin_step');
+    if (rides) await reach(`${name}:before-effect`);
     let closed: readonly Statement[] = [];
     const value = await database.transaction(tenant, opening, async (tx, opened) => {
-      await reach(`${name}:before-effect`);
+      if (!rides) await reach(`${name}:before-effect`);
       const worked = await work(tx, opened);
       closed = worked.closing;
       await reach(`${name}:after-effect`);

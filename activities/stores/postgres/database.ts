@@ -94,8 +94,6 @@ export class Database {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw ledgerFault(error);
     });
-    // A connection that breaks fails the query that is under way; unheard, the event would end the whole process.
-    client.on('error', ignore);
     let broken: Error | undefined;
     try {
       return await work(async (statements) => {
@@ -115,7 +113,6 @@ export class Database {
       throw error;
     } finally {
       client.release(broken);
-      client.off('error', ignore);
     }
   }
 
@@ -123,8 +120,6 @@ export class Database {
     await this.#pool.end();
   }
 }
-
-function ignore(): void {}
 
 function asTenant(tenant: string): Statement {
   return { name: 'as_tenant', text: `select set_config('hapax.tenant', $1, true)`, values: [tenant] };

@@ -103,6 +103,7 @@ create table hapax.step (
                  'planned', 'sent', 'done', 'failed', 'unknown', 'undoing', 'undone', 'undo_failed')),
   attempt      integer not null default 1, -- token of the try that may write the outcome
   epoch        integer not null default 1, -- part of the downstream key; grows only when no effect is proven
+  undo_epoch   integer not null default 1, -- likewise, of the undo's key
   no_return    boolean not null default false,
   request      jsonb,                      -- exactly what was sent, and will be sent again
   result       jsonb,
@@ -130,17 +131,17 @@ begin
     raise exception 'step % of operation % is done', entered, held using errcode = 'HX005';
   end if;
   case entering
-    when 'step', 'doubtful step', 'no return' then
+    when 'step', 'doubtful step', 'no return', 'doubtful no return' then
       if op.state = 'compensating' or (op.cancel_requested_at is not null and op.no_return_at is null) then
         raise exception 'operation % is to be cancelled', held using errcode = 'HX003';
       end if;
       update hapax.operation
-        set state = case entering when 'doubtful step' then 'indeterminate' else 'running' end,
-            no_return_at = case entering when 'no return' then coalesce(op.no_return_at, now()) else op.no_return_at end,
+        set state = case when entering like 'doubtful %' then 'indeterminate' else 'running' end,
+            no_return_at = case when entering like '%no return' then coalesce(op.no_return_at, now()) else op.no_return_at end,
             updated_at = now()
         where id = held
-          and (entering = 'no return' and op.no_return_at is null
-               or state <> case entering when 'doubtful step' then 'indeterminate' else 'running' end);
+          and (entering like '%no return' and op.no_return_at is null
+               or state <> case when entering like 'doubtful %' then 'indeterminate' else 'running' end);
     when 'wait' then
       update hapax.operation set state = 'waiting', updated_at = now() where id = held and state <> 'waiting';
     when 'undo' then
