@@ -4,39 +4,16 @@ import type { Database } from '../activities/stores/postgres/database.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
-import type { AnyFlow, RequestOf } from '../workflows/operation/flow.ts';
-import { type Environment, operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
+import type { AnyFlow } from '../workflows/operation/flow.ts';
+import { operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import { AnswerCache, type KeptAnswer, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
+import { type Call, sound } from './gateway/call.ts';
 import type { Outcomes } from './gateway/outcomes.ts';
 import type { Decision, How, Layer, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal, Workflows } from './gateway/workflows.ts';
-
-/** One request for an operation, by whoever is known to ask. */
-export type Call<F extends AnyFlow = AnyFlow> = {
-  readonly tenant: string;
-  readonly environment: Environment;
-  readonly subject: string;
-  /** 1–255 printable ASCII characters, made before the first attempt and kept over retries. */
-  readonly key: string;
-  readonly request: RequestOf<F>;
-  readonly requestId?: string;
-  readonly userAgent?: string | undefined;
-  /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */
-  readonly admit?: () => Promise<boolean>;
-};
-
-/** A call that is not sound: the caller's bug, found before anything was accepted. */
-export class CallRefused extends Error {
-  override readonly name = 'CallRefused';
-  readonly code: 'key-malformed' | 'request-invalid';
-  constructor(code: CallRefused['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
 const startGrace = 1_000;
@@ -246,18 +223,6 @@ export class Gateway {
     this.#parts.count?.(flow.name, decision, layer);
     this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });
   }
-}
-
-const soundKey = /^[\x20-\x7e]{1,255}$/;
-
-/** Types are gone at run time, and what is stored under a key stays: both are looked at as at the other door. */
-function sound<F extends AnyFlow>(flow: F, call: Call<F>): Call<F> {
-  if (!soundKey.test(call.key))
-    throw new CallRefused('key-malformed', 'A key is 1 to 255 printable ASCII characters, such as a random UUID.');
-  const [issue] = flow.request.safeParse(call.request).error?.issues ?? [];
-  if (issue !== undefined)
-    throw new CallRefused('request-invalid', `Field ${issue.path.join('.') || 'request'}: ${issue.message}`);
-  return call;
 }
 
 /** Compared with the version that the row was written with: a deploy that hashes differently still knows its retries. */

@@ -1,0 +1,38 @@
+import type { AnyFlow, RequestOf } from '../../workflows/operation/flow.ts';
+import type { Environment } from '../../workflows/operation/key.ts';
+
+/** One request for an operation, by whoever is known to ask. */
+export type Call<F extends AnyFlow = AnyFlow> = {
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly subject: string;
+  /** 1–255 printable ASCII characters, made before the first attempt and kept over retries. */
+  readonly key: string;
+  readonly request: RequestOf<F>;
+  readonly requestId?: string;
+  readonly userAgent?: string | undefined;
+  /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */
+  readonly admit?: () => Promise<boolean>;
+};
+
+/** A call that is not sound: the caller's bug, found before anything was accepted. */
+export class CallRefused extends Error {
+  override readonly name = 'CallRefused';
+  readonly code: 'key-malformed' | 'request-invalid';
+  constructor(code: CallRefused['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const soundKey = /^[\x20-\x7e]{1,255}$/;
+
+/** Types are gone at run time, and what is stored under a key stays: both are looked at as at the other door. */
+export function sound<F extends AnyFlow>(flow: F, call: Call<F>): Call<F> {
+  if (!soundKey.test(call.key))
+    throw new CallRefused('key-malformed', 'A key is 1 to 255 printable ASCII characters, such as a random UUID.');
+  const [issue] = flow.request.safeParse(call.request).error?.issues ?? [];
+  if (issue !== undefined)
+    throw new CallRefused('request-invalid', `Field ${issue.path.join('.') || 'request'}: ${issue.message}`);
+  return call;
+}
