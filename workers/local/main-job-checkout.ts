@@ -34,7 +34,7 @@ export async function checkoutOnce(options: {
     throw new Error(`The three answers differ:\n${answers.map((answer) => answer.text).join('\n')}`);
   }
   say(`  three answers, equal byte for byte: ${first.status} ${first.text}`);
-  say(`  settled in ${settledAfter} ms, given again from the ledger in ${replayedAfter} ms`);
+  say(`  settled in ${settledAfter} ms, given again in ${replayedAfter} ms`);
   if (options.sandboxUrl) say(`  ${await countCharges(options.sandboxUrl, String(first.body['id']))}`);
   return first.workflowId;
 }
