@@ -16,12 +16,18 @@ import { settle } from './stores/postgres/settle.ts';
 import { take } from './stores/postgres/take.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 
-export type Stores = { readonly database: Database; readonly stripe: Stripe; readonly objects: ObjectStore };
+export type Stores = {
+  readonly database: Database;
+  readonly stripe: Stripe;
+  /** Whether `stripe` speaks to a sandbox and not to Stripe. */
+  readonly sandboxed: boolean;
+  readonly objects: ObjectStore;
+};
 
 /** All activities of the operations worker, named by flow and step. */
 export function createActivities(stores: Stores): Record<string, Activity> {
   const { database, stripe } = stores;
-  const payments = paymentSteps(stripe);
+  const payments = paymentSteps(stripe, stores.sandboxed);
   const objects = objectSteps(database, stores.objects);
   return {
     ...ledgerMoves(database),

@@ -23,8 +23,9 @@ const keyWindow = hours(23);
 /**
  * A card payment in three calls, so that the provider itself is a fence: opening moves nothing, its id is in the ledger
  * before the confirm, and an undo cancels what a thawed worker would still confirm.
+ * @param sandboxed the provider is a sandbox, which has test money only and serves both environments
  */
-export function paymentSteps(stripe: Stripe) {
+export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
   const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenRequest, Opened> = {
     request: ({ amount, orderId }, { operation, tenant }) => ({
       amount: amount.minor,
@@ -42,6 +43,12 @@ export function paymentSteps(stripe: Stripe) {
       });
       if (intent.amount !== request.amount || intent.currency !== request.currency)
         throw new Refused({ code: 'payment-refused', detail: 'The provider opened a payment of another amount.' });
+      // Nothing has moved yet. Test money must not pay a live order, and a test must not charge a card.
+      if (intent.livemode !== (sending.environment === 'live') && !sandboxed)
+        throw new Refused({
+          code: 'payment-refused',
+          detail: `The payment provider's key is not for the ${sending.environment} environment of this token.`,
+        });
       return { paymentIntent: intent.id };
     },
     undo: (request, result, sending) => unwindPayment(stripe, request, result?.paymentIntent, sending, keyWindow),

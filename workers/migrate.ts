@@ -28,14 +28,17 @@ export async function migrate(
 
 if (import.meta.main) {
   if (process.argv.includes('--print')) console.log(await migrationSql());
-  else {
-    const { DATABASE_URL, HAPAX_TOKENS } = readConfig(
-      process.argv.includes('--seed') ? ['DATABASE_URL', 'HAPAX_TOKENS'] : ['DATABASE_URL'],
-    ) as { DATABASE_URL: string; HAPAX_TOKENS?: string };
-    await migrate(
-      DATABASE_URL,
-      console.log,
-      HAPAX_TOKENS === undefined ? {} : { seedTenants: tenantsOf(HAPAX_TOKENS) },
-    );
-  }
+  else
+    await fromCommandLine().catch((error: unknown) => {
+      console.error(error instanceof ConfigFault ? error.message : error);
+      process.exitCode = 1;
+    });
+}
+
+async function fromCommandLine(): Promise<void> {
+  const { DATABASE_URL } = readConfig(['DATABASE_URL']);
+  const seed = process.argv.includes('--seed')
+    ? { seedTenants: tenantsOf(readConfig(['HAPAX_TOKENS']).HAPAX_TOKENS) }
+    : {};
+  await migrate(DATABASE_URL, console.log, seed);
 }

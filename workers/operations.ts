@@ -57,7 +57,7 @@ export async function startOperations(
     workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
       ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
       : { code: await bundleWorkflows() },
-    activities: createActivities({ database, stripe, objects }),
+    activities: createActivities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
     stickyQueueScheduleToStartTimeout: stickyTimeout,
     shutdownGraceTime: drain,
     maxConcurrentWorkflowTaskExecutions: storiesAtOnce,

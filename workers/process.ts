@@ -13,7 +13,8 @@ export type Running = {
 
 /** Runs one process until it is told to stop: readiness goes, work drains, exit 0. */
 export async function runProcess(name: string, start: () => Promise<Running>): Promise<void> {
-  const running = await start().catch((error: unknown) => {
+  // Settings are read inside `start`, which may throw before it gives a promise.
+  const running = await (async () => await start())().catch((error: unknown) => {
     console.error(error instanceof ConfigFault ? error.message : error);
     process.exit(1);
   });

@@ -25,6 +25,7 @@ export class SettledNews {
   readonly #url: string;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
   #client: pg.Client | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(url: string) {
@@ -33,6 +34,7 @@ export class SettledNews {
 
   async listen(): Promise<void> {
     const client = new pg.Client({ connectionString: this.#url, application_name: 'hapax news', keepAlive: true });
+    this.#client = client;
     client.on('error', () => this.#again(client));
     client.on('end', () => this.#again(client));
     client.on('notification', ({ payload }) => {
@@ -40,7 +42,6 @@ export class SettledNews {
     });
     await client.connect();
     await client.query(`listen ${settledChannel}`);
-    this.#client = client;
   }
 
   /** Calls back once when the operation settles. @returns how to stop waiting */
@@ -61,16 +62,19 @@ export class SettledNews {
     for (const callback of callbacks) callback(news);
   }
 
+  /** One loss tells us twice (`error`, then `end`), and so does each failed try: only the current client's first counts. */
   #again(client: pg.Client): void {
-    if (this.#closed || (this.#client !== undefined && this.#client !== client)) return;
+    if (this.#closed || this.#client !== client) return;
     this.#client = undefined;
-    setTimeout(() => {
-      if (!this.#closed) this.listen().catch(() => this.#again(client));
+    client.end().catch(() => undefined);
+    this.#retry = setTimeout(() => {
+      this.listen().catch(() => this.#client && this.#again(this.#client));
     }, reconnectAfter).unref();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#retry);
     await this.#client?.end().catch(() => undefined);
   }
 }

@@ -153,9 +153,11 @@ export class Uploads {
       void gateway.signal(record, 'wake');
       return received(counted, false);
     }
-    await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>
-      log(`The object ${bytes.objectKey} does not count and was left behind`, error),
-    );
+    // A presigned object belongs to the operation, not to this call: while the row is open the story may yet adopt it.
+    if (bytes.method === 'door' || transfer.outcome !== 'open')
+      await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>
+        log(`The object ${bytes.objectKey} does not count and was left behind`, error),
+      );
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
     return counted?.sha256 === bytes.sha256 && counted.size === bytes.size ? received(counted, true) : refused(others);

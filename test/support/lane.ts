@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { operationId, type Scope, workflowId } from '../../workflows/operation/key.ts';
@@ -68,7 +69,18 @@ export class Lane {
   async start(): Promise<void> {
     const request = checkoutFlow.request.parse(this.world.cart(this.key, this.changes));
     const { tenant, environment, subject } = this.scope;
-    await this.#gateway.gateway.start(checkoutFlow, { tenant, environment, subject, key: this.key, request });
+    const ask = () =>
+      this.#gateway.gateway.start(checkoutFlow, { tenant, environment, subject, key: this.key, request });
+    // A connection may take longer than its second while workers start in this process; the same key is asked again.
+    await this.world.until(`${this.key} is claimed`, () =>
+      ask().then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof LedgerFault && error.code === 'unavailable') return false;
+          throw error;
+        },
+      ),
+    );
   }
 
   async cancel(): Promise<string> {

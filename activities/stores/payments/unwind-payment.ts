@@ -27,15 +27,24 @@ export async function unwindPayment(
   // The payment is as it was, whatever the key has brought: a stored failure would be given under it for ever.
   if (intent.status !== 'succeeded')
     throw new EffectFree(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
-  await stripe.refunds
+  const refund = await stripe.refunds
     .create({ payment_intent: id }, { ...options, idempotencyKey: `${sending.key}:refund` })
     .catch(async (error: unknown) => {
       const refunds = await stripe.refunds.list({ payment_intent: id }, options);
-      const back = refunds.data.reduce((sum, refund) => sum + refund.amount, 0);
+      const back = refunds.data.filter(givesBack).reduce((sum, { amount }) => sum + amount, 0);
       if (back >= intent.amount_received) return;
       const { kind, message, thrown } = paymentFailure(error);
       throw kind === 'spent' ? new EffectFree(message) : thrown;
     });
+  if (refund !== undefined && !givesBack(refund))
+    throw new EffectFree(
+      `The refund ${refund.id} of ${id} is ${refund.status ?? 'unknown'}: the money is still with us`,
+    );
+}
+
+/** A refund may be refused by the bank after it was made: then nothing was given back. */
+function givesBack({ status }: Stripe.Refund): boolean {
+  return status === 'succeeded' || status === 'pending';
 }
 
 async function learnId(

@@ -21,7 +21,10 @@ export function hold(
   return carry.length === 0 ? [held] : [held, recordSteps({ operation, fence }, carry)];
 }
 
-/** Only the try whose token the row carries may say how it ended; 0 speaks for a step whatever its try. */
+/**
+ * Only the try whose token the row carries may say that a step failed; 0 speaks for a step whatever its try. That it is
+ * done is true whichever try learnt it: they share the downstream key.
+ */
 const record = `
 insert into step (operation_id, tenant, name, position, state, attempt, result, refusal, ended_at)
 select $1, $2, step, position, state, attempt, result, refusal, now()
@@ -30,7 +33,8 @@ from jsonb_to_recordset($3::jsonb)
 on conflict (operation_id, name) do update
 set state = excluded.state, ended_at = now(), refusal = excluded.refusal,
     result = coalesce(excluded.result, step.result)
-where excluded.attempt in (0, step.attempt)`;
+where excluded.attempt in (0, step.attempt)
+   or (excluded.state = 'done' and step.state in ('sent', 'unknown'))`;
 
 export function recordSteps({ operation }: Hold, ended: readonly Finished[]): Statement {
   return { name: 'record_steps', text: record, values: [operation.id, operation.tenant, JSON.stringify(ended)] };

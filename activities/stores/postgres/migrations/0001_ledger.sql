@@ -75,7 +75,8 @@ create table hapax.operation (
 -- Upkeep reads what is open and due; lists read by tenant, newest first.
 create index operation_open on hapax.operation (next_look_at) where settled_at is null;
 create index operation_listed on hapax.operation (tenant, environment, created_at desc, id);
-create index operation_to_forget on hapax.operation (answer_expires_at) where settled_at is not null;
+create index operation_to_forget on hapax.operation (answer_expires_at) where answer_body is not null;
+create index operation_to_drop on hapax.operation (tombstone_until) where settled_at is not null;
 
 -- No going back, whatever a query forgets.
 create function hapax.refuse_going_back() returns trigger language plpgsql as $$
@@ -165,6 +166,7 @@ create table hapax.arrival (
   times        integer not null default 1 -- arrivals beyond the first few of a batch are counted in one row
 );
 create index arrival_of_operation on hapax.arrival (operation_id, id);
+create index arrival_to_forget on hapax.arrival (at);
 
 -- A key that was issued by POST /v1/keys before the action.
 create table hapax.issued_key (
