@@ -13,6 +13,9 @@ import { operationId, problemSchema } from './schemas.ts';
 /** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
 const largestBody = 5 * 1024 ** 3;
 
+/** Reading this much of a refused body costs less than a caller who asks again. Bytes. */
+const drained = 8 * 1024 ** 2;
+
 const params = z.object({ id: operationId });
 const answered = z.object({
   id: z.string(),
@@ -52,7 +55,9 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
         type,
       );
       if (received.kind === 'cut') return reply.hijack();
-      if (received.kind === 'refused') reply.header('connection', 'close');
+      // A caller who is still sending would lose the answer with the connection: what is left of a small body is read.
+      if (received.kind === 'refused' && Number(length) <= drained) request.raw.resume();
+      else if (received.kind === 'refused') reply.header('connection', 'close');
       return await answer(gateway, record, received, reply);
     },
   );

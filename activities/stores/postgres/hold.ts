@@ -34,7 +34,7 @@ on conflict (operation_id, name) do update
 set state = excluded.state, ended_at = now(), refusal = excluded.refusal,
     result = coalesce(excluded.result, step.result)
 where excluded.attempt in (0, step.attempt)
-   or (excluded.state = 'done' and step.state in ('sent', 'unknown'))`;
+   or (excluded.state = 'done' and excluded.attempt < step.attempt and step.state in ('sent', 'unknown'))`;
 
 export function recordSteps({ operation }: Hold, ended: readonly Finished[]): Statement {
   return { name: 'record_steps', text: record, values: [operation.id, operation.tenant, JSON.stringify(ended)] };
