@@ -53,8 +53,13 @@ describe('a checkout whose provider', () => {
       })),
     ];
     for (const { name, call, rule } of planned) await plan(world, idOf(name), call, rule);
-    await eachAtOnce(planned.length, planned, async ({ name, changes }) => {
-      answers.set(name, await world.checkout(name, changes, patient));
+    await eachAtOnce(32, planned, async ({ name, changes }) => {
+      // On a busy machine the ledger may be late for one of so many; a caller asks again with the same key.
+      const answer = await world.until(`${name} is accepted`, async () => {
+        const told = await world.checkout(name, changes, patient);
+        return told.status !== 503 && told;
+      });
+      answers.set(name, answer);
     });
   });
   afterAll(() => world.close());
