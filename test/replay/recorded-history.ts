@@ -10,7 +10,10 @@ type History = temporal.api.history.v1.IHistory;
  */
 export async function writeHistory(file: URL, history: History): Promise<void> {
   const plain = History.toObject(History.fromObject(history), { longs: String, enums: String, bytes: String });
-  await writeFile(file, `${JSON.stringify(plain, null, 1)}\n`);
+  // Stack traces name the machine that recorded; a replay does not read them.
+  const here = new URL('../../', import.meta.url);
+  const text = JSON.stringify(plain, null, 1).replaceAll(here.href, '').replaceAll(here.pathname, '');
+  await writeFile(file, `${text}\n`);
 }
 
 export async function readHistory(file: URL): Promise<History> {
