@@ -9,7 +9,8 @@ export type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | 
 
 /**
  * Writes a measured body as a new object. Where the store's answer is lost the object itself is asked: it may be there.
- * What is not wanted is deleted at once; what cannot be deleted now is found by its operation's prefix later.
+ * What is not wanted is deleted at once; what cannot be deleted now lies under its operation's
+ * prefix, which the operation clears when it ends.
  */
 export async function storeBody(
   store: ObjectStore,
