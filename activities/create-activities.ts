@@ -59,7 +59,7 @@ function ledgerMoves(database: Database): LedgerMoves & Record<string, Activity>
       }),
     proceed: (held) =>
       ledgerMove(async () => {
-        await database.flush(held.operation.tenant, ...hold(held, 'step', []));
+        await database.flush(held.operation.tenant, ...hold(held, 'proceed', []));
       }),
     leave: ({ operation }) => ledgerMove(() => leave(database, operation)),
     requestCancel: ({ operation }) =>

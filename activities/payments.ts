@@ -3,6 +3,7 @@ import { hours } from '../workflows/operation/duration.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './run-step.ts';
 import { Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { findPayment } from './stores/payments/find-payment.ts';
 import { paymentFailure } from './stores/payments/payment-failure.ts';
 import { unwindPayment } from './stores/payments/unwind-payment.ts';
 
@@ -35,12 +36,7 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
       metadata: { operation, tenant, order: orderId },
     }),
     async send(request, sending) {
-      const intent = await stripe.paymentIntents.create(request, options(sending)).catch((error: unknown) => {
-        const failure = paymentFailure(error);
-        // An unconfirmed intent moves nothing: one left behind by a stored 500 is harmless, and a new key may be used.
-        if (failure.kind === 'spent') throw new EffectFree(failure.message);
-        throw failure.thrown;
-      });
+      const intent = await (sending.age > keyWindow ? openedBefore(sending) : open(request, sending));
       if (intent.amount !== request.amount || intent.currency !== request.currency)
         throw new Refused({ code: 'payment-refused', detail: 'The provider opened a payment of another amount.' });
       // Nothing has moved yet. Test money must not pay a live order, and a test must not charge a card.
@@ -53,6 +49,23 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
     },
     undo: (request, result, sending) => unwindPayment(stripe, request, result?.paymentIntent, sending, keyWindow),
   };
+
+  async function open(request: OpenRequest, sending: Sending): Promise<Stripe.PaymentIntent> {
+    try {
+      return await stripe.paymentIntents.create(request, options(sending));
+    } catch (error) {
+      const failure = paymentFailure(error);
+      // An unconfirmed intent moves nothing: one left behind by a stored 500 is harmless, and a new key may be used.
+      throw failure.kind === 'spent' ? new EffectFree(failure.message) : failure.thrown;
+    }
+  }
+
+  /** The key may have been forgotten: it would open another payment, and prove nothing. */
+  async function openedBefore(sending: Sending): Promise<Stripe.PaymentIntent> {
+    const found = await findPayment(stripe, sending);
+    if (found === undefined) throw new EffectFree('No payment was opened that could be found');
+    return found;
+  }
 
   const authorise: OutsideStep<PaymentSteps['authorise']['input'], ConfirmRequest, Opened> = {
     request: ({ paymentIntent, paymentMethod }) => ({ paymentIntent, paymentMethod }),
@@ -108,7 +121,7 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
           return await stripe.paymentIntents.retrieve(id, {}, { timeout });
         case 'declined':
         case 'refused':
-        case 'passing':
+        case 'throttled':
         case 'unknown':
           throw failure.thrown;
       }

@@ -1,6 +1,6 @@
 import type { About } from './stores/effect.ts';
 import type { Database } from './stores/postgres/database.ts';
-import { collectedContent, forgetContent } from './stores/postgres/uploads/collected-content.ts';
+import { collectedContent } from './stores/postgres/uploads/collected-content.ts';
 import { keptObjects } from './stores/postgres/uploads/kept-objects.ts';
 import { deleteObject } from './stores/s3/delete-object.ts';
 import { listObjects } from './stores/s3/list-objects.ts';
@@ -9,9 +9,9 @@ import { thumbnailPrefix, uploadPrefix } from './stores/s3/upload-keys.ts';
 
 /**
  * Deletes whatever an operation has written that nobody refers to: bytes that did not count, bytes that another upload
- * had already brought, and the contents that its undo gave up. It looks at what is there, not at what it remembers, so
- * that it also finds what a process left that died between its write and its row.
- * @returns how many objects were removed
+ * had already brought, and what belongs to contents that its undo gave up. It looks at what is there, not at what it
+ * remembers, so that it also finds what a process left that died between its write and its row.
+ * @returns how many objects were found and removed
  */
 export async function removeObjects(database: Database, store: ObjectStore, about: About): Promise<number> {
   const { operation, tenant } = about;
@@ -22,9 +22,9 @@ export async function removeObjects(database: Database, store: ObjectStore, abou
   let removed = strays.length;
   for (const { id, objectKey } of await collectedContent(database, tenant, operation)) {
     const thumbnails = await listObjects(store, thumbnailPrefix(id));
+    // The object may have been brought by another upload, whose prefix was not listed here.
     for (const key of [...thumbnails, objectKey]) await deleteObject(store, key);
-    await forgetContent(database, tenant, id);
-    removed += thumbnails.length + (strays.includes(objectKey) ? 0 : 1);
+    removed += thumbnails.length;
   }
   return removed;
 }

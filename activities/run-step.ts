@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Hold, StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
 import { stepKey, undoKey } from '../workflows/operation/key.ts';
-import { type About, Doubtful, EffectFree, Refused, type Sending, type Undoing } from './stores/effect.ts';
+import { type About, EffectFree, Refused, type Sending, Throttled, type Undoing } from './stores/effect.ts';
 import { beginStep, begun } from './stores/postgres/begin-step.ts';
 import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
 import type { Database, Row, Statement, Transaction } from './stores/postgres/database.ts';
@@ -10,6 +10,7 @@ import { LedgerFault } from './stores/postgres/ledger-fault.ts';
 import { nextEpoch, nextUndoEpoch } from './stores/postgres/next-epoch.ts';
 import { settle } from './stores/postgres/settle.ts';
 import { stepResult } from './stores/postgres/step-result.ts';
+import { unsent } from './stores/postgres/unsent.ts';
 
 /** An effect that is rows of ours: committed together with the step's own row. */
 export type TransactionStep<Input, Result> = {
@@ -29,6 +30,7 @@ export type OutsideStep<Input, Request, Result> = {
   /**
    * @throws Refused when the outside has definitively said no
    * @throws EffectFree when the key is spent on a failure and a look-up has proven that nothing happened
+   * @throws Throttled when the outside has turned the call away without doing anything
    * @throws anything else when the outcome is not known: it is asked for again
    */
   readonly send: (request: Request, about: Sending) => Promise<Result>;
@@ -52,7 +54,7 @@ export function transactionActivities<Input, Result>(
   const once = async (call: StepCall): Promise<StepReply> => {
     const { operation, position, settlement } = call;
     const input = call.input as Input;
-    const opening = [...beginStep(call, input, true), effect(input, aboutOf(call))];
+    const opening = [...beginStep(call, input), effect(input, aboutOf(call))];
     return await database.transaction(operation.tenant, opening, async (tx, opened) => {
       const [step, rows = []] = opened.slice(-2);
       const { attempt } = begun(step);
@@ -117,6 +119,7 @@ export function outsideActivities<Input, Request, Result>(
           };
         } catch (error) {
           if (error instanceof EffectFree) await database.flush(tenant, ...nextEpoch(call, attempt, epoch));
+          if (error instanceof Throttled) await database.flush(tenant, ...unsent(call, attempt));
           throw error;
         }
       });
@@ -186,7 +189,14 @@ function failureOf(error: unknown, attempt: number): unknown {
       case 'unavailable':
         return error;
     }
-  if (error instanceof Doubtful) return ApplicationFailure.create({ message: error.message, type: 'doubtful' });
+  if (error instanceof Throttled)
+    return ApplicationFailure.create({
+      message: error.message,
+      type: 'throttled',
+      // A workflow is given the details alone.
+      details: [error.wait ?? null],
+      ...(error.wait === undefined ? {} : { nextRetryDelay: error.wait }),
+    });
   return error;
 }
 

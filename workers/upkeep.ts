@@ -1,12 +1,15 @@
 import { Client, Connection } from '@temporalio/client';
+import { createSweeps } from '../activities/create-sweeps.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
+import { type DueSweep, dueSweeps, swept } from '../activities/stores/postgres/upkeep/due-sweeps.ts';
 import { countOpen } from '../activities/stores/postgres/upkeep/count-open.ts';
 import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
 import { retentionFaults } from '../workflows/operation/retention.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
+import { connectS3, s3Settings } from './connect-s3.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess, serveHealth } from './process.ts';
 import { open } from './telemetry.ts';
@@ -15,6 +18,7 @@ const settings = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
+  ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_HEALTH_PORT',
   'HAPAX_LOG_LEVEL',
@@ -25,8 +29,12 @@ const interval = 500;
 /** Starts that one round sends; at 20 at once Temporal takes some 500 a second on two cores. */
 const atMost = 500;
 const atOnce = 20;
-/** Forgetting is no hurry: once in this many rounds. */
-const forgetEvery = 120;
+/** Rows that forgetting locks in one step. */
+const forgottenAtOnce = 500;
+/** Forgetting and sweeping are no hurry: looked at once in this many rounds, and in each round while there is more. */
+const tidyEvery = 120;
+/** Operations that one round sweeps: the store has more important callers. */
+const sweptAtOnce = 50;
 /** Gauges are scraped every 15 s or so. */
 const countEvery = 20;
 
@@ -44,7 +52,14 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   const workflows = new Workflows(client, config.HAPAX_TASK_QUEUE);
   const database = new Database(config.DATABASE_URL, 'hapax_upkeep', 2);
+  // Sweeping does what a tenant's own operation would have done, under the same row-level security.
+  const tenants = new Database(config.DATABASE_URL, 'hapax_app', 1);
+  const objects = connectS3(config);
+  const sweeps = createSweeps({ database: tenants, objects });
+  const unswept = flows.filter(({ name, sweepAfter }) => (sweepAfter === undefined) !== (sweeps[name] === undefined));
+  if (unswept.length > 0) throw new Error(`sweepAfter and createSweeps differ on ${unswept.map(({ name }) => name)}`);
   let rounds = 0;
+  let more = false;
   let stopping = false;
   let well = true;
 
@@ -58,12 +73,27 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     }
     const due = await dueOperations(database, atMost);
     await eachOf(due, (operation) => lookAfter(workflows, operation, log.warn.bind(log)));
-    rounds += 1;
-    if (rounds % countEvery === 1) {
+    if (rounds % countEvery === 0) {
       open.reset();
       for (const { flow, state, count } of await countOpen(database)) open.set({ flow, state }, count);
     }
-    if (rounds % forgetEvery === 0) await forget(database, atMost);
+    if (more || rounds % tidyEvery === 0) {
+      more = await forget(database, forgottenAtOnce);
+      const late = await dueSweeps(database, sweptAtOnce);
+      more ||= late.length === sweptAtOnce;
+      await eachOf(late, sweep);
+    }
+    rounds += 1;
+  };
+
+  const sweep = async ({ id, tenant, environment, flow }: DueSweep): Promise<void> => {
+    try {
+      const removed = (await sweeps[flow]?.({ operation: id, tenant, environment })) ?? 0;
+      await swept(database, id);
+      if (removed > 0) log.info({ operation: id, removed }, 'what had come after the end was removed');
+    } catch (err) {
+      log.warn({ err, operation: id }, 'an operation could not be swept; it is tried again in ten minutes');
+    }
   };
 
   const ended = (async () => {
@@ -88,6 +118,8 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await health.close();
       await connection.close();
       await database.close();
+      await tenants.close();
+      objects.close();
     },
   };
 }

@@ -9,8 +9,8 @@ export type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | 
 
 /**
  * Writes a measured body as a new object. Where the store's answer is lost the object itself is asked: it may be there.
- * What is not wanted is deleted at once; what cannot be deleted now lies under its operation's
- * prefix, which the operation clears when it ends.
+ * What is not wanted is deleted at once; what cannot be deleted now lies under its operation's prefix, which is cleared
+ * when the operation ends, and once more by upkeep for what comes later.
  */
 export async function storeBody(
   store: ObjectStore,
@@ -31,7 +31,9 @@ export async function storeBody(
       if (facts?.size === size && facts.sha256 === sha256 && facts.metadata[operationToken] === operation)
         return { kind: 'stored', sha256 };
     }
-    await deleteObject(store, key).catch(failed);
+    const deleted = deleteObject(store, key).catch(failed);
+    // A store that is away would keep the caller waiting for another 10 s.
+    if (body.fault !== undefined) await deleted;
     return { kind: body.fault ?? 'failed' };
   }
 }

@@ -7,6 +7,7 @@ import { claim } from '../../activities/stores/postgres/claim.ts';
 import { Database, type Statement } from '../../activities/stores/postgres/database.ts';
 import { nextEpoch, nextUndoEpoch } from '../../activities/stores/postgres/next-epoch.ts';
 import { take } from '../../activities/stores/postgres/take.ts';
+import { unsent } from '../../activities/stores/postgres/unsent.ts';
 import type { Hold, LedgerMoves, OperationRef } from '../../workflows/operation/call.ts';
 import { operationId } from '../../workflows/operation/key.ts';
 import { problemAnswer } from '../../workflows/operation/outcome.ts';
@@ -21,15 +22,17 @@ const settlement = {
   refusal,
   renewable: false,
   keep: { response: 1_000, tombstone: 2_000 },
+  sweepAfter: null,
 } as const;
 const step = { step: 'openPayment', position: 1, carry: [] } as const;
-const begin = { ...step, input: {}, noReturn: false, doubtful: false } as const;
+const begin = { ...step, input: {}, effect: 'keyed', noReturn: false } as const;
 
 /** Everything that a run may ask of the ledger, as it reaches PostgreSQL. */
 const writes: Readonly<Record<string, (held: Hold, moves: LedgerMoves, flush: Flush) => Promise<unknown>>> = {
   'begin a step': (held, _, flush) => flush(beginStep({ ...held, ...begin }, {})),
   'begin the step of no return': (held, _, flush) => flush(beginStep({ ...held, ...begin, noReturn: true }, {})),
-  'begin a doubtful step': (held, _, flush) => flush(beginStep({ ...held, ...begin, doubtful: true }, {})),
+  'begin a step of rows': (held, _, flush) => flush(beginStep({ ...held, ...begin, effect: 'transaction' }, {})),
+  'say that a step was turned away': (held, _, flush) => flush(unsent({ ...held, ...begin }, 1)),
   'begin to wait': (held, _, flush) => flush(beginWait({ ...held, ...step })),
   'begin an undo': (held, _, flush) => flush(beginUndo({ ...held, ...step })),
   'give a step a new key': (held, _, flush) => flush(nextEpoch({ ...held, ...begin }, 1, 1)),
@@ -88,7 +91,7 @@ describe('a run', () => {
     await flush(beginStep({ ...held, ...capture }, {}));
     expect(await moves.compensate({ ...held, carry: [], ending })).toEqual({ kind: 'forward' });
     expect(await world.state(operation.id)).toBe('running');
-    await flush(beginStep({ ...held, ...capture, doubtful: true }, {}));
+    await flush(beginStep({ ...held, ...capture }, {}));
     expect(await moves.compensate({ ...held, carry: [], ending })).toEqual({ kind: 'forward' });
     expect(await world.state(operation.id)).toBe('indeterminate');
     const refused = { step: 'capture', position: 3, attempt: 2, state: 'failed', refusal } as const;

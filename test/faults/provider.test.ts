@@ -3,7 +3,7 @@ import { operationId } from '../../workflows/operation/key.ts';
 import { eachAtOnce } from '../support/each-at-once.ts';
 import { checkoutScope } from '../support/lane.ts';
 import { moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
-import { heldRequest, plan, type Rule } from '../support/provider-faults.ts';
+import { calls, heldRequest, plan, type Rule } from '../support/provider-faults.ts';
 import { type Answered, World } from '../support/world.ts';
 
 /** Longer than the 3 s of the first try beside the workflow. */
@@ -112,4 +112,40 @@ describe('a checkout whose provider', () => {
     expect((await asked).status).toBe(201);
     expect(await traces(world, id)).toEqual(paidOnce);
   });
+
+  it('turns a call away and then leaves it without an answer is shown as running, then as indeterminate', async () => {
+    const name = 'away-then-hole';
+    const id = idOf(name);
+    const hole = { fault: 'hold_before', outlivesClient: true };
+    await world.faults([
+      { match: { operation: id, path: calls.authorise }, fault: '429', retryAfter: '1' },
+      { match: { operation: id, path: calls.authorise }, ...hole },
+    ]);
+    const asked = world.checkout(name, {}, patient);
+    const release = await heldRequest(world, id);
+    // The one that was turned away is known to have done nothing, and the one that is held is the first to be out.
+    const steps = await world.sql(`select state from hapax.step where operation_id = $1 and name = 'authorise'`, id);
+    expect([await world.state(id), steps]).toEqual(['running', [{ state: 'sent' }]]);
+    await world.until('it is indeterminate', async () => (await world.state(id)) === 'indeterminate', 20_000);
+    await release();
+    await world.until('it is paid', async () => (await world.state(id)) === 'succeeded', 20_000);
+    await asked;
+    expect(await traces(world, id)).toEqual(paidOnce);
+  });
+
+  it('asks to be left alone for two seconds is asked again no sooner, beside the workflow and after it', async () => {
+    const name = 'pause';
+    const id = idOf(name);
+    await plan(world, id, 'capture', { fault: '429', retryAfter: '2', times: 2 });
+    expect((await world.checkout(name, {}, patient)).status).toBe(201);
+    const path = new RegExp(calls.capture);
+    const sent = (await (await fetch(`${world.sandbox.address}/_requests?operation=${id}`)).json()) as Sent[];
+    const at = sent.filter((one) => path.test(one.path)).map((one) => new Date(one.at).getTime());
+    expect(at).toHaveLength(3);
+    const pauses = at.slice(1).map((time, index) => time - (at[index] as number));
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1_900);
+    expect(await traces(world, id)).toEqual(paidOnce);
+  });
 });
+
+type Sent = { readonly path: string; readonly at: string };

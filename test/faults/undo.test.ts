@@ -116,7 +116,10 @@ describe.concurrent('a checkout that cannot go on', () => {
   });
 
   it('and whose payment cannot be cancelled is shown as incomplete, and never as a success', async (context) => {
-    const one = await Lane.open(world, 'incomplete', { paymentMethod: 'pm_card_visa_chargeDeclined' });
+    const one = await Lane.open(world, 'incomplete', {
+      paymentMethod: 'pm_card_visa_chargeDeclined',
+      items: [{ sku: 'book-small', quantity: 1 }],
+    });
     context.onTestFinished(() => one.close());
     const gone = new Stripe.errors.StripeInvalidRequestError({
       type: 'invalid_request_error',
@@ -128,12 +131,21 @@ describe.concurrent('a checkout that cannot go on', () => {
     const { first } = await one.answers();
     expect(first).toMatchObject({
       status: 500,
-      json: { code: 'compensation-incomplete', action: 'contact_support', notUndone: ['openPayment'] },
+      json: {
+        code: 'compensation-incomplete',
+        action: 'contact_support',
+        notUndone: ['openPayment', 'reserve'],
+        undone: [],
+      },
     });
     await expectEqualAnswers(one, 500);
     const { json } = await world.ask('GET', `/v1/operations/${one.id}`);
     expect(json.state).toBe('compensation_incomplete');
     expect(json.steps).toContainEqual(expect.objectContaining({ name: 'openPayment', state: 'undo_failed' }));
+    // Nobody knows what became of the money: stock and cart wait for whoever finds out.
+    expect(await traces(world, one.id)).toMatchObject({ orders: ['pending'] });
+    const again = await world.checkout('incomplete-again', { ...one.changes, cartId: `cart-${one.key}` });
+    expect(again.json).toMatchObject({ status: 409, code: 'cart-in-progress' });
   });
 
   it('because the provider opened a payment of another amount never confirms it', async (context) => {

@@ -1,6 +1,7 @@
 import { proxyLocalActivities } from '@temporalio/workflow';
 import { activityName, type WaitCall, type WaitReply } from './call.ts';
 import type { AnyFlow, StepDeclaration, StepName } from './flow.ts';
+import { patienceEnds } from './patience.ts';
 import { ledgerWrite } from './presets.ts';
 import { news, type StepSignatures, type Story, tellPeople } from './story.ts';
 
@@ -31,7 +32,10 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
       const seen = engine.wakes;
       const reply = await look({ ...engine.hold, step: name, position, carry: engine.carry });
       engine.carry = [];
-      if (reply.kind === 'arrived') return reply.result;
+      if (reply.kind === 'arrived') {
+        engine.until = patienceEnds(flow, 0);
+        return reply.result;
+      }
       if (looks === 0) tellPeople(declaration.says, { step: name });
       await news(story, seen, reply.remaining);
     }

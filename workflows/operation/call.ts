@@ -1,3 +1,4 @@
+import type { StepDeclaration } from './flow.ts';
 import type { Environment } from './key.ts';
 import type { Answer, Refusal } from './outcome.ts';
 import type { OpenState, SettledState, StepState } from './state.ts';
@@ -39,6 +40,8 @@ export type Settlement = {
   readonly renewable: boolean;
   /** How long the answer and the tombstone live, from the settling. Milliseconds. */
   readonly keep: { readonly response: number; readonly tombstone: number };
+  /** When upkeep looks once more for what came too late outside, from the settling; null where nothing can. Milliseconds. */
+  readonly sweepAfter: number | null;
 };
 
 export type StepCall<Input = unknown> = Hold & {
@@ -46,9 +49,8 @@ export type StepCall<Input = unknown> = Hold & {
   readonly position: number;
   readonly input: Input;
   readonly carry: readonly Finished[];
+  readonly effect: StepDeclaration['effect'];
   readonly noReturn: boolean;
-  /** A former try may have had its effect: the operation is shown as indeterminate until this one knows. */
-  readonly doubtful: boolean;
   /** The story ends with this step: outcome and effect are committed together. */
   readonly settlement?: Settlement;
 };
@@ -93,6 +95,10 @@ export type Taken =
       /** When a story that waits for its caller gives up. Milliseconds since 1970, by PostgreSQL's clock. */
       readonly deadline: number | null;
       readonly ending: Ending | null;
+      /** How much of the flow's patience is gone. Milliseconds. */
+      readonly age: number;
+      /** The step of no return may have been sent: from here the story only goes forward. */
+      readonly forward: boolean;
       /** Results of the steps that are done: a resumed story does not call them again. */
       readonly done: Readonly<Record<string, unknown>>;
     };
@@ -115,7 +121,7 @@ export type LedgerMoves = {
 };
 
 /** What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal. */
-export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'doubtful';
+export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested';
 
 /** Activity names are derived: unique over the worker, readable in Temporal's UI. */
 export const activityName = (flow: string, step: string): string => `${flow}.${step}`;

@@ -46,13 +46,21 @@ export type Flow<
   readonly execution: 'workflow';
   /** After these ends the same key names a new generation instead of a replay. */
   readonly renewsAfter: readonly SettledState[];
-  /** How long the story may take before the point of no return; then it is undone. Milliseconds. */
+  /**
+   * How long the story may take before the point of no return, counted from the claim or from what its caller has brought;
+   * then it is undone. Milliseconds.
+   */
   readonly patience: number;
   /** How long an undo is tried before the operation is shown to people as incomplete. Milliseconds. */
   readonly undoPatience: number;
   /** How long callers of this flow retry with the same key. Milliseconds. */
   readonly retryHorizon: number;
   readonly retention: Retention;
+  /**
+   * For a flow whose caller writes to an outside store by itself: this long after the end, what came too late is looked
+   * for and removed. Milliseconds.
+   */
+  readonly sweepAfter?: number;
   readonly steps: Steps;
 };
 

@@ -2,6 +2,7 @@ import { ApplicationFailure, CancellationScope, setHandler, workflowInfo } from 
 import type { Ending, OperationRef, Taken } from './call.ts';
 import type { AnyFlow, RequestOf } from './flow.ts';
 import type { Refusal } from './outcome.ts';
+import { patienceEnds } from './patience.ts';
 import { compensate } from './saga.ts';
 import type { OperationState } from './state.ts';
 import {
@@ -54,6 +55,8 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     hold: { operation: ref, fence: taken.fence },
     requestId: taken.requestId,
     done: taken.done,
+    until: patienceEnds(flow, taken.age),
+    forward: taken.forward,
     carry: [],
     wakes: 0,
     interrupt: undefined,

@@ -5,10 +5,26 @@ import { hours, milliseconds, minutes, seconds } from './duration.ts';
  * Timeouts and retries by name, each number with its reason. Figures were measured on 2 cores (ARCHITECTURE.md).
  */
 
-/** A ledger write takes about a millisecond; five seconds without an answer means that PostgreSQL is failing over. */
+/**
+ * A move of the ledger itself, without which nothing can go on: it takes about a millisecond, and five seconds without an
+ * answer mean that PostgreSQL is failing over.
+ */
 export const ledgerWrite: LocalActivityOptions = {
   startToCloseTimeout: seconds(5),
   retry: { initialInterval: milliseconds(100), backoffCoefficient: 2, maximumInterval: seconds(2) },
+};
+
+/** A step of rows: repeated beside the workflow over a dropped connection or a failover of a second or two. */
+export const ledgerCall: LocalActivityOptions = {
+  startToCloseTimeout: seconds(5),
+  retry: { initialInterval: milliseconds(100), backoffCoefficient: 2, maximumAttempts: 5 },
+};
+
+/** PostgreSQL stays away, or refuses the statement: tried again as an activity, which shows in the UI and can be bounded. */
+export const ledgerRetry: ActivityOptions = {
+  startToCloseTimeout: seconds(5),
+  heartbeatTimeout: seconds(2),
+  retry: { initialInterval: milliseconds(300), backoffCoefficient: 2, maximumInterval: seconds(2) },
 };
 
 /** Tried once beside the workflow: a provider answers in well under a second, and each task saved is 10 ms of CPU. */

@@ -2,7 +2,7 @@ import { ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temp
 import { type Ending, type Finished, type StepReply, type UndoCall, undoActivityName } from './call.ts';
 import { failure } from './failures.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
-import { ledgerWrite, providerCall, providerRetry } from './presets.ts';
+import { ledgerCall, ledgerRetry, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
 import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
 import { messageOf, thrownBy, transient } from './thrown.ts';
@@ -28,8 +28,9 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   for (const { step, state } of plan.steps) {
     // A step without an undo of its own left nothing, or another step's undo takes it back.
     if (flow.steps[step]?.undo !== 'compensated') continue;
-    // A former run of this operation has undone it, and died.
-    const worked = state === 'undone' || (await undo(story, step));
+    // What came first may rest on what could not be taken back: stock is not given free while its money may be taken.
+    // `undone`: a former run of this operation has undone it, and died.
+    const worked = state === 'undone' || (left.length === 0 && (await undo(story, step)));
     (worked ? undone : left).push(step);
     if (worked) engine.carry = [...engine.carry, ...covered(story, step, plan.steps)];
   }
@@ -54,11 +55,11 @@ async function undo(story: Story, step: string): Promise<boolean> {
   const call: UndoCall = { ...engine.hold, step, carry: engine.carry };
   const transaction = flow.steps[step]?.effect === 'transaction';
   const near = proxyLocalActivities<Record<string, UndoActivity>>({
-    ...(transaction ? ledgerWrite : providerCall),
+    ...(transaction ? ledgerCall : providerCall),
     summary,
   })[name] as UndoActivity;
   const persistent = proxyActivities<Record<string, UndoActivity>>({
-    ...providerRetry,
+    ...(transaction ? ledgerRetry : providerRetry),
     summary,
     scheduleToCloseTimeout: flow.undoPatience,
   })[name] as UndoActivity;
@@ -108,6 +109,7 @@ async function settle(
       refusal,
       renewable: flow.renewsAfter.includes(state) || failure(refusal.code).stored === false,
       keep: { response: keep.response, tombstone: keep.tombstone },
+      sweepAfter: flow.sweepAfter ?? null,
     },
   });
   return state;

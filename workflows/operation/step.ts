@@ -1,7 +1,9 @@
 import {
+  type ActivityOptions,
   type ApplicationFailure,
   CancellationScope,
   isCancellation,
+  type LocalActivityOptions,
   proxyActivities,
   proxyLocalActivities,
   workflowInfo,
@@ -9,9 +11,10 @@ import {
 import { activityName, type Settlement, type StepCall, type StepReply } from './call.ts';
 import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
 import { successAnswer } from './outcome.ts';
-import { bytesWork, ledgerWrite, mediaWork, providerCall, providerRetry } from './presets.ts';
-import { ledger, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
-import { causeOf, doubtful, transient } from './thrown.ts';
+import { expectPatience, withinPatience } from './patience.ts';
+import { bytesWork, ledgerCall, ledgerRetry, mediaWork, providerCall, providerRetry } from './presets.ts';
+import { ledger, news, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { askedToWait, causeOf, transient } from './thrown.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
 
@@ -43,6 +46,7 @@ export async function finish<F extends AnyFlow, S extends StepSignatures, N exte
     refusal: null,
     renewable: story.flow.renewsAfter.includes('succeeded'),
     keep: { response, tombstone },
+    sweepAfter: story.flow.sweepAfter ?? null,
   };
   await perform(story, name, input, settlement);
 }
@@ -58,10 +62,12 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     position,
     input,
     carry: engine.carry,
+    effect: declaration.effect,
     noReturn: declaration.noReturn === true,
-    doubtful: false,
     ...(settlement === undefined ? {} : { settlement }),
   };
+  engine.forward ||= declaration.noReturn === true;
+  expectPatience(story);
   tellPeople(declaration.says);
   try {
     const reply = await run(story, declaration, call);
@@ -82,13 +88,13 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
   const summary = declaration.says;
   switch (declaration.placement) {
     case 'ledger':
-      return await activity(
-        proxyLocalActivities<Record<string, StepActivity>>({ ...ledgerWrite, summary }),
-        name,
-      )(call);
+      return await localFirst(story, call, summary, { near: ledgerCall, far: ledgerRetry });
     case 'bytes':
       return await interruptible(story, call, () =>
-        activity(proxyActivities<Record<string, StepActivity>>({ ...bytesWork, summary }), name)(call),
+        activity(
+          proxyActivities<Record<string, StepActivity>>({ ...bytesWork, ...withinPatience(story), summary }),
+          name,
+        )(call),
       );
     case 'media': {
       const taskQueue = `${workflowInfo().taskQueue}-media`;
@@ -97,7 +103,7 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
       );
     }
     case 'provider':
-      return await localFirst(story, call, name, summary);
+      return await localFirst(story, call, summary, { near: providerCall, far: providerRetry });
   }
 }
 
@@ -105,21 +111,27 @@ function activity(proxy: Record<string, StepActivity>, name: string): StepActivi
   return proxy[name] as StepActivity;
 }
 
-async function localFirst(story: Story, call: StepCall, name: string, summary: string): Promise<StepReply> {
+/** Beside the workflow, which costs it no task; and where that gives no outcome, as an activity of its own. */
+async function localFirst(
+  story: Story,
+  call: StepCall,
+  summary: string,
+  { near, far }: { readonly near: LocalActivityOptions; readonly far: ActivityOptions },
+): Promise<StepReply> {
+  const name = activityName(story.flow.name, call.step);
   try {
-    return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...providerCall, summary }), name)(call);
+    return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...near, summary }), name)(call);
   } catch (error) {
     if (!transient(error)) throw error;
+    const seen = story.engine.wakes;
     tellPeople(`${summary}: no clear answer yet, asking again`, { step: call.step });
-    const options = {
-      ...providerRetry,
-      summary,
-      // Past the point of no return a step is asked for until it is known.
-      ...(call.noReturn ? {} : { scheduleToCloseTimeout: story.flow.patience }),
-    };
-    const again = { ...call, doubtful: doubtful(error) };
+    const pause = askedToWait(error);
+    if (pause !== undefined) await news(story, seen, pause);
     return await interruptible(story, call, () =>
-      activity(proxyActivities<Record<string, StepActivity>>(options), name)(again),
+      activity(
+        proxyActivities<Record<string, StepActivity>>({ ...far, ...withinPatience(story), summary }),
+        name,
+      )(call),
     );
   }
 }

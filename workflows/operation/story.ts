@@ -38,6 +38,10 @@ export type Engine = {
   readonly hold: Hold;
   readonly requestId: string;
   readonly done: Readonly<Record<string, unknown>>;
+  /** When patience ends. Milliseconds since 1970, by the workflow's clock. */
+  until: number;
+  /** The step of no return may have been sent: patience does not count any more. */
+  forward: boolean;
   carry: readonly Finished[];
   wakes: number;
   /** Cancels the step that is being retried, if it may be. */

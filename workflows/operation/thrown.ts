@@ -17,10 +17,11 @@ export function transient(error: unknown): boolean {
   return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
 }
 
-/** Sent, and not answered in a way that proves anything: the effect may have happened. */
-export function doubtful(error: unknown): boolean {
+/** @returns how long the outside has asked us to wait before the next try, in milliseconds; undefined where it said nothing */
+export function askedToWait(error: unknown): number | undefined {
   const cause = causeOf(error);
-  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'doubtful');
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'throttled') return undefined;
+  return (cause.details?.[0] as number | null | undefined) ?? undefined;
 }
 
 /** What a failure means for the story, by its name: classes do not survive Temporal's boundary. */

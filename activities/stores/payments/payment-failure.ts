@@ -1,5 +1,9 @@
 import Stripe from 'stripe';
-import { Doubtful, Refused } from '../effect.ts';
+import { seconds } from '../../../workflows/operation/duration.ts';
+import { Doubtful, Refused, Throttled } from '../effect.ts';
+
+/** A buyer waits: what asks for a longer pause than this is a mistake, and our own back-off is used. Milliseconds. */
+const longestPause = seconds(60);
 
 /** What a failed call to the provider means for the step that made it. */
 export type PaymentFailure = { readonly message: string; readonly thrown: Error } & {
@@ -11,9 +15,9 @@ export type PaymentFailure = { readonly message: string; readonly thrown: Error 
     | 'moved'
     /** A failure stored under this key: it will be given for ever, and whether anything happened must be looked up. */
     | 'spent'
-    /** Nothing was executed: too many requests, or the same key is still at work. */
-    | 'passing'
-    /** No complete answer: it may have happened. */
+    /** Too many requests: this one was not executed. */
+    | 'throttled'
+    /** No complete answer, or the same key is still at work: it may have happened. */
     | 'unknown';
 };
 
@@ -30,19 +34,27 @@ export function paymentFailure(error: unknown): PaymentFailure {
       }),
     };
   if (error instanceof Stripe.errors.StripeIdempotencyError)
-    return error.statusCode === 409
-      ? { kind: 'passing', message, thrown: error }
-      : { kind: 'refused', message, thrown: refused(message) };
-  if (error instanceof Stripe.errors.StripeRateLimitError) return { kind: 'passing', message, thrown: error };
+    return error.statusCode === 409 ? stillAtWork(message) : { kind: 'refused', message, thrown: refused(message) };
+  if (error instanceof Stripe.errors.StripeRateLimitError)
+    return { kind: 'throttled', message, thrown: new Throttled(message, pause(error.headers?.['retry-after'])) };
   if (error instanceof Stripe.errors.StripeInvalidRequestError)
     return error.code === 'payment_intent_unexpected_state'
       ? { kind: 'moved', message, thrown: error }
       : { kind: 'refused', message, thrown: refused(message) };
   if (error instanceof Stripe.errors.StripeAPIError && (error.statusCode ?? 0) >= 500)
     return { kind: 'spent', message, thrown: new Doubtful(message) };
-  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409)
-    return { kind: 'passing', message, thrown: error };
+  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) return stillAtWork(message);
   return { kind: 'unknown', message, thrown: new Doubtful(`The payment provider gave no clear answer: ${message}`) };
+}
+
+function stillAtWork(message: string): PaymentFailure {
+  return { kind: 'unknown', message, thrown: new Doubtful(message) };
+}
+
+/** `Retry-After` in seconds (a date is the provider's clock against ours: not of use). @returns milliseconds */
+function pause(header: string | undefined): number | undefined {
+  const asked = seconds(Number(header));
+  return asked > 0 && asked <= longestPause ? asked : undefined;
 }
 
 function refused(message: string): Refused {

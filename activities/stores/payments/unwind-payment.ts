@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { EffectFree, type Undoing } from '../effect.ts';
+import { findPayment } from './find-payment.ts';
 import { paymentFailure } from './payment-failure.ts';
 
 /**
@@ -64,7 +65,6 @@ async function learnId(
       throw thrown;
     }
   }
-  // Past the window only a search can find it. A miss proves nothing, but an unconfirmed intent moves nothing either.
-  const found = await stripe.paymentIntents.search({ query: `metadata['operation']:'${operation}'` });
-  return found.data[0]?.id;
+  // Past the window only a search can find it.
+  return (await findPayment(stripe, { operation, timeout }))?.id;
 }

@@ -15,27 +15,30 @@ export type Begun = {
   readonly age: number;
 };
 
-/** `sent` is committed before the call. A step that has ended keeps its state, and the caller leaves it alone. */
+/**
+ * `sent` is committed before the call. A try that finds another one unanswered makes that `unknown` where an outside
+ * system may have had it. A step that has ended keeps its state, and the caller leaves it alone.
+ */
 const text = `
 insert into step (operation_id, tenant, name, position, state, no_return, request)
 values ($1, $2, $3, $4, 'sent', $5, $6)
 on conflict (operation_id, name) do update
 set attempt = step.attempt + 1,
-    state = case when step.state in ('sent', 'unknown', 'failed') then case when $7 then 'unknown' else 'sent' end
+    state = case when step.state in ('sent', 'unknown') then case when $7 then 'unknown' else 'sent' end
+                 when step.state in ('planned', 'failed') then 'sent'
                  else step.state end
 returning state, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
-/** @param rides whether the effect rides in the same flush: a step that is done already is then refused as `done` */
-export function beginStep(call: StepCall, request: unknown, rides = false): Statement[] {
-  const { operation, step, position, noReturn, doubtful, carry } = call;
-  const kind = noReturn ? 'no return' : 'step';
-  const entering: Entering = doubtful ? `doubtful ${kind}` : kind;
+/** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
+export function beginStep(call: StepCall, request: unknown): Statement[] {
+  const { operation, step, effect, position, noReturn, carry } = call;
+  const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
   return [
-    ...hold(call, entering, carry, rides ? step : null),
+    ...hold(call, entering, carry, step),
     {
       name: 'begin_step',
       text,
-      values: [operation.id, operation.tenant, step, position, noReturn, JSON.stringify(request), doubtful],
+      values: [operation.id, operation.tenant, step, position, noReturn, JSON.stringify(request), effect === 'keyed'],
     },
   ];
 }

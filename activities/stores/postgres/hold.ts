@@ -1,11 +1,14 @@
 import type { Finished, Hold } from '../../../workflows/operation/call.ts';
+import type { StepDeclaration } from '../../../workflows/operation/flow.ts';
 import type { Statement } from './database.ts';
 
-export type Entering = 'step' | 'doubtful step' | 'no return' | 'doubtful no return' | 'wait' | 'undo' | 'settle';
+type Step = `${StepDeclaration['effect']} step`;
+
+export type Entering = Step | `${Step} of no return` | 'proceed' | 'wait' | 'undo' | 'settle';
 
 /**
  * What each ledger transaction of a run begins with: the fence, then the steps that have ended since the last one.
- * @param entered a step whose effect rides behind: refused when it is done already
+ * @param entered the step that is to be tried: one whose effect rides behind is refused when it is done already
  */
 export function hold(
   { operation, fence }: Hold,

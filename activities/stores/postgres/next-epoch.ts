@@ -7,8 +7,8 @@ import { hold } from './hold.ts';
  * for ever. Only the current try may decide it.
  */
 const text = `
-update step set epoch = epoch + 1, sent_at = now()
-where operation_id = $1 and name = $2 and attempt = $3 and epoch = $4`;
+update step set epoch = epoch + 1, sent_at = now(), state = 'planned'
+where operation_id = $1 and name = $2 and attempt = $3 and epoch = $4 and state in ('sent', 'unknown')`;
 
 export function nextEpoch(call: StepCall, attempt: number, epoch: number): Statement[] {
   return [

@@ -14,7 +14,8 @@ with settled as (
   set state = $2, answer_status = $3, answer_headers = $4, answer_body = $5, result = $6, refusal = $7, renewable = $8,
       settled_at = now(), updated_at = now(),
       answer_expires_at = now() + $9 * interval '1 millisecond',
-      tombstone_until = now() + $10 * interval '1 millisecond'
+      tombstone_until = now() + $10 * interval '1 millisecond',
+      sweep_at = now() + $11 * interval '1 millisecond'
   where id = $1 and settled_at is null
   returning id, state, renewable, flow_version, answer_status, answer_headers, answer_body, answer_expires_at, tenant
 )
@@ -28,7 +29,7 @@ from settled`;
 
 export function settle(
   { id }: OperationRef,
-  { state, answer, result, refusal, renewable, keep }: Settlement,
+  { state, answer, result, refusal, renewable, keep, sweepAfter }: Settlement,
 ): Statement {
   const { status, headers, body } = answer;
   return {
@@ -45,6 +46,7 @@ export function settle(
       renewable,
       keep.response,
       Math.max(keep.tombstone, keep.response),
+      sweepAfter,
     ],
   };
 }

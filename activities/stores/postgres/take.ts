@@ -3,7 +3,10 @@ import type { OpenState, SettledState } from '../../../workflows/operation/state
 import type { Database } from './database.ts';
 import { LedgerFault } from './ledger-fault.ts';
 
-/** A take-over: whoever held the operation before cannot write any more. */
+/**
+ * A take-over: whoever held the operation before cannot write any more. Patience counts from the claim; that of a story
+ * that waits for its caller from what has last been done, since the caller's time is not ours.
+ */
 const text = `
 with taken as (
   update operation
@@ -13,10 +16,14 @@ with taken as (
   returning *
 )
 select true as taken, state, fence, request, request_id, ending, extract(epoch from deadline) * 1000 as deadline,
+  extract(epoch from now() - case
+    when deadline is null then created_at
+    else greatest(created_at, (select max(ended_at) from step where operation_id = $1 and state = 'done')) end) * 1000 as age,
+  no_return_at is not null as forward,
   (select coalesce(jsonb_object_agg(name, result), '{}') from step where operation_id = $1 and state = 'done') as done
 from taken
 union all
-select false, state, fence, null, null, null, null, null from operation
+select false, state, fence, null, null, null, null, null, null, null from operation
 where id = $1 and not exists (select from taken)`;
 
 /** A story's first move. @returns what the ledger knows, or that there is nothing left to do */
@@ -33,6 +40,8 @@ export async function take(database: Database, operation: OperationRef, run: str
     requestId: row.request_id as string,
     deadline: row.deadline === null ? null : Number(row.deadline),
     ending: row.ending as Ending | null,
+    age: Number(row.age),
+    forward: row.forward as boolean,
     done: row.done as Record<string, unknown>,
   };
 }

@@ -9,20 +9,30 @@ with gone as (
 )
 update operation o
 set answer_body = null, answer_headers = null, result = null, refusal = null, request = '{}'
-from gone where o.id = gone.id`;
+from gone where o.id = gone.id
+returning o.id`;
 
 const tombstones = `
 delete from operation where id in (
   select id from operation where settled_at is not null and tombstone_until <= now()
-  limit $1 for update skip locked)`;
+  limit $1 for update skip locked)
+returning id`;
 
 /** Who asked when is kept as long as most answers are. */
 const arrivals = `
-delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)`;
+delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)
+returning id`;
 
-/** Forgets, in bounded steps, what has outlived its retention; each kind by itself, so that one cannot hold up the others. */
-export async function forget(database: Database, limit: number): Promise<void> {
-  await database.flush(null, { name: 'forget_answers', text: answers, values: [limit] });
-  await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] });
-  await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] });
+/**
+ * Forgets one step of what has outlived its retention; each kind by itself, so that one cannot hold up the others.
+ * @param limit rows of each kind: a step locks them, and is to be over in milliseconds
+ * @returns whether there may be more
+ */
+export async function forget(database: Database, limit: number): Promise<boolean> {
+  const gone = [
+    await database.flush(null, { name: 'forget_answers', text: answers, values: [limit] }),
+    await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] }),
+    await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] }),
+  ];
+  return gone.some(([rows]) => rows?.length === limit);
 }

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 export type CollectedContent = { readonly id: string; readonly objectKey: string };
 
 const collected = `select id, object_key from content where collected_by = $1 and state = 'deleting'`;
-const forget = `delete from content where id = $1 and state = 'deleting'`;
+const forget = `delete from content where collected_by = $1 and state = 'deleting'`;
 const live = `select from content where id = $1 and state = 'live'`;
 
 /** @returns the contents whose objects this operation has to delete */
@@ -16,9 +16,9 @@ export async function collectedContent(
   return rows.map((row) => ({ id: row.id as string, objectKey: row.object_key as string }));
 }
 
-/** After the objects: until then the row is what remembers them. */
-export async function forgetContent(database: Database, tenant: string, content: string): Promise<void> {
-  await database.flush(tenant, { name: 'forget_content', text: forget, values: [content] });
+/** Last of all: until nothing can be written for them any more the rows are what remembers their objects. */
+export async function forgetContents(database: Database, tenant: string, operation: string): Promise<void> {
+  await database.flush(tenant, { name: 'forget_contents', text: forget, values: [operation] });
 }
 
 /** Asked after writing something that belongs to a content: whoever collects it lists what is there after its decision. */

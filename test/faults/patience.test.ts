@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { Lane } from '../support/lane.ts';
+import { expectEqualAnswers, moneyHeld, paidOnce, traces } from '../support/one-checkout.ts';
+import { heldRequest, plan } from '../support/provider-faults.ts';
+import { harmedAt } from '../support/recovery.ts';
+import { World } from '../support/world.ts';
+
+describe.concurrent('a checkout that takes longer than its patience', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { workers: 0, upkeep: false, env: { HAPAX_ANSWER_CACHE: '0' } });
+  });
+  afterAll(() => world.close());
+
+  /** As if the claim had been made so long ago that this much of the patience is left, in milliseconds. */
+  async function leave(lane: Lane, left: number): Promise<void> {
+    await world.sql(
+      `update hapax.operation set created_at = now() - $2 * interval '1 millisecond' where id = $1`,
+      lane.id,
+      checkoutFlow.patience - left,
+    );
+  }
+
+  it('before it could begin is not begun any more', async (context) => {
+    const lane = await Lane.open(world, 'late');
+    context.onTestFinished(() => lane.close());
+    await lane.start();
+    await leave(lane, -1_000);
+    await lane.healthy();
+    await lane.settled();
+    const nothing = { effects: [], state: 'compensated', status: 409, orders: [], receipts: 0 };
+    expect(await traces(world, lane.id)).toEqual(nothing);
+    const { first } = await lane.answers();
+    expect(first.json).toMatchObject({ code: 'compensated', detail: expect.stringContaining('within 10 minutes') });
+    await expectEqualAnswers(lane, 409);
+  });
+
+  it('while the provider gives no answer is undone, and holds no money though the provider had done it', async (context) => {
+    const lane = await Lane.open(world, 'in-doubt');
+    context.onTestFinished(() => lane.close());
+    await plan(world, lane.id, 'authorise', { fault: 'drop_after', times: 100 });
+    await world.sql(`create function hapax.claimed_before() returns trigger language plpgsql as $$ begin
+        new.created_at = now() - interval '${checkoutFlow.patience - 5_000} milliseconds'; return new; end $$`);
+    await world.sql(`create trigger claimed_before before insert on hapax.operation for each row
+        when (new.key like 'in-doubt%') execute function hapax.claimed_before()`);
+    await lane.healthy();
+    await lane.start();
+    await lane.settled();
+    const { effects, ...ours } = await traces(world, lane.id);
+    expect(ours).toEqual({ state: 'compensated', status: 409, orders: ['released'], receipts: 0 });
+    expect(effects).toEqual(['canceled', 'confirmed', 'created']);
+    expect(await moneyHeld(world, lane.id)).toBe(0);
+  });
+
+  it('counts it over its runs: a worker that takes over does not begin to count anew', async (context) => {
+    const lane = await Lane.open(world, 'taken-over');
+    context.onTestFinished(() => lane.close());
+    await plan(world, lane.id, 'authorise', { fault: '429', retryAfter: null, times: 1_000 });
+    await harmedAt(lane, 'kill', 'authorise:before-effect');
+    await leave(lane, 5_000);
+    await lane.healthy();
+    await lane.settled();
+    expect(await traces(world, lane.id)).toEqual({
+      effects: ['canceled', 'created'],
+      state: 'compensated',
+      status: 409,
+      orders: ['released'],
+      receipts: 0,
+    });
+  });
+
+  it('past its point of no return goes forward all the same', async (context) => {
+    const lane = await Lane.open(world, 'forward');
+    context.onTestFinished(() => lane.close());
+    await plan(world, lane.id, 'capture', { fault: 'hold_before', outlivesClient: true });
+    const first = await lane.faulty('kill', 'never');
+    await lane.start();
+    const release = await heldRequest(world, lane.id);
+    await first.kill();
+    await leave(lane, -1_000);
+    await release();
+    await lane.healthy();
+    await lane.settled();
+    expect(await traces(world, lane.id)).toEqual(paidOnce);
+  });
+
+  it('because the ledger refuses its statement, as after a bad deploy, ends instead of trying for ever', async (context) => {
+    const lane = await Lane.open(world, 'refused-by-the-ledger', { items: [{ sku: 'book-small', quantity: 1 }] });
+    context.onTestFinished(() => lane.close());
+    await lane.start();
+    await leave(lane, 8_000);
+    await world.sql(`create function hapax.refuse_book() returns trigger language plpgsql as $$ begin
+        raise exception 'a bug of ours' using errcode = '42883'; end $$`);
+    await world.sql(`create trigger refuse_book before insert on hapax.order_line for each row
+        when (new.sku = 'book-small') execute function hapax.refuse_book()`);
+    await lane.healthy();
+    await lane.settled();
+    expect(await traces(world, lane.id)).toMatchObject({ effects: [], state: 'compensated', orders: [] });
+  });
+});

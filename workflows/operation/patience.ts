@@ -1,0 +1,29 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import { minutes } from './duration.ts';
+import type { AnyFlow } from './flow.ts';
+import type { Story } from './story.ts';
+
+/** How long a story is still tried before its point of no return. It counts over all runs of an operation. */
+
+/** @param age how much of it is gone, by the ledger's clock. Milliseconds. @returns its end by the workflow's clock */
+export function patienceEnds({ patience }: AnyFlow, age: number): number {
+  return now() + patience - age;
+}
+
+/** @throws a failure when it has ended: the story is then undone */
+export function expectPatience(story: Story): void {
+  const { flow, engine } = story;
+  if (engine.forward || engine.until > now()) return;
+  const message = `there was no outcome within ${flow.patience / minutes(1)} minutes`;
+  throw ApplicationFailure.nonRetryable(message, 'impatient');
+}
+
+/** What an activity's tries are bounded by; past the point of no return a step is asked for until it is known. */
+export function withinPatience({ engine }: Story): { readonly scheduleToCloseTimeout?: number } {
+  return engine.forward ? {} : { scheduleToCloseTimeout: Math.max(1, engine.until - now()) };
+}
+
+function now(): number {
+  // oxlint-disable-next-line eslint/no-restricted-properties -- Temporal gives the time of the workflow task, which a replay repeats
+  return Date.now();
+}
