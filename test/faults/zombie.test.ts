@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } f
 import { stepKey } from '../../workflows/operation/key.ts';
 import { Lane } from '../support/lane.ts';
 import { expectEqualAnswers, moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
+import type { ProcessHandle } from '../support/process-handle.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
 import { harmedAt } from '../support/recovery.ts';
 import { World } from '../support/world.ts';
@@ -10,6 +11,8 @@ import { World } from '../support/world.ts';
 const awake = 1_500;
 /** A frozen worker holds its operation's row, and others' with it: PostgreSQL ends that after 3 s. */
 const lockedFor = 10_000;
+/** What a cancelled checkout leaves at the provider and in the ledger. */
+const givenUp = { effects: ['canceled', 'created'], state: 'cancelled' };
 
 describe.concurrent('a worker that is frozen', () => {
   let world: World;
@@ -49,28 +52,42 @@ describe.concurrent('a worker that is frozen', () => {
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 
-  async function requestsWith(key: string): Promise<{ status: number | null; replayed: boolean }[]> {
-    const query = new URLSearchParams({ key });
-    return (await (await fetch(`${world.sandbox.address}/_requests?${query}`)).json()) as never;
+  type Sent = { readonly status: number | null; readonly replayed: boolean };
+
+  /** Waits until the provider has answered a request that came with a step's key. */
+  async function answered(id: string, step: string, wanted: (sent: Sent) => boolean): Promise<Sent> {
+    const query = new URLSearchParams({ key: stepKey(id, step, 1) });
+    return await world.until(`the late ${step} is answered`, async () => {
+      const sent = (await (await fetch(`${world.sandbox.address}/_requests?${query}`)).json()) as Sent[];
+      return sent.find((one) => one.status !== null && wanted(one));
+    });
   }
+
+  /** The frozen worker's operation is ended by another one. */
+  async function overtaken(one: Lane, cancel: 'requested' | 'past-no-return'): Promise<void> {
+    expect(await one.cancel()).toBe(cancel);
+    await one.healthy();
+    await one.settled();
+  }
+
+  /** The worker goes on from where it was frozen, and writes nothing. @returns what `acted` saw of it outside */
+  async function thawed<T>(zombie: ProcessHandle, id: string, acted: () => Promise<T>): Promise<T> {
+    const before = await rows(id);
+    zombie.signal('SIGCONT');
+    const seen = await acted();
+    await asleep(awake);
+    expect(await rows(id)).toEqual(before);
+    return seen;
+  }
+  const unseen = () => Promise.resolve();
 
   it('before it confirms, and thawed after the undo, is refused by the provider and writes nothing', async (context) => {
     const one = await lane('zombie-confirm', context);
     const zombie = await harmedAt(one, 'freeze', 'authorise:before-effect');
-    expect(await one.cancel()).toBe('requested');
-    await one.healthy();
-    await one.settled();
-    expect(await world.state(one.id)).toBe('cancelled');
-    const before = await rows(one.id);
-    zombie.signal('SIGCONT');
-    const confirm = await world.until('the late confirm is answered', async () => {
-      const sent = await requestsWith(stepKey(one.id, 'authorise', 1));
-      return sent.find(({ status }) => status !== null);
-    });
-    expect(confirm.status).toBe(400);
-    await asleep(awake);
-    expect(await rows(one.id)).toEqual(before);
-    expect(await traces(world, one.id)).toMatchObject({ effects: ['canceled', 'created'], orders: ['released'] });
+    await overtaken(one, 'requested');
+    const late = await thawed(zombie, one.id, () => answered(one.id, 'authorise', () => true));
+    expect(late.status).toBe(400);
+    expect(await traces(world, one.id)).toMatchObject({ ...givenUp, orders: ['released'] });
     expect(await moneyHeld(world, one.id)).toBe(0);
     await expectEqualAnswers(one, 409);
   });
@@ -78,30 +95,16 @@ describe.concurrent('a worker that is frozen', () => {
   it('before it opens the payment, and thawed after the undo, gets the payment that was cancelled', async (context) => {
     const one = await lane('zombie-create', context);
     const zombie = await harmedAt(one, 'freeze', 'openPayment:before-effect');
-    expect(await one.cancel()).toBe('requested');
-    await one.healthy();
-    await one.settled();
-    const before = await rows(one.id);
-    zombie.signal('SIGCONT');
-    await world.until('the late create is answered', async () => {
-      const sent = await requestsWith(stepKey(one.id, 'openPayment', 1));
-      return sent.some(({ replayed, status }) => replayed && status !== null);
-    });
-    await asleep(awake);
-    expect(await rows(one.id)).toEqual(before);
-    expect(await traces(world, one.id)).toMatchObject({ effects: ['canceled', 'created'], state: 'cancelled' });
+    await overtaken(one, 'requested');
+    await thawed(zombie, one.id, () => answered(one.id, 'openPayment', ({ replayed }) => replayed));
+    expect(await traces(world, one.id)).toMatchObject(givenUp);
   });
 
   it('before it captures is overtaken: a cancel comes too late, and there is one capture', async (context) => {
     const one = await lane('zombie-capture', context);
     const zombie = await harmedAt(one, 'freeze', 'capture:before-effect');
-    expect(await one.cancel()).toBe('past-no-return');
-    await one.healthy();
-    await one.settled();
-    const before = await rows(one.id);
-    zombie.signal('SIGCONT');
-    await asleep(awake);
-    expect(await rows(one.id)).toEqual(before);
+    await overtaken(one, 'past-no-return');
+    await thawed(zombie, one.id, unseen);
     expect(await traces(world, one.id)).toEqual(paidOnce);
     await expectEqualAnswers(one, 201);
   });
@@ -125,10 +128,7 @@ describe.concurrent('a worker that is frozen', () => {
       await other.start();
       await other.settled();
       await one.settled();
-      const before = await rows(one.id);
-      zombie.signal('SIGCONT');
-      await asleep(awake);
-      expect(await rows(one.id)).toEqual(before);
+      await thawed(zombie, one.id, unseen);
       expect(await traces(world, one.id)).toEqual(paidOnce);
       expect(await stockOf(world, sku)).toBe(0);
     },

@@ -48,12 +48,15 @@ export const bytesWork: ActivityOptions = {
   retry: { initialInterval: milliseconds(300), backoffCoefficient: 2, maximumInterval: seconds(10) },
 };
 
-/** Decoding images: bounded, since a file that takes longer is an attack. A crash of the decoder is tried twice more. */
+/**
+ * Decoding images: bounded, since a file that takes longer is an attack, and one that ends the decoder ends it five times
+ * at most. Four pauses of 1, 4, 16 and 64 s outlast an object store that is away for a minute.
+ */
 export const mediaWork: ActivityOptions = {
   startToCloseTimeout: minutes(2),
   scheduleToCloseTimeout: hours(1),
-  heartbeatTimeout: seconds(10),
-  retry: { initialInterval: seconds(1), backoffCoefficient: 2, maximumInterval: seconds(30), maximumAttempts: 5 },
+  heartbeatTimeout: seconds(2),
+  retry: { initialInterval: seconds(1), backoffCoefficient: 4, maximumInterval: minutes(2), maximumAttempts: 5 },
 };
 
 /** Starts of a workflow: a worker killed inside a local activity costs 2.6 s instead of 10.0 s. */

@@ -20,7 +20,7 @@ const lock = 4_720_397;
 
 /**
  * Takes what is due, and puts its next look off: 4 s, then twice as long each time, at most ten minutes, but never past
- * the deadline of a wait.
+ * the deadline of a wait. A story with such a deadline is woken though its row has moved on: it may still be asleep.
  */
 const text = `
 with alone as (select pg_try_advisory_xact_lock(${lock}) as ours), due as (
@@ -35,7 +35,8 @@ set looks = looks + 1,
       case when deadline > now() then deadline - now() + interval '1 second' end)
 from due where o.id = due.id
 returning o.id, tenant, environment, key_subject, flow, key, generation, looks,
-  case when cancel_requested_at is not null then 'cancelRequested' when state = 'waiting' then 'wake' end as news`;
+  case when cancel_requested_at is not null then 'cancelRequested'
+       when deadline is not null and state in ('running', 'waiting') then 'wake' end as news`;
 
 export async function dueOperations(database: Database, limit: number): Promise<Due[]> {
   const [rows = []] = await database.flush(null, { name: 'due_operations', text, values: [limit] });

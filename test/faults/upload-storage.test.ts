@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { FaultyS3, type S3Call, type S3Fault, type S3Outage } from '../support/faulty-s3.ts';
+import { leaveStray, placedOnce, waitsForBytes } from '../support/one-upload.ts';
+import { picture } from '../support/upload-lane.ts';
+import { type Announced, sha256, Uploader } from '../support/uploader.ts';
+import { World } from '../support/world.ts';
+
+/** Longer than any pause between tries that a step makes in its first seconds. Milliseconds. */
+const outageLength = 10_000;
+/** A silence of the store or of a caller that a short call to the store would not survive (5 s). Milliseconds. */
+const longSilence = 7_000;
+/** A store that swallows bytes has failed after 30 s, and two questions to it after 5 s each. Milliseconds. */
+const silentStore = 90_000;
+
+describe.concurrent('an upload whose object store', () => {
+  let world: World;
+  let uploader: Uploader;
+  let s3: FaultyS3;
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { workers: 0, doors: 0 });
+    s3 = await FaultyS3.to(world.env.S3_ENDPOINT as string);
+    const start = (script: string) => world.start(script, { S3_ENDPOINT: s3.url });
+    const [door] = await Promise.all(['workers/http.ts', 'workers/operations.ts', 'workers/media.ts'].map(start));
+    world.doors.push(door ?? expect.unreachable());
+    // Looks past what fails.
+    uploader = await Uploader.of(world);
+  });
+  afterAll(async () => {
+    await uploader.close();
+    await world.close();
+    await s3.close();
+  });
+
+  const away = { status: 503, json: { code: 'storage-unavailable', retryable: true, sameKeySafe: true } };
+
+  async function sentAgain(key: string, { id }: Announced, bytes: Buffer): Promise<void> {
+    const announced = await uploader.announced(key, bytes);
+    expect(announced.id).toBe(id);
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    await uploader.ended(id);
+    await placedOnce(uploader, id, bytes);
+  }
+
+  it.each<{ says: string; fault: S3Fault; calls: readonly S3Call[] }>([
+    { says: 'refuses', fault: 'refused', calls: ['PutObject', 'HeadObject', 'DeleteObject'] },
+    { says: 'resets', fault: 'reset', calls: ['PutObject', 'HeadObject', 'DeleteObject'] },
+    { says: 'swallows', fault: 'swallowed', calls: ['PutObject', 'HeadObject', 'DeleteObject'] },
+    { says: 'leaves in the middle of', fault: { cutAfter: 100_000 }, calls: ['PutObject'] },
+  ])(
+    '$says the bytes is asked for again with the same key, and has them once',
+    { timeout: silentStore },
+    async ({ says, fault, calls }) => {
+      const key = `away-${says.replaceAll(' ', '-')}`;
+      const bytes = randomBytes(300_000);
+      const announced = await uploader.announced(key, bytes);
+      const outage = s3.fail(fault, calls, announced.id);
+      const refused = await uploader.send(announced, bytes);
+      expect(refused).toMatchObject(away);
+      expect(refused.headers.get('retry-after')).toBe('2');
+      expect(outage.met).toBeGreaterThan(0);
+      await waitsForBytes(uploader, announced.id);
+      expect(await world.sql('select from hapax.transfer where operation_id = $1', announced.id)).toEqual([]);
+      expect(await uploader.objects(announced.id)).toEqual([]);
+      outage.end();
+      await sentAgain(key, announced, bytes);
+    },
+  );
+
+  it.each(['answer-lost', 'answer-refused'] as const)('has its bytes once after an %s', async (fault) => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced(fault, bytes);
+    const outage = s3.fail(fault, ['PutObject'], announced.id, 1);
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    expect(outage.done).toBe(1);
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+  });
+
+  it('takes the bytes, and is away before it says so, has them once when they are sent again', async () => {
+    const key = 'lost-and-away';
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced(key, bytes);
+    s3.fail('answer-lost', ['PutObject'], announced.id, 1);
+    const outage = s3.fail('refused', ['HeadObject', 'DeleteObject'], announced.id);
+    expect(await uploader.send(announced, bytes)).toMatchObject(away);
+    expect(await uploader.objects(announced.id)).toHaveLength(1);
+    await waitsForBytes(uploader, announced.id);
+    outage.end();
+    await sentAgain(key, announced, bytes);
+  });
+
+  it('is away when a presigned transfer is completed is asked again', async () => {
+    const bytes = randomBytes(1_000);
+    const announced = await uploader.announced('complete', bytes, { transfer: 'presigned', sha256: sha256(bytes) });
+    // Signed for the address that the door knows; the way there is well.
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    const outage = s3.fail('refused', ['HeadObject'], announced.id);
+    expect(await uploader.complete(announced.id)).toMatchObject(away);
+    await waitsForBytes(uploader, announced.id);
+    outage.end();
+    expect((await uploader.complete(announced.id)).status).toBe(200);
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+  });
+
+  const waits: readonly { step: string; calls: readonly S3Call[] }[] = [
+    { step: 'verify', calls: ['HeadObject'] },
+    { step: 'tidy', calls: ['ListObjectsV2', 'DeleteObject'] },
+    { step: 'thumbnails', calls: ['HeadObject', 'PutObject'] },
+  ];
+  it.each((['refused', 'swallowed'] as const).flatMap((fault) => waits.map((wait) => ({ ...wait, fault }))))(
+    'is $fault for 10 s during $step is ready once it is back',
+    async ({ step, fault, calls }) => {
+      const bytes = await picture();
+      const announced = await uploader.announced(`${step}-${fault}`, bytes, { type: 'image/png', dedup: 'intent' });
+      const about = step === 'thumbnails' ? announced.id.replace('op_', 'cnt_') : announced.id;
+      const outage = s3.fail(fault, calls, about);
+      await leaveStray(uploader, announced.id);
+      expect((await uploader.send(announced, bytes)).status).toBe(200);
+      await afterOutage(outage);
+      expect(await world.state(announced.id)).toBe('running');
+      outage.end();
+      await uploader.ended(announced.id);
+      await placedOnce(uploader, announced.id, bytes, { thumbnails: 3 });
+    },
+  );
+
+  it('answers late has the bytes once', async () => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced('late', bytes);
+    s3.fail({ delayedBy: longSilence }, ['PutObject'], announced.id);
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+  });
+
+  it('gets the bytes of a slow caller, with a long silence among them, has them once', async () => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced('slow', bytes);
+    expect(await sendSlowly(announced, bytes)).toBe(200);
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+  });
+
+  async function afterOutage(outage: S3Outage): Promise<void> {
+    await world.until('the outage is met', async () => outage.met > 0, 30_000);
+    await new Promise((resolve) => setTimeout(resolve, outageLength));
+  }
+});
+
+/** Half of the bytes, a long silence, and the rest in small pieces. @returns the status */
+async function sendSlowly({ transfer }: Announced, bytes: Buffer): Promise<number> {
+  const pieces = 20;
+  const half = bytes.length / 2;
+  async function* slow(): AsyncGenerator<Buffer> {
+    yield bytes.subarray(0, half);
+    await new Promise((resolve) => setTimeout(resolve, longSilence));
+    for (let n = 0; n < pieces; n += 1) {
+      yield bytes.subarray(half + (n * half) / pieces, half + ((n + 1) * half) / pieces);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  const headers = { ...transfer.headers, authorization: 'Bearer local-alpha', 'content-length': bytes.length };
+  const sending = request(transfer.url, { method: transfer.method, headers });
+  const answered = new Promise<number>((resolve, reject) => {
+    sending.on('response', (response) => resolve(response.resume().statusCode ?? 0));
+    sending.on('error', reject);
+  });
+  const [status] = await Promise.all([answered, pipeline(Readable.from(slow()), sending)]);
+  return status;
+}

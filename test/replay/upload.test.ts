@@ -1,0 +1,43 @@
+import { sha256, type Announced, Uploader } from '../support/uploader.ts';
+import { picture } from '../support/upload-lane.ts';
+import { replayStories, type Told } from './replay-stories.ts';
+
+type Way = (uploader: Uploader, announced: Announced, bytes: Buffer) => Promise<unknown>;
+
+/** An upload of a picture that is announced, and goes its way when its story sleeps. */
+function told(way: Way, transfer: 'door' | 'presigned' = 'door', changes = {}): Told {
+  return async (world, key, workflow) => {
+    const uploader = await Uploader.of(world);
+    const bytes = await picture();
+    const declared = { type: 'image/png', transfer, sha256: sha256(bytes), ...changes };
+    const announced = await uploader.announced(key, bytes, declared);
+    await world.until('its story sleeps', async () => {
+      const { events } = await workflow.fetchHistory();
+      return events?.some(({ timerStartedEventAttributes: timer }) => Boolean(timer));
+    });
+    await way(uploader, announced, bytes);
+    await uploader.close();
+  };
+}
+
+replayStories(
+  'upload',
+  {
+    door: told((uploader, announced, bytes) => uploader.send(announced, bytes)),
+    presigned: told(async (uploader, announced, bytes) => {
+      await uploader.send(announced, bytes);
+      await uploader.complete(announced.id);
+    }, 'presigned'),
+    /** Its bytes lie in the store at the deadline, and nobody has said so. */
+    untold: told(async (uploader, announced, bytes) => {
+      await uploader.send(announced, bytes);
+      await uploader.expire(announced.id);
+    }, 'presigned'),
+    refused: told((uploader, announced, bytes) => uploader.send(announced, bytes), 'door', {
+      sha256: sha256(Buffer.from('other bytes')),
+    }),
+    expired: told((uploader, { id }) => uploader.expire(id)),
+    cancelled: told((uploader, { id }) => uploader.world.ask('POST', `/v1/operations/${id}/cancel`)),
+  },
+  { media: true },
+);
