@@ -1,4 +1,3 @@
-import { NativeConnection, Worker } from '@temporalio/worker';
 import type Stripe from 'stripe';
 import { createActivities } from '../activities/create-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
@@ -7,10 +6,11 @@ import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { connectStripe } from './connect-stripe.ts';
-import { type Running, runProcess, serveHealth } from './process.ts';
+import { type Running, runProcess } from './process.ts';
+import { runWorker } from './run-worker.ts';
 import { countFlushes } from './telemetry.ts';
 
-const settings = [
+export const operationsSettings = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
@@ -26,8 +26,6 @@ const settings = [
 /** What the worker reaches outside; a test hands in its own, to stop it at a boundary. */
 export type Ports = { readonly database: Database; readonly stripe: Stripe; readonly objects: ObjectStore };
 
-/** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
-const drain = '20 s';
 /** After this long without a poll from the worker that knows a workflow, any other takes it: 12.2 → 3.3 s of recovery. */
 const stickyTimeout = '1s';
 /**
@@ -40,46 +38,35 @@ const activitiesAtOnce = 40;
 
 /** Runs the stories, and the steps that touch ledger and provider. */
 export async function startOperations(
-  config: Pick<Config, (typeof settings)[number]>,
+  config: Pick<Config, (typeof operationsSettings)[number]>,
   ports: (own: Ports) => Ports = (own) => own,
 ): Promise<Running> {
-  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
   const { database, stripe, objects } = ports({
     database: new Database(config.DATABASE_URL, 'hapax_app'),
     stripe: connectStripe(config),
     objects: connectS3(config),
   });
   countFlushes(() => database.flushes);
-  const worker = await Worker.create({
-    connection,
-    namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue: config.HAPAX_TASK_QUEUE,
-    workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
-      ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
-      : { code: await bundleWorkflows() },
-    activities: createActivities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
-    stickyQueueScheduleToStartTimeout: stickyTimeout,
-    shutdownGraceTime: drain,
-    maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
-    maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
-    maxConcurrentActivityTaskExecutions: activitiesAtOnce,
-    // Memory for each cached workflow is some 100 KB; more than this are looked up again from history.
-    maxCachedWorkflows: 500,
-  });
-  const running = worker.run();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => worker.getState() === 'RUNNING');
-  return {
-    address: health.address,
-    ended: running,
-    async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running;
-      await health.close();
-      await connection.close();
+  return await runWorker(
+    config,
+    {
+      taskQueue: config.HAPAX_TASK_QUEUE,
+      workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
+        ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
+        : { code: await bundleWorkflows() },
+      activities: createActivities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
+      stickyQueueScheduleToStartTimeout: stickyTimeout,
+      maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
+      maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
+      maxConcurrentActivityTaskExecutions: activitiesAtOnce,
+      // Memory for each cached workflow is some 100 KB; more than this are looked up again from history.
+      maxCachedWorkflows: 500,
+    },
+    async () => {
       await database.close();
       objects.close();
     },
-  };
+  );
 }
 
-if (import.meta.main) await runProcess('operations', () => startOperations(readConfig(settings)));
+if (import.meta.main) await runProcess('operations', () => startOperations(readConfig(operationsSettings)));

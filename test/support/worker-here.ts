@@ -1,7 +1,6 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { readConfig } from '../../workers/config.ts';
-import { s3Settings } from '../../workers/connect-s3.ts';
-import { type Ports, startOperations } from '../../workers/operations.ts';
+import { operationsSettings, type Ports, startOperations } from '../../workers/operations.ts';
 import { registry } from '../../workers/telemetry.ts';
 
 export type WorkerHere = { stop(): Promise<void> };
@@ -16,21 +15,7 @@ export async function workerHere(
 ): Promise<WorkerHere> {
   if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   quiet = true;
-  const config = readConfig(
-    [
-      'DATABASE_URL',
-      'TEMPORAL_ADDRESS',
-      'TEMPORAL_NAMESPACE',
-      'STRIPE_API_BASE',
-      'STRIPE_SECRET_KEY',
-      ...s3Settings,
-      'HAPAX_TASK_QUEUE',
-      'HAPAX_WORKFLOW_BUNDLE',
-      'HAPAX_HEALTH_PORT',
-      'HAPAX_LOG_LEVEL',
-    ],
-    { ...environment },
-  );
+  const config = readConfig(operationsSettings, { ...environment });
   // A process of ours counts for one worker; here there are many, one after the other, and nobody reads.
   const worker = starting.then(() => {
     registry.clear();

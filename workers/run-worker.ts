@@ -1,0 +1,39 @@
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Config } from './config.ts';
+import { type Running, serveHealth } from './process.ts';
+
+/** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
+const drain = '20 s';
+
+type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | 'HAPAX_HEALTH_PORT'>;
+
+/**
+ * Runs a Temporal worker as a process of ours: ready while it polls, drained when it is stopped.
+ * @param close what its activities reach outside, closed when the last of them has ended
+ */
+export async function runWorker(
+  config: Settings,
+  options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'>,
+  close: () => Promise<void>,
+): Promise<Running> {
+  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
+  const worker = await Worker.create({
+    ...options,
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    shutdownGraceTime: drain,
+  });
+  const running = worker.run();
+  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => worker.getState() === 'RUNNING');
+  return {
+    address: health.address,
+    ended: running,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+      await health.close();
+      await connection.close();
+      await close();
+    },
+  };
+}
