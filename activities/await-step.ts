@@ -2,7 +2,7 @@ import type { WaitCall, WaitReply } from '../workflows/operation/call.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import { aboutOf, ledgerMove, type OutsideStep, outsideUndo, type StepActivities } from './run-step.ts';
 import { type About, Refused } from './stores/effect.ts';
-import { beginWait, type Waiting, waiting } from './stores/postgres/begin-wait.ts';
+import { beginWait, endWait, type Waiting, waiting } from './stores/postgres/begin-wait.ts';
 import type { Database, Statement, Transaction } from './stores/postgres/database.ts';
 import { recordSteps } from './stores/postgres/hold.ts';
 import { LedgerFault } from './stores/postgres/ledger-fault.ts';
@@ -46,7 +46,7 @@ export function awaitedActivities<Result>(
         const { step: name, position } = call;
         // Recorded for the step whatever its try: a wait has none.
         const ended = { step: name, position, attempt: 0, state: 'done', result: found.result } as const;
-        return { value, closing: [recordSteps(call, [ended])] };
+        return { value, closing: [recordSteps(call, [ended]), endWait(call)] };
       },
     );
     // Thrown after the commit: the step's row stands, and its undo looks for what may have arrived all the same.

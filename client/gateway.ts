@@ -7,11 +7,11 @@ import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerpr
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import { operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
-import { AnswerCache, type KeptAnswer, scopeName } from './gateway/answer-cache.ts';
+import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import { type Call, sound } from './gateway/call.ts';
 import type { Outcomes } from './gateway/outcomes.ts';
-import type { Decision, How, Layer, Reply } from './gateway/reply.ts';
+import type { Decision, How, KeptAnswer, Layer, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal, Workflows } from './gateway/workflows.ts';
 
@@ -104,12 +104,11 @@ export class Gateway {
     if (
       cached !== undefined &&
       cached.fingerprintVersion === fingerprintVersion &&
-      cached.answer.flowVersion === flow.version
+      cached.replay.answer.flowVersion === flow.version
     ) {
-      this.#arrived(flow, call, cached.id, cached.fingerprint === digest ? 'replayed' : 'refused', 'memory');
-      if (cached.fingerprint !== digest) return { kind: 'key-reused' };
-      const { requestId: originalRequest, ...kept } = cached;
-      return { kind: 'settled', how: 'replayed', originalRequest, ...kept };
+      const same = cached.fingerprint === digest;
+      this.#arrived(flow, call, cached.replay.id, same ? 'replayed' : 'refused', 'memory');
+      return same ? cached.replay : { kind: 'key-reused' };
     }
     const live = this.#live.get(name);
     const follows = live !== undefined && live.fingerprint === digest;
@@ -151,7 +150,7 @@ export class Gateway {
 
   /** After a wait: that an effect is in doubt is news to its caller. What settles just now is told when it is asked for. */
   async #stateNow(tenant: string, id: string, before: OpenState): Promise<OpenState> {
-    const record = await readOperation(this.#parts.database, tenant, id).catch(() => undefined);
+    const record = await this.status(tenant, id).catch(() => undefined);
     return record === undefined || isSettled(record.state) ? before : record.state;
   }
 
@@ -173,6 +172,8 @@ export class Gateway {
 
   async #claimAndStart<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, digest: string) {
     const insert = call.admit === undefined || (await call.admit());
+    // Defaults enter here and not before: a deploy that changes one still knows its retries.
+    const request = flow.request.parse(call.request) as Record<string, unknown>;
     const asked = (generation: number) => ({
       insert,
       id: operationId(scope, generation),
@@ -182,7 +183,7 @@ export class Gateway {
       flowVersion: flow.version,
       fingerprint: digest,
       fingerprintVersion,
-      request: call.request as Record<string, unknown>,
+      request,
       requestId: call.requestId ?? randomUUID(),
       state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
       deadline: flow.answers === 'state' ? flow.patience : null,
@@ -214,8 +215,9 @@ export class Gateway {
     state: SettledState,
   ): void {
     if (claimed.generation !== 1 || claimed.renewable) return;
-    const { id, requestId, workflowId } = claimed;
-    this.#cache.put(name, { id, workflowId, fingerprint: digest, fingerprintVersion, requestId, answer, state });
+    const { id, requestId: originalRequest, workflowId } = claimed;
+    const replay = { kind: 'settled', how: 'replayed', id, workflowId, originalRequest, answer, state } as const;
+    this.#cache.put(name, { fingerprint: digest, fingerprintVersion, replay });
   }
 
   #arrived(flow: AnyFlow, call: Call, operation: string, decision: Decision, layer: Layer): void {

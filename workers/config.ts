@@ -2,9 +2,14 @@ import { z } from 'zod';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
-const required = (what: string) =>
-  z.string({ error: `is not set: give the ${what}` }).min(1, `is empty: give the ${what}`);
+const whole = (what: string, least: number, fallback: number, most?: number) => {
+  const error = `give ${what}, a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`;
+  const number = z.coerce.number({ error }).int({ error }).min(least, { error });
+  return (most === undefined ? number : number.max(most, { error })).default(fallback);
+};
+const port = (fallback: number) => whole('a port', 0, fallback, 65_535);
+const required = (what: string) => z.string({ error: `give the ${what}` }).min(1, `give the ${what}`);
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
 const fields = {
@@ -29,7 +34,7 @@ const fields = {
   HAPAX_HEALTH_PORT: port(0),
   HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),
   /** New operations that one subject may begin in a minute; replays and questions are never refused. */
-  HAPAX_NEW_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
+  HAPAX_NEW_PER_MINUTE: whole('a number of operations', 1, 6_000),
   /** Origins of web pages that may ask, separated by commas. */
   HAPAX_CORS_ORIGINS: z
     .string()
@@ -41,7 +46,7 @@ const fields = {
         .filter((origin) => origin !== ''),
     ),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
-  HAPAX_ANSWER_CACHE: z.coerce.number().int().min(0).default(100_000),
+  HAPAX_ANSWER_CACHE: whole('a number of answers', 0, 100_000),
   HAPAX_TASK_QUEUE: z.string().default('hapax'),
   /** A bundle made by `npm run build:workflows`; without it a worker bundles at its start (2.6 s). */
   HAPAX_WORKFLOW_BUNDLE: z.string().optional(),
@@ -57,7 +62,7 @@ const fields = {
   TEMPORAL_CLI: z.string().optional(),
   VERSITYGW: z.string().optional(),
   PATH: z.string().default(''),
-  HAPAX_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  HAPAX_LOG_LEVEL: z.enum(levels, { error: `give one of ${levels.join(', ')}` }).default('info'),
 } as const;
 
 type Fields = typeof fields;
@@ -81,10 +86,16 @@ export function readConfig<const K extends Setting>(
   for (const name of wanted) {
     const parsed = fields[name].safeParse(environment[name]);
     if (parsed.success) config[name] = parsed.data;
-    else faults.push(`${name} ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+    else faults.push(`${name} ${said(environment[name])}: ${parsed.error.issues[0]?.message}`);
   }
   if (faults.length > 0) throw new ConfigFault(`Cannot start:\n  ${faults.join('\n  ')}`);
   return config as Pick<Config, K>;
+}
+
+/** A secret is never told by this: nothing is asked of one but that it is there. */
+function said(value: string | undefined): string {
+  if (value === undefined) return 'is not set';
+  return value === '' ? 'is empty' : `is ${JSON.stringify(value)}`;
 }
 
 /** What the environment says of a setting, if anything: a part whose address is given is not started locally. */

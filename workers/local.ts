@@ -21,8 +21,7 @@ let stopping: Promise<void> | undefined;
 
 async function stop(code: number): Promise<never> {
   if (context) {
-    if (!stopping) say('Stopping');
-    stopping ??= context.stopAll().then(() => say('Stopped'));
+    stopping ??= context.stopAll();
     await stopping;
   }
   process.exit(code);

@@ -1,20 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
 import { seconds } from '../../workflows/operation/duration.ts';
 import type { Scope } from '../../workflows/operation/key.ts';
-import type { SettledState } from '../../workflows/operation/state.ts';
-
-export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
+import type { SettledReply } from './reply.ts';
 
 export type CachedAnswer = {
-  readonly id: string;
-  readonly workflowId: string;
   readonly fingerprint: string;
   readonly fingerprintVersion: number;
-  /** The request that made the operation: replays name it. */
-  readonly requestId: string;
-  readonly answer: KeptAnswer;
-  readonly state: SettledState;
+  /** One object for all its replays: what doors make of it they make once. */
+  readonly replay: SettledReply;
 };
 
 /** The last hours of a shop with ten orders a second. Bytes. */
@@ -23,6 +16,8 @@ const bytes = 64 * 1024 * 1024;
 const overhead = 500;
 /** How long an erasure or a revoked answer may still be served from memory; the ledger is asked again after it. */
 const lifetime = seconds(60);
+/** How late an end may be noticed. The cache's default of 1 ms sets a timer for nearly every lookup. Milliseconds. */
+const exactness = 50;
 
 /** The first layer: settled answers only, since nothing about them can change but their end. */
 export class AnswerCache {
@@ -34,7 +29,8 @@ export class AnswerCache {
     this.#answers = new LRUCache({
       max: entries,
       maxSize: bytes,
-      sizeCalculation: ({ answer }, key) => answer.body.length + key.length + overhead,
+      ttlResolution: exactness,
+      sizeCalculation: ({ replay }, key) => replay.answer.body.length + key.length + overhead,
     });
   }
 
@@ -43,7 +39,7 @@ export class AnswerCache {
   }
 
   put(scope: string, answer: CachedAnswer): void {
-    const ttl = Math.min(lifetime, answer.answer.expiresAt.getTime() - Date.now());
+    const ttl = Math.min(lifetime, answer.replay.answer.expiresAt.getTime() - Date.now());
     if (ttl > 0) this.#answers?.set(scope, answer, { ttl });
   }
 }

@@ -1,4 +1,5 @@
-import type { AnyFlow, RequestOf } from '../../workflows/operation/flow.ts';
+import type { z } from 'zod';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Environment } from '../../workflows/operation/key.ts';
 
 /** One request for an operation, by whoever is known to ask. */
@@ -8,7 +9,8 @@ export type Call<F extends AnyFlow = AnyFlow> = {
   readonly subject: string;
   /** 1–255 printable ASCII characters, made before the first attempt and kept over retries. */
   readonly key: string;
-  readonly request: RequestOf<F>;
+  /** As the caller gives it: what is left out is no part of the intent, whatever the schema's defaults make of it. */
+  readonly request: z.input<F['request']>;
   readonly requestId?: string;
   readonly userAgent?: string | undefined;
   /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */

@@ -2,7 +2,7 @@ import type { Database } from '../../activities/stores/postgres/database.ts';
 import { readOperation } from '../../activities/stores/postgres/read-operation.ts';
 import type { SettledState } from '../../workflows/operation/state.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
-import type { KeptAnswer } from './answer-cache.ts';
+import type { KeptAnswer } from './reply.ts';
 import type { SettledNews } from './settled-news.ts';
 
 export type Outcome = {

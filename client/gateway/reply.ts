@@ -1,14 +1,23 @@
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
-import type { KeptAnswer } from './answer-cache.ts';
+import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
 
 export type How = 'created' | 'joined' | 'replayed';
 export type Decision = How | 'refused';
 /** `memory`: the settled answer was kept; `process`: the same request was under way here; `ledger`: PostgreSQL. */
 export type Layer = 'memory' | 'process' | 'ledger';
 
+export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
+
+export type SettledReply = {
+  readonly kind: 'settled';
+  readonly how: How;
+  readonly answer: KeptAnswer;
+  readonly state: SettledState;
+} & Named;
+
 /** What became of a request, as doors pass it on. */
 export type Reply =
-  | ({ readonly kind: 'settled'; readonly how: How; readonly answer: KeptAnswer; readonly state: SettledState } & Named)
+  | SettledReply
   | ({ readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named)
   /** The key names another request; nothing is said of it. */
   | { readonly kind: 'key-reused' }

@@ -2,14 +2,17 @@ import type { Transfer } from '../../activities/stores/postgres/uploads/read-tra
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 
+/** The same key makes a new upload of it (`renewsAfter`). */
+const announceAgain = 'announce it again, with the same key or a new one, and send its bytes there.';
+
 /** @returns why an upload takes no bytes, or undefined where it waits for them or has them */
 export function transferRefusal(transfer: Transfer): Refusal | undefined {
   const { state, cancelRequested, due, outcome } = transfer;
   if (state === 'succeeded') return undefined;
   if (cancelRequested || state === 'cancelled')
-    return { code: 'cancelled', detail: 'The upload was cancelled: announce it again to send its bytes.' };
+    return { code: 'cancelled', detail: `The upload was cancelled: ${announceAgain}` };
   if (state === 'expired' || outcome === 'closed' || (outcome === 'open' && due))
-    return { code: 'expired', detail: 'The upload has expired: announce it again to send its bytes.' };
+    return { code: 'expired', detail: `The upload has expired: ${announceAgain}` };
   if (isSettled(state) || state === 'compensating')
     return {
       code: 'bytes-unexpected',
@@ -32,8 +35,8 @@ export function contentTypeRefusal(declared: string, header: string | undefined)
 
 export function sizeRefusal(declared: number, actual: string): Refusal {
   return {
-    code: 'size-mismatch',
-    detail: `The upload was announced with ${declared} bytes and ${actual} came: nothing was kept; send exactly these bytes.`,
+    code: 'bytes-refused',
+    detail: `The upload was announced with ${declared} bytes and ${actual} came. Nothing was kept and the upload goes on: send exactly its ${declared} bytes to the same URL.`,
     more: { field: 'size', declared },
   };
 }

@@ -36,6 +36,8 @@ export type TransferPlan = {
   readonly method: 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What ends the transfer where the PUT does not go through the door, which then hears nothing of it. */
+  readonly complete?: { readonly method: 'POST'; readonly url: string };
 };
 
 export type Received =
@@ -74,13 +76,13 @@ export class Uploads {
     const left = (deadline?.getTime() ?? 0) - Date.now();
     if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;
     const { size, type, sha256, transfer: announced = 'door' } = announcement(record);
-    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined)
-      return await presignPut(
-        this.#parts.objects,
-        { key: presignedKey(id), size, type, sha256, operation: id },
-        Math.min(signatureLifetime, left),
-      );
-    return { method: 'PUT', url: new URL(`/v1/uploads/${id}/content`, base).href, headers: { 'content-type': type } };
+    const urlOf = (what: string) => new URL(`/v1/uploads/${id}/${what}`, base).href;
+    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined) {
+      const promised = { key: presignedKey(id), size, type, sha256, operation: id };
+      const put = await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
+      return { ...put, complete: { method: 'POST', url: urlOf('complete') } };
+    }
+    return { method: 'PUT', url: urlOf('content'), headers: { 'content-type': type } };
   }
 
   /**

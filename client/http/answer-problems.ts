@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import type { FailureCode } from '../../workflows/operation/failures.ts';
 import { FingerprintUnknown } from '../../workflows/operation/fingerprint.ts';
-import { problemAnswer } from '../../workflows/operation/outcome.ts';
+import { problemAnswer, problemUrl } from '../../workflows/operation/outcome.ts';
 import { HttpProblem } from './http-problem.ts';
+import { keyToEcho } from './idempotency-key.ts';
 
 /** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
 export function answerProblems(app: FastifyInstance, log: Logger): void {
@@ -31,15 +32,13 @@ export function answerUnroutable(error: Error, request: FastifyRequest, reply: F
   void sendProblem(request, reply, problemOf(error));
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, operation }: HttpProblem) {
-  const { status, headers, body } = problemAnswer(refusal, {
-    requestId: request.id,
-    ...(operation === undefined ? {} : { operation }),
-  });
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, about }: HttpProblem) {
+  const { status, headers, body } = problemAnswer(refusal, { ...about, requestId: request.id });
   reply.headers({ ...headers, 'cache-control': 'no-store' });
+  const key = keyToEcho(request);
+  if (key !== undefined) reply.header('idempotency-key', key);
   if (refusal.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="hapax"');
-  if (refusal.code === 'key-missing' || refusal.code === 'key-malformed' || refusal.code === 'key-personal')
-    reply.header('link', `</problems/${refusal.code}>; rel="describedby"`);
+  if (refusal.code.startsWith('key-')) reply.header('link', `<${problemUrl(refusal.code)}>; rel="describedby"`);
   return reply.code(status).send(body);
 }
 

@@ -30,7 +30,13 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
     ...(record.result === null ? {} : { result: record.result }),
     ...(record.refusal === null
       ? {}
-      : { problem: problem(record.refusal, { requestId: record.requestId, operation: record.id }) }),
+      : {
+          problem: problem(record.refusal, {
+            requestId: record.requestId,
+            operation: record.id,
+            renewable: record.renewable,
+          }),
+        }),
     createdAt: record.createdAt.toISOString(),
     ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),

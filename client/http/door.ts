@@ -3,8 +3,13 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
@@ -61,6 +66,7 @@ const exposed = [
   'Idempotency-Expires',
   'Idempotent-Replayed',
   'Original-Request',
+  'Link',
   'Location',
   'Retry-After',
   'Request-Id',
@@ -71,7 +77,7 @@ const exposed = [
 export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `req_${crypto.randomUUID()}`,
     requestIdHeader: false,
     requestTimeout,
@@ -114,6 +120,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   await app.register(async (open) => serviceRoutes(open, parts));
@@ -133,12 +140,12 @@ function isQuestion({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
-function serviceRoutes(app: FastifyInstance, { metrics, ready }: DoorParts): void {
+function serviceRoutes(app: FastifyInstance, { metrics, ready, flows }: DoorParts): void {
   const schema = { hide: true };
   app.get('/', { schema }, (_, reply) => reply.redirect('/docs'));
   app.get('/healthz', { schema }, () => 'ok\n');
   app.get('/readyz', { schema }, async (_, reply) => ((await ready()) ? 'ok\n' : reply.code(503).send('not ready\n')));
   app.get('/metrics', { schema }, async (_, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
   app.get('/openapi.json', { schema }, () => app.swagger());
-  problemPages(app);
+  problemPages(app, flows);
 }

@@ -1,15 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { operationStates } from '../../workflows/operation/state.ts';
 import type { Reply } from '../gateway/reply.ts';
 import type { Gateway } from '../gateway.ts';
+import { asSent } from './as-sent.ts';
 import { HttpProblem } from './http-problem.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { acceptJson, jsonLimit } from './json-body.ts';
 import { preferredWait } from './prefer-wait.ts';
 import type { Offer } from './offer-transfer.ts';
 import { sendReply } from './send-reply.ts';
-import { problemSchema } from './schemas.ts';
+import { offered, problems } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,7 +23,13 @@ declare module 'fastify' {
 export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gateway: Gateway, offer: Offer): void {
   acceptJson(app);
   for (const flow of flows) {
-    const options = { onRequest: requireKey, bodyLimit: jsonLimit, schema: schemaOf(flow) };
+    const options = {
+      config: { takesKey: true } as const,
+      onRequest: requireKey,
+      bodyLimit: jsonLimit,
+      schema: schemaOf(flow),
+      validatorCompiler: asSent,
+    };
     app.post(`/v1/${flow.route}`, options, async (request, reply) => {
       const { caller } = request;
       const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
@@ -98,16 +106,26 @@ async function respond(
         'key-expired',
         'The answer of this key has expired. It is not run again: look at the operation, and make a new key for a new request.',
         { header: 'Idempotency-Key' },
-        answer.id,
+        { operation: answer.id },
       );
     case 'not-admitted':
       throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
   }
 }
 
+/** How the bytes of an upload come; both ways end in the same row. */
+const waysToSend =
+  'The answer says what to do next. A `transfer` without `complete` goes through this service: send the bytes with its ' +
+  'method, URL and headers, and your token; the answered PUT ends it. With `transfer: "presigned"` in the request the ' +
+  'bytes go straight to the object store: send them with exactly those headers and no token, then ask `complete`. ' +
+  'Asked again with the same key, the answer holds the current state and, while it waits, a freshly signed `transfer`.';
+
 function schemaOf(flow: AnyFlow) {
+  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
+  const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
   return {
     summary: flow.title,
+    ...(flow.answers === 'state' ? { description: waysToSend } : {}),
     tags: [flow.route],
     body: flow.request,
     headers: z.looseObject({
@@ -115,13 +133,6 @@ function schemaOf(flow: AnyFlow) {
         .string()
         .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
     }),
-    response: {
-      201:
-        flow.answers === 'state'
-          ? z.looseObject({ id: z.string(), state: z.string() })
-          : z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape }),
-      '4xx': problemSchema,
-      '5xx': problemSchema,
-    },
+    response: { 201: flow.answers === 'state' ? z.union([open, succeeded]) : succeeded, ...problems },
   };
 }

@@ -1,5 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from './http-problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route is asked under an Idempotency-Key. */
+    takesKey?: true;
+  }
+}
 
 /** Printable ASCII (RFC 20): nothing that a log line, a header or a workflow id would have to escape. */
 const printable = /^[\x20-\x7e]+$/;
@@ -30,6 +38,20 @@ export function idempotencyKey(request: IncomingMessage): string | undefined {
       { header: 'Idempotency-Key' },
     );
   return key;
+}
+
+/**
+ * What a problem says of the key it came under: the caller's own words, however early the request was refused.
+ * @returns undefined where the route takes no key, or the key is at fault itself
+ */
+export function keyToEcho(request: FastifyRequest): string | undefined {
+  const { raw } = request;
+  if (!request.routeOptions.config?.takesKey) return undefined;
+  try {
+    return idempotencyKey(raw) === undefined ? undefined : raw.headersDistinct['idempotency-key']?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 function unquoted(value: string): string {

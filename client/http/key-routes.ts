@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { issueKey } from '../../activities/stores/postgres/issue-key.ts';
-import { problemSchema } from './schemas.ts';
+import { problems } from './schemas.ts';
 
 /** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
 export function keyRoutes(app: FastifyInstance, database: Database): void {
@@ -14,7 +14,7 @@ export function keyRoutes(app: FastifyInstance, database: Database): void {
       schema: {
         summary: 'Get a key to begin an operation with',
         tags: ['keys'],
-        response: { 201: issued, '4xx': problemSchema, '5xx': problemSchema },
+        response: { 201: issued, ...problems },
       },
     },
     async (request, reply) => {

@@ -9,7 +9,7 @@ import type { Gateway } from '../gateway.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
 import { preferredWait } from './prefer-wait.ts';
-import { operationId, operationSchema, problemSchema } from './schemas.ts';
+import { operationId, operationSchema, problems } from './schemas.ts';
 
 /** PostgreSQL stores no NUL, so that nothing has one in its name. */
 const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
@@ -30,7 +30,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
   const params = z.object({ id: operationId });
   const tags = ['operations'];
-  const response = { 200: operationSchema, '4xx': problemSchema, '5xx': problemSchema };
+  const response = { 200: operationSchema, ...problems };
 
   app.get(
     '/v1/operations/:id',
@@ -81,7 +81,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         summary: 'Ask for a cancel; repeatable, needs no key',
         tags,
         params,
-        response: { 202: accepted, '4xx': problemSchema, '5xx': problemSchema },
+        response: { 202: accepted, ...problems },
       },
     },
     async (request, reply) => {
@@ -98,14 +98,14 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
             'already-settled',
             `The operation has ended as ${state}: it cannot be cancelled.`,
             { state },
-            id,
+            { operation: id },
           );
         case 'past-no-return':
           throw new HttpProblem(
             'past-no-return',
             'The operation is past its point of no return: it only goes forward.',
             { state },
-            id,
+            { operation: id },
           );
         case 'missing':
           throw new HttpProblem('not-found', 'There is no such operation.');

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { failures, type FailureCode, failure, isFailureCode } from '../../workflows/operation/failures.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { HttpProblem } from './http-problem.ts';
+import { renewingFlows } from './renewing-flows.ts';
 
 /** What each code means, from the failure table: the page that `type` and `docUrl` of a problem point at. */
-export function problemPages(app: FastifyInstance): void {
+export function problemPages(app: FastifyInstance, flows: readonly AnyFlow[]): void {
   app.get('/problems', { schema: { hide: true } }, (_, reply) => {
     const items = Object.keys(failures).map((code) => `<li><a href="/problems/${code}">${code}</a></li>`);
     return reply.type('text/html; charset=utf-8').send(page('Problems', `<ul>${items.join('')}</ul>`));
@@ -11,7 +13,7 @@ export function problemPages(app: FastifyInstance): void {
   app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, (request, reply) => {
     const { code } = request.params;
     if (!isFailureCode(code)) throw new HttpProblem('not-found', 'There is no such problem.');
-    return reply.type('text/html; charset=utf-8').send(page(code, table(code)));
+    return reply.type('text/html; charset=utf-8').send(page(code, `${table(code)}${exceptions(flows, code)}`));
   });
 }
 
@@ -25,6 +27,14 @@ function table(code: FailureCode): string {
     ...(retryAfter === undefined ? [] : [['Wait at least', `${retryAfter} s`] as [string, string]]),
   ];
   return `<p>${title}.</p><table>${rows.map(([name, value]) => `<tr><th>${name}</th><td>${value}</td></tr>`).join('')}</table>`;
+}
+
+/** What the table says of a code holds for each flow that has not declared otherwise. */
+function exceptions(flows: readonly AnyFlow[], code: FailureCode): string {
+  const { action } = failure(code, true);
+  return renewingFlows(flows, code)
+    .map(({ title }) => `<p>${title}: the same key may be used again and begins anew. What to do: ${action}.</p>`)
+    .join('');
 }
 
 function page(title: string, body: string): string {

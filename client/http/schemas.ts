@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { failures } from '../../workflows/operation/failures.ts';
 import { operationStates, stepStates } from '../../workflows/operation/state.ts';
 
 /** What the door answers with, for OpenAPI and for clients' types. */
@@ -9,16 +10,51 @@ export const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string(),
-    retryable: z.boolean(),
-    sameKeySafe: z.boolean(),
-    retryAfter: z.int().optional(),
+    // Documented and not enforced: a row may have ended with a code that this build has no more.
+    code: z.string().meta({ enum: Object.keys(failures) }),
+    retryable: z.boolean().describe('May the same request succeed later without being changed?'),
+    sameKeySafe: z.boolean().describe('May the same key be used for the next try?'),
+    retryAfter: z.int().optional().describe('Seconds'),
     action: z.enum(['wait', 'retry', 'change_payment_method', 'fix_request', 'contact_support']),
     operationUrl: z.string().optional(),
     docUrl: z.string(),
     requestId: z.string(),
   })
-  .describe('RFC 9457 problem details');
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
+/** The problems of every route: which codes each status may carry, from the failure table. */
+export const problems = { '4xx': problemsOf(400, 500), '5xx': problemsOf(500, 600) };
+
+function problemsOf(from: number, to: number) {
+  const rows = Object.entries(failures).filter(([, { status }]) => status >= from && status < to);
+  const lines = [...Map.groupBy(rows, ([, { status }]) => status)]
+    .toSorted(([a], [b]) => a - b)
+    .map(([status, of]) => `- ${status}: ${of.map(([code]) => `\`${code}\``).join(', ')}`);
+  return {
+    description: `Why it did not happen. The codes of each status:\n\n${lines.join('\n')}`,
+    content: { 'application/problem+json': { schema: problemSchema } },
+  };
+}
+
+const url = z.string();
+
+export const transferSchema = z
+  .object({
+    method: z.literal('PUT'),
+    url,
+    headers: z.record(z.string(), z.string()).describe('To be sent as they are'),
+    complete: z
+      .object({ method: z.literal('POST'), url })
+      .optional()
+      .describe('What ends a transfer straight to the object store: asked once the PUT was answered, and repeatable'),
+  })
+  .meta({ id: 'Transfer', description: 'Where and how to send the bytes, signed anew for each answer' });
+
+/** What an open operation offers its caller. */
+export const offered = {
+  transfer: transferSchema.optional(),
+  expiresAt: z.string().optional().describe('Until when the operation waits for its caller'),
+};
 
 export const operationSchema = z
   .looseObject({
@@ -27,19 +63,24 @@ export const operationSchema = z
     key: z.string(),
     generation: z.int(),
     state: z.enum(operationStates),
+    cancelRequested: z.boolean().optional(),
     steps: z.array(
       z.looseObject({
         name: z.string(),
         says: z.string(),
         state: z.enum(stepStates),
         attempts: z.int(),
+        sentAt: z.string().optional(),
+        endedAt: z.string().optional(),
+        problem: z.object({ code: z.string(), detail: z.string() }).optional(),
       }),
     ),
     result: z.looseObject({}).optional(),
     problem: problemSchema.optional(),
     createdAt: z.string(),
     settledAt: z.string().optional(),
+    ...offered,
   })
-  .describe('One operation, as the ledger has it');
+  .meta({ id: 'Operation', description: 'One operation, as the ledger has it' });
 
 export const operationId = z.string().regex(/^op_[0-9a-z]{26}$/, "give an operation's id: op_ and 26 characters");

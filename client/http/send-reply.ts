@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
-import type { KeptAnswer } from '../gateway/answer-cache.ts';
-import type { Reply } from '../gateway/reply.ts';
+import type { Reply, SettledReply } from '../gateway/reply.ts';
 
 /** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
 const replayed = new Set([
@@ -16,16 +15,26 @@ const replayed = new Set([
   'retry-after',
 ]);
 
-/** Made once for each answer that is kept in memory: a replay is mostly headers. */
-const prepared = new WeakMap<KeptAnswer, Readonly<Record<string, string>>>();
+/** Made once for each reply that is kept in memory: a replay is mostly headers. */
+const prepared = new WeakMap<SettledReply, Readonly<Record<string, string>>>();
 
-function storedHeaders(answer: KeptAnswer): Readonly<Record<string, string>> {
-  const known = prepared.get(answer);
+function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
+  const known = prepared.get(reply);
   if (known !== undefined) return known;
+  const { answer, how, originalRequest } = reply;
   const stored = Object.entries(answer.headers).filter(([name]) => replayed.has(name.toLowerCase()));
-  const headers = { ...Object.fromEntries(stored), 'idempotency-expires': answer.expiresAt.toUTCString() };
-  prepared.set(answer, headers);
+  const headers = {
+    ...commonHeaders(reply),
+    ...(how === 'replayed' ? { 'idempotent-replayed': 'true', 'original-request': originalRequest } : {}),
+    ...Object.fromEntries(stored),
+    'idempotency-expires': answer.expiresAt.toUTCString(),
+  };
+  prepared.set(reply, headers);
   return headers;
+}
+
+function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | 'open' }>): Record<string, string> {
+  return { 'cache-control': 'no-store', 'idempotency-status': how, 'hapax-workflow-id': workflowId };
 }
 
 /** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
@@ -35,20 +44,15 @@ export function sendReply(
   answer: Extract<Reply, { kind: 'settled' | 'open' }>,
   state?: Readonly<Record<string, unknown>>,
 ) {
-  reply
-    .header('cache-control', 'no-store')
-    .header('idempotency-status', answer.how)
-    .header('hapax-workflow-id', answer.workflowId);
   const key = request.headers['idempotency-key'];
   if (key !== undefined) reply.header('idempotency-key', key);
-  if (answer.how === 'replayed')
-    reply.header('idempotent-replayed', 'true').header('original-request', answer.originalRequest);
   if (answer.kind === 'settled') {
     const { status, body } = answer.answer;
-    reply.code(status).headers(storedHeaders(answer.answer));
+    reply.code(status).headers(settledHeaders(answer));
     // Without a body there is no type, unless one was stored: Fastify would give bytes one.
     return body.length === 0 && !reply.hasHeader('content-type') ? reply.send() : reply.send(body);
   }
+  reply.headers(commonHeaders(answer));
   if (state !== undefined)
     return reply
       .code(201)

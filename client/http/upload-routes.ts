@@ -2,13 +2,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
-import { operationUrl } from '../../workflows/operation/outcome.ts';
+import { operationUrl, type Refusal } from '../../workflows/operation/outcome.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
+import { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Received, Uploads } from '../gateway/uploads.ts';
 import { HttpProblem } from './http-problem.ts';
 import { owned } from './operation-routes.ts';
-import { operationId, problemSchema } from './schemas.ts';
+import { renewingFlows } from './renewing-flows.ts';
+import { operationId, problems } from './schemas.ts';
 
 /** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
 const largestBody = 5 * 1024 ** 3;
@@ -24,7 +26,9 @@ const answered = z.object({
   sha256: z.string().nullable(),
 });
 const tags = ['uploads'];
-const response = { 200: answered, '4xx': problemSchema, '5xx': problemSchema };
+const response = { 200: answered, ...problems };
+/** OpenAPI's word for bytes as they are. Nothing is read of them to validate: a stream passes. */
+const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
 /** Bytes and their arrival. Both may be repeated: the bytes that came first count, and asking twice is answered twice. */
 export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
@@ -40,8 +44,12 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       schema: {
         summary: 'Send the bytes of an upload',
         tags,
+        description:
+          'For a transfer plan that names the door: the answered PUT ends the transfer. Repeatable, needs no key. ' +
+          'Bytes of another length are refused and the upload goes on waiting for the right ones.',
         params,
-        consumes: ['application/octet-stream'],
+        consumes: ['application/octet-stream', '*/*'],
+        body: bytes,
         response,
       },
     },
@@ -64,7 +72,16 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
 
   app.post(
     '/v1/uploads/:id/complete',
-    { schema: { summary: 'Say that the bytes have been sent; repeatable, needs no key', tags, params, response } },
+    {
+      schema: {
+        summary: 'Say that the bytes have been sent; repeatable, needs no key',
+        description:
+          'For a transfer plan that names the object store: its PUT is not heard of here, and this ends the transfer.',
+        tags,
+        params,
+        response,
+      },
+    },
     async (request, reply) => {
       const record = await upload(gateway, request, request.params.id);
       return await answer(gateway, record, await uploads.complete(record), reply);
@@ -78,6 +95,11 @@ async function upload(gateway: Gateway, request: FastifyRequest, id: string): Pr
   return record;
 }
 
+function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {
+  const renewable = renewingFlows([uploadFlow], code).length > 0;
+  return new HttpProblem(code, detail, more, { operation, renewable });
+}
+
 async function answer(
   gateway: Gateway,
   record: OperationRecord,
@@ -85,9 +107,9 @@ async function answer(
   reply: FastifyReply,
 ) {
   const { id, tenant } = record;
-  if (received.kind === 'refused')
-    throw new HttpProblem(received.refusal.code, received.refusal.detail, received.refusal.more, id);
+  if (received.kind === 'refused') throw refusedUpload(received.refusal, id);
   const { size, sha256 } = received;
+  // Read after the commit, as the next GET reads it: what is told here is never ahead of the row.
   const state = (await gateway.status(tenant, id))?.state ?? record.state;
   return reply
     .header('location', operationUrl(id))

@@ -39,7 +39,8 @@ function revealsNothing(answer: Answered, first: { id: string; orderId?: string;
   for (const secret of [first.id, first.id.slice(3), first.orderId, first.paymentIntent, 'mug-blue', '1250'])
     if (secret !== undefined) expect(whole).not.toContain(secret);
   const told = [...answer.headers.keys()].filter((name) => /^(idempot|hapax|location|original)/.test(name));
-  expect(told).toEqual([]);
+  // The caller's own word.
+  expect(told).toEqual(['idempotency-key']);
 }
 
 const others: [what: string, changes: Record<string, unknown>][] = [
@@ -229,6 +230,41 @@ describe('a request that is refused for its form leaves its key free', () => {
     expect(await effectsOf(world, 'cut-off')).toEqual(nothing);
     expect((await world.checkout('cut-off')).status).toBe(201);
     expect(await effectsOf(world, 'cut-off')).toEqual(paidOnce);
+  });
+});
+
+describe('a deploy that changes a default', () => {
+  it('knows the retries of requests that had left the field out, and its own', async () => {
+    const withDefault = async (folder: string, value: string): Promise<number> => {
+      const directory = await anotherBuild(join(world.directory, folder), {
+        'workflows/upload.flow.ts': [
+          [
+            `dedup: z.enum(['global', 'account', 'folder', 'intent']).optional()`,
+            `dedup: z.enum(['global', 'account', 'folder', 'intent']).default('${value}')`,
+          ],
+        ],
+      });
+      return world.doors.push(await world.start(join(directory, 'workers/http.ts'))) - 1;
+    };
+    const doors = [
+      0,
+      await withDefault('account-by-default', 'account'),
+      await withDefault('folder-by-default', 'folder'),
+    ];
+    const body = { name: 'a.bin', size: 3, type: 'application/octet-stream', destination: 'inbox' };
+    const announce = (key: string, door: number, changes: object = {}) =>
+      world.ask('POST', '/v1/uploads', { key, door, body: { ...body, ...changes } });
+    for (const first of doors) {
+      const key = `default-${first}`;
+      const { status, json } = await announce(key, first);
+      expect(status).toBe(201);
+      for (const door of doors) expect((await announce(key, door)).json).toMatchObject({ id: json.id });
+      // Said, it is another intent than left out: nobody can know what the default will be.
+      expect((await announce(key, first, { dedup: 'account' })).json.code).toBe('key-reused');
+    }
+    expect(
+      await world.sql(`select request->>'dedup' as dedup from hapax.operation where key like 'default-%' order by key`),
+    ).toEqual([{ dedup: null }, { dedup: 'account' }, { dedup: 'folder' }]);
   });
 });
 

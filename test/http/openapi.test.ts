@@ -1,29 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { z } from 'zod';
 import { operationSchema, problemSchema } from '../../client/http/schemas.ts';
 import { flows } from '../../workflows/flows.ts';
+import { failures } from '../../workflows/operation/failures.ts';
 import { allEffects, effectsOf, paidOnce } from '../conformance/effects.ts';
 import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
-import { Uploader } from '../support/uploader.ts';
+import { sha256, Uploader } from '../support/uploader.ts';
 import { type Answered, World } from '../support/world.ts';
 
 type Parameter = { readonly in: string; readonly name: string; readonly required?: boolean; readonly schema: object };
+type Schema = {
+  readonly type?: string;
+  readonly format?: string;
+  readonly $ref?: string;
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: Record<string, Schema>;
+};
 type Documented = {
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: {
-    readonly content: Record<
-      string,
-      { schema: { properties?: object; required?: string[]; additionalProperties?: unknown } }
-    >;
+    readonly content: Record<string, { schema: Schema & { required?: string[]; additionalProperties?: unknown } }>;
   };
-  readonly responses: Record<string, { description: string }>;
+  readonly description?: string;
+  readonly responses: Record<string, { description: string; content: Record<string, { schema: Schema }> }>;
 };
 type Document = {
   openapi: string;
   info: { title: string; version: string };
   paths: Record<string, Record<string, Documented>>;
-  components: object;
+  components: { readonly schemas: Record<string, Schema & { readonly enum?: readonly string[] }> };
 };
 
 let world: World;
@@ -139,6 +148,36 @@ describe('the document of the API', () => {
     }
   });
 
+  it('says that problems are problem+json, and which codes each status may carry', () => {
+    for (const { path, method, route } of routes())
+      for (const [status, { description, content }] of Object.entries(route.responses)) {
+        const type = Number(status[0]) >= 4 ? 'application/problem+json' : 'application/json';
+        expect([method, path, status, Object.keys(content)]).toEqual([method, path, status, [type]]);
+        if (Number(status[0]) < 4) continue;
+        expect(content[type]?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
+        for (const [code, row] of Object.entries(failures))
+          expect(description.includes(`\`${code}\``)).toBe(`${row.status}`[0] === status[0]);
+        expect(description).toMatch(status === '4XX' ? /- 409: .*`cancelled`/ : /- 503: .*`overloaded`/);
+      }
+    expect(document.components.schemas.Problem?.properties?.code).toMatchObject({ enum: Object.keys(failures) });
+  });
+
+  it('says how the bytes of an upload are sent, in both ways', () => {
+    const announce = document.paths['/v1/uploads']?.post as Documented;
+    const [open] = announce.responses['201']?.content['application/json']?.schema.anyOf ?? [];
+    expect(Object.keys(open?.properties ?? {})).toEqual(['id', 'state', 'transfer', 'expiresAt']);
+    expect(open?.properties?.transfer?.$ref).toBe('#/components/schemas/Transfer');
+    expect(Object.keys(document.components.schemas.Transfer?.properties ?? {})).toEqual([
+      'method',
+      'url',
+      'headers',
+      'complete',
+    ]);
+    for (const word of ['transfer', 'presigned', 'complete']) expect(announce.description).toContain(word);
+    const content = document.paths['/v1/uploads/{id}/content']?.put?.requestBody?.content['application/octet-stream'];
+    expect(content?.schema).toMatchObject({ type: 'string', format: 'binary' });
+  });
+
   it('is shown to people at /docs', async () => {
     const page = await world.ask('GET', '/docs', { token: null });
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
@@ -147,6 +186,16 @@ describe('the document of the API', () => {
     expect(script.status).toBe(200);
   });
 });
+
+/** By the document alone: its schemas read as what they are in OpenAPI 3.1, JSON Schema 2020-12. */
+function fits({ status, headers, json }: Answered, { responses }: Documented): void {
+  const { content } = responses[status] ?? responses[`${Math.floor(status / 100)}XX`] ?? expect.unreachable();
+  const type = (headers.get('content-type') ?? '').split(';')[0] ?? '';
+  expect(Object.keys(content)).toContain(type);
+  const whole = { ...content[type]?.schema, $defs: document.components.schemas };
+  const schema = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as object;
+  expect(z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema).safeParse(json).error).toBeUndefined();
+}
 
 describe('each route that is documented', () => {
   it('writes only under a key, or once however often it is asked', async () => {
@@ -188,8 +237,16 @@ describe('each route that is documented', () => {
       const codes = Object.keys(route.responses);
       const covered = codes.includes(String(answer.status)) || codes.includes(`${Math.floor(answer.status / 100)}XX`);
       expect([method, path, answer.status, covered]).toEqual([method, path, answer.status, true]);
+      fits(answer, route);
       expect(answer.status).toBeLessThan(500);
       if (answer.status >= 400) problemSchema.parse(answer.json);
+    }
+    const [announce, look] = ['/v1/uploads', '/v1/operations/{id}'].map((path) => document.paths[path]);
+    for (const transfer of ['door', 'presigned']) {
+      const changes = { transfer, sha256: sha256(Buffer.from('abc')) };
+      const announced = await uploader.announce(`documented-${transfer}`, Buffer.from('abc'), changes);
+      fits(announced, announce?.post as Documented);
+      fits(await world.ask('GET', `/v1/operations/${announced.json.id}`), look?.get as Documented);
     }
     operationSchema.parse((await world.ask('GET', `/v1/operations/${paid.json.id}`)).json);
     for (const operation of (await world.ask('GET', '/v1/operations')).json.operations)
@@ -202,6 +259,12 @@ describe('each route that is documented', () => {
     for (const flow of flows) expect(paths).toContain(`/v1/${flow.route}`);
     expect(paths.filter((path) => !path.startsWith('/v1/'))).toEqual([]);
   });
+});
+
+it('a door starts without a warning', async () => {
+  const log = await readFile(join(world.directory, 'workers-http.ts.log'), 'utf8');
+  expect(log).toContain('http ready');
+  expect(log).not.toMatch(/warning|deprecat/i);
 });
 
 describe('a list', () => {

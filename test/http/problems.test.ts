@@ -37,6 +37,81 @@ describe('each code of the failure table', () => {
   });
 });
 
+describe('what a flow answers', () => {
+  const named: [what: string, status: number, ask: (key: string) => Promise<Answered>][] = [
+    ['no token', 401, (key) => world.checkout(key, {}, { token: null })],
+    ['no JSON', 400, (key) => world.checkout(key, {}, { body: '{' })],
+    ['a field too many', 400, (key) => world.checkout(key, { amount: 1 })],
+    ['another media type', 415, (key) => world.checkout(key, {}, { headers: { 'content-type': 'text/plain' } })],
+    ['a body too large', 413, (key) => world.checkout(key, {}, { body: ' '.repeat(70_000) })],
+    ['a refusal of the flow', 422, (key) => world.checkout(key, { items: [{ sku: 'nothing', quantity: 1 }] })],
+    [
+      'another request',
+      422,
+      async (key) => {
+        await world.checkout(key);
+        return await world.checkout(key, { cartId: 'another' });
+      },
+    ],
+    ['an outcome', 201, (key) => world.checkout(key)],
+    ['a question to a route that takes no key', 200, (key) => world.ask('GET', '/v1/operations', { key })],
+  ];
+
+  it.each(named)('says under which key it was asked: %s', async (what, status, ask) => {
+    const key = `"told: ${what}"; of=tests`;
+    const answer = await ask(key);
+    expect([answer.status, answer.headers.get('idempotency-key')]).toEqual([
+      status,
+      what.startsWith('a question') ? null : key,
+    ]);
+  });
+
+  it('repeats no key that is at fault itself', async () => {
+    for (const key of ['a, b', 'ann@example.com', 'k'.repeat(256)]) {
+      const { status, headers } = await world.checkout(key);
+      expect([status, headers.get('idempotency-key')]).toEqual([400, null]);
+    }
+  });
+
+  it('leads from each problem with its key to what that means', async () => {
+    await world.checkout('described');
+    const reused = await world.checkout('described', { cartId: 'another' });
+    await world.sql(`update hapax.operation set answer_expires_at = now() - interval '1 s' where key = 'described'`);
+    const answers = {
+      'key-missing': await world.ask('POST', '/v1/checkouts', { body: world.cart('described') }),
+      'key-malformed': await world.checkout('a, b'),
+      'key-personal': await world.checkout('ann@example.com'),
+      'key-reused': reused,
+      'key-expired': await world.checkout('described'),
+    };
+    for (const [code, { json, headers }] of Object.entries(answers))
+      expect([json.code, headers.get('link')]).toEqual([code, `</problems/${code}>; rel="describedby"`]);
+    expect((await world.checkout('undescribed', { amount: 1 })).headers.get('link')).toBeNull();
+  });
+});
+
+describe('an end after which a flow lets its key begin anew', () => {
+  it('is said to be one of that flow, and of no other', async () => {
+    for (const code of ['cancelled', 'expired'] as const) {
+      const { text } = await world.ask('GET', `/problems/${code}`, { token: null });
+      expect(text).toContain('no, make a new one');
+      expect(text).toContain('Upload a file: the same key may be used again and begins anew. What to do: retry.');
+      expect(text).not.toContain('Pay a cart');
+    }
+    expect((await world.ask('GET', '/problems/compensated', { token: null })).text).not.toContain('Upload a file');
+  });
+
+  it('is told with advice that does not contradict itself', () => {
+    for (const code of codes) {
+      const { retryable, sameKeySafe, action, ...row } = failure(code, true);
+      expect(failure(code)).toMatchObject(row);
+      expect(sameKeySafe).toBe(true);
+      expect(action).not.toBe('change_payment_method');
+      if (action !== 'fix_request') expect(retryable).toBe(true);
+    }
+  });
+});
+
 describe('each problem', () => {
   const answers: [code: FailureCode, ask: () => Promise<Answered>][] = [
     ['key-missing', () => world.ask('POST', '/v1/checkouts', { body: world.cart('x') })],

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
+import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { receiveTransfer } from '../../activities/stores/postgres/uploads/receive-transfer.ts';
@@ -9,6 +10,7 @@ import { headObject } from '../../activities/stores/s3/head-object.ts';
 import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
 import { putOnce } from '../../activities/stores/s3/put-once.ts';
 import { putStream } from '../../activities/stores/s3/put-stream.ts';
+import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
 
@@ -35,6 +37,7 @@ describe('an upload', () => {
       transfer: { method: 'PUT', headers: { 'content-type': 'image/jpeg' } },
     });
     expect(new Date(announced.expiresAt).getTime()).toBeGreaterThan(Date.now());
+    expect(announced.transfer).not.toHaveProperty('complete');
     expect((await uploader.send(announced, photograph)).json).toMatchObject({ sha256: sha256(photograph) });
     const { json } = await uploader.settled(announced.id);
     expect(json).toMatchObject({
@@ -47,6 +50,12 @@ describe('an upload', () => {
     const [key = ''] = await uploader.objects(announced.id);
     expect(await uploader.objects(announced.id)).toHaveLength(1);
     expect(sha256(await uploader.bytes(key))).toBe(sha256(photograph));
+    const named = { Bucket: uploader.store.bucket, Key: key };
+    const head = await uploader.store.client.send(new HeadObjectCommand(named));
+    const got = await uploader.store.client.send(new GetObjectCommand(named));
+    (got.Body as Readable).destroy();
+    expect([head.ContentEncoding, got.ContentEncoding]).toEqual([undefined, undefined]);
+    expect([head.ContentLength, got.ContentType]).toEqual([photograph.length, 'image/jpeg']);
     const original = await sharp(photograph).metadata();
     const { thumbnails } = json.result;
     expect(thumbnails.map(({ width }: { width: number }) => width)).toEqual([160, 480, 1280]);
@@ -75,7 +84,9 @@ describe('an upload', () => {
     const bytes = randomBytes(300_000);
     const announced = await uploader.announced('presigned', bytes, { transfer: 'presigned', sha256: sha256(bytes) });
     expect(new URL(announced.transfer.url).host).toBe(new URL(world.env.S3_ENDPOINT ?? '').host);
-    const early = await uploader.complete(announced.id);
+    const { method, url } = announced.transfer.complete ?? expect.unreachable();
+    expect([method, new URL(url).pathname]).toEqual(['POST', `/v1/uploads/${announced.id}/complete`]);
+    const early = await world.ask(method, url);
     expect([early.status, early.json.code]).toEqual([409, 'bytes-missing']);
     expect((await uploader.send(announced, bytes)).status).toBe(200);
     expect((await uploader.send(announced, bytes)).status).toBe(412);
@@ -84,6 +95,24 @@ describe('an upload', () => {
     expect(json).toMatchObject({ state: 'succeeded', result: { sha256: sha256(bytes), thumbnails: [] } });
     expect((await uploader.complete(announced.id)).status).toBe(200);
     expect(await uploader.objects(announced.id)).toHaveLength(1);
+  });
+
+  it('is never told to wait for bytes again by a look that follows the answer to them', async () => {
+    for (let n = 0; n < 12; n += 1) {
+      const bytes = randomBytes(1_000);
+      const presigned = n % 2 === 1 ? { transfer: 'presigned', sha256: sha256(bytes) } : {};
+      const announced = await uploader.announced(`agrees-${n}`, bytes, presigned);
+      const sent = await uploader.send(announced, bytes);
+      const told = n % 2 === 1 ? await uploader.complete(announced.id) : sent;
+      const seen = [told.json.state as string];
+      const path = `/v1/operations/${announced.id}`;
+      while (!seen.includes('succeeded')) {
+        const { json } = await world.ask('GET', path, { door: seen.length % 2 });
+        seen.push(json.state);
+        expect(json).not.toHaveProperty('transfer');
+      }
+      expect([...new Set(seen)].filter((state) => state !== 'running')).toEqual(['succeeded']);
+    }
   });
 
   it('that was announced as presigned can be finished through the door', async () => {
@@ -135,11 +164,14 @@ describe('an upload', () => {
     const announced = await uploader.announced('length', bytes);
     for (const wrong of [bytes.subarray(1), Buffer.concat([bytes, bytes]), Buffer.alloc(0)]) {
       const { status, json } = await uploader.send(announced, wrong);
-      expect([status, json.code]).toEqual([422, 'size-mismatch']);
+      expect([status, json.code]).toEqual([422, 'bytes-refused']);
+      // The upload is not lost with this try: what would be lost is the key, to a caller who is told to make a new one.
+      expect(json).toMatchObject({ sameKeySafe: true, action: 'fix_request', operationUrl: expect.any(String) });
+      expect(json.detail).toContain('send exactly its 5000 bytes to the same URL');
     }
     for (const wrong of [bytes.subarray(1), Buffer.concat([bytes, bytes])]) {
       const { status, text } = await sendChunked(announced.transfer.url, wrong);
-      expect([status, text.includes('size-mismatch')]).toEqual([422, true]);
+      expect([status, text.includes('bytes-refused')]).toEqual([422, true]);
     }
     expect(await uploader.objects(announced.id)).toEqual([]);
     expect(await world.state(announced.id)).toBe('waiting');
@@ -256,12 +288,13 @@ describe('an upload', () => {
     expect(await uploader.objects(announced.id)).toHaveLength(1);
     const cancel = await world.ask('POST', `/v1/operations/${announced.id}/cancel`);
     expect(cancel.status).toBe(202);
-    expect((await uploader.settled(announced.id)).json).toMatchObject({ state: 'cancelled' });
+    const anewWithTheKey = { code: 'cancelled', sameKeySafe: true, retryable: true, action: 'retry' };
+    expect((await uploader.settled(announced.id)).json).toMatchObject({ state: 'cancelled', problem: anewWithTheKey });
     expect(await uploader.objects(announced.id)).toEqual([]);
-    expect((await uploader.complete(announced.id)).json.code).toBe('cancelled');
+    expect((await uploader.complete(announced.id)).json).toMatchObject(anewWithTheKey);
     const path = `/v1/uploads/${announced.id}/content`;
     const late = await world.ask('PUT', path, { body: bytes, headers: { 'content-type': 'application/octet-stream' } });
-    expect([late.status, late.json.code]).toEqual([409, 'cancelled']);
+    expect([late.status, late.json]).toEqual([409, expect.objectContaining(anewWithTheKey)]);
     expect(await uploader.objects(announced.id)).toEqual([]);
     const anew = await uploader.announced('cancel', bytes, declared);
     expect(anew.id).not.toBe(announced.id);
@@ -308,16 +341,33 @@ describe('an upload', () => {
     expect(await headObject(uploader.store, key)).toBeUndefined();
   });
 
+  it('that ends while its caller waits for it tells him that the key may begin anew, at either door', async () => {
+    const bytes = randomBytes(1_000);
+    const announced = await uploader.announced('waited-for', bytes);
+    const waiting = uploader.announce('waited-for', bytes, {}, { headers: { prefer: 'wait=20' } });
+    const request = { name: 'waited-for.bin', size: 1_000, type: 'application/octet-stream', destination: 'inbox' };
+    const call = { tenant: world.tenants.alpha, environment: 'test', subject: 'default', key: 'waited-for' } as const;
+    const told = uploader.gateway.run(uploadFlow, { ...call, request });
+    const arrived = `select sum(times) as n from hapax.arrival where operation_id = $1 and decision = 'joined'`;
+    await world.until('both wait', async () => (await world.sql<{ n: string }>(arrived, announced.id))[0]?.n === '2');
+    await world.ask('POST', `/v1/operations/${announced.id}/cancel`);
+    const anew = { code: 'cancelled', status: 409, sameKeySafe: true, retryable: true, action: 'retry' };
+    expect((await waiting).json).toMatchObject(anew);
+    expect(await told).toMatchObject({ id: announced.id, state: 'cancelled', problem: anew });
+    expect((await uploader.announced('waited-for', bytes)).id).not.toBe(announced.id);
+  });
+
   it('that is not sent in time expires, and its key names a new one', async () => {
     const bytes = randomBytes(1_000);
     const announced = await uploader.announced('late', bytes);
     await uploader.expire(announced.id);
     expect((await uploader.settled(announced.id)).json).toMatchObject({
       state: 'expired',
-      problem: { code: 'expired', status: 410 },
+      problem: { code: 'expired', status: 410, sameKeySafe: true, retryable: true, action: 'retry' },
     });
     const late = await uploader.send(announced, bytes);
-    expect([late.status, late.json.code]).toEqual([410, 'expired']);
+    expect(late.status).toBe(410);
+    expect(late.json).toMatchObject({ code: 'expired', sameKeySafe: true, action: 'retry' });
     expect(await uploader.objects(announced.id)).toEqual([]);
     const anew = await uploader.announced('late', bytes);
     expect(anew.id).not.toBe(announced.id);

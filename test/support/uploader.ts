@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../activities/stores/s3/object-store.ts';
 import { openObject } from '../../activities/stores/s3/read-object.ts';
 import { thumbnailPrefix, uploadPrefix } from '../../activities/stores/s3/upload-keys.ts';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
+import type { Gateway } from '../../client/gateway.ts';
 import { readConfig } from '../../workers/config.ts';
 import { connectS3, s3Settings } from '../../workers/connect-s3.ts';
 import type { Answered, Ask, World } from './world.ts';
@@ -13,7 +14,12 @@ import type { Answered, Ask, World } from './world.ts';
 export type Announced = {
   readonly id: string;
   readonly state: string;
-  readonly transfer: { readonly method: string; readonly url: string; readonly headers: Record<string, string> };
+  readonly transfer: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: Record<string, string>;
+    readonly complete?: { readonly method: string; readonly url: string };
+  };
   readonly expiresAt: string;
 };
 
@@ -29,6 +35,10 @@ export class Uploader {
     this.world = world;
     this.store = store;
     this.#gateway = gateway;
+  }
+
+  get gateway(): Gateway {
+    return this.#gateway.gateway;
   }
 
   get database(): Database {
@@ -123,7 +133,7 @@ export class Uploader {
   async rows(...ids: string[]): Promise<{ content: string[]; assets: number }> {
     const assets = await this.world.sql('select content_id from hapax.asset where operation_id = any($1)', ids);
     const contents = await this.world.sql<{ id: string }>(
-      `select id from hapax.content where id = any($1) or id in (select content_id from hapax.asset where operation_id = any($2))
+      `select id from hapax.content where state = 'live' and (id = any($1) or id in (select content_id from hapax.asset where operation_id = any($2)))
        order by id`,
       ids.map((id) => id.replace('op_', 'cnt_')),
       ids,

@@ -40,6 +40,7 @@ export type Context = {
   say: Say;
   /** Starts a part, keeps it running, and stops it with its stage. */
   run<Part extends Running>(name: string, stage: Stage, start: (logFile: string) => Promise<Part>): Promise<Part>;
+  /** Stops whatever was started, in order, and says so where there is anything to stop. */
   stopAll(): Promise<void>;
 };
 
@@ -51,6 +52,7 @@ export async function openContext(say: Say): Promise<Context> {
   await keepLastLogs(join(directory, 'logs'));
   const keeper = startKeeper();
   let closing = false;
+  let started = false;
   const running: { stage: Stage; stop(patience: number): Promise<void> }[] = [];
   return {
     settings,
@@ -60,6 +62,7 @@ export async function openContext(say: Say): Promise<Context> {
     stack,
     say,
     async run(name, stage, start) {
+      started = true;
       const logFile = join(directory, 'logs', `${name}.log`);
       const part = await supervise({
         name,
@@ -74,12 +77,14 @@ export async function openContext(say: Say): Promise<Context> {
     },
     async stopAll() {
       closing = true;
+      if (started) say('Stopping');
       for (const stage of stopOrder) {
         const parts = running.filter((part) => part.stage === stage);
         await Promise.allSettled(parts.map((part) => part.stop(stopPatience[stage])));
       }
       await keeper.close(); // ends what was only half started, too
       await stack.release();
+      if (started) say('Stopped');
     },
   };
 }

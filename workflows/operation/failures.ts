@@ -23,6 +23,8 @@ const fix = { retryable: false, sameKeySafe: true, action: 'fix_request' } as co
 const wait = { retryable: true, sameKeySafe: true, action: 'wait' } as const;
 const pay = { retryable: false, sameKeySafe: false, action: 'change_payment_method' } as const;
 const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } as const;
+/** The way on where a flow lets the key begin anew after such an end, whatever the code says of other flows. */
+const anew = { retryable: true, sameKeySafe: true, action: 'retry' } as const;
 
 export const failures = {
   // Before the claim: nothing is stored and the key is not consumed.
@@ -101,6 +103,8 @@ export const failures = {
   // Where the object was removed behind us the upload ends with it, and the key may begin anew.
   'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
   'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
+  // Nothing has counted yet: the upload goes on waiting. Once bytes have counted, a fault of theirs ends it.
+  'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
   'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
@@ -114,6 +118,8 @@ export function isFailureCode(text: string): text is FailureCode {
   return Object.hasOwn(failures, text);
 }
 
-export function failure(code: FailureCode): Failure {
-  return failures[code];
+/** @param renewable whether the operation has ended so that its key may begin anew, by its flow's `renewsAfter` */
+export function failure(code: FailureCode, renewable = false): Failure {
+  const row: Failure = failures[code];
+  return renewable && !row.sameKeySafe ? { ...row, ...anew } : row;
 }

@@ -54,8 +54,15 @@ export type Problem = {
   readonly [member: string]: unknown;
 };
 
-export function problem(refusal: Refusal, context: { requestId: string; operation?: string }): Problem {
-  const { status, title, retryable, sameKeySafe, action, retryAfter } = failure(refusal.code);
+export type ProblemContext = {
+  readonly requestId: string;
+  readonly operation?: string | undefined;
+  /** Whether the operation has ended so that its key may begin anew. */
+  readonly renewable?: boolean | undefined;
+};
+
+export function problem(refusal: Refusal, context: ProblemContext): Problem {
+  const { status, title, retryable, sameKeySafe, action, retryAfter } = failure(refusal.code, context.renewable);
   return {
     type: problemUrl(refusal.code),
     title,
@@ -73,7 +80,7 @@ export function problem(refusal: Refusal, context: { requestId: string; operatio
   };
 }
 
-export function problemAnswer(refusal: Refusal, context: { requestId: string; operation?: string }): Answer {
+export function problemAnswer(refusal: Refusal, context: ProblemContext): Answer {
   const body = problem(refusal, context);
   return {
     status: body.status,

@@ -99,15 +99,16 @@ async function settle(
           more: { cause: ending.refusal.code, undone, notUndone: left },
         }
       : { ...ending.refusal, more: { ...ending.refusal.more, ...(undone.length > 0 ? { undone } : {}) } };
+  const renewable = flow.renewsAfter.includes(state) || failure(refusal.code).stored === false;
   await ledger.settle({
     ...engine.hold,
     carry: engine.carry,
     settlement: {
       state,
-      answer: problemAnswer(refusal, { requestId: engine.requestId, operation: story.id }),
+      answer: problemAnswer(refusal, { requestId: engine.requestId, operation: story.id, renewable }),
       result: null,
       refusal,
-      renewable: flow.renewsAfter.includes(state) || failure(refusal.code).stored === false,
+      renewable,
       keep: { response: keep.response, tombstone: keep.tombstone },
       sweepAfter: flow.sweepAfter ?? null,
     },

@@ -27,6 +27,13 @@ export function beginWait(call: WaitCall): Statement[] {
   ];
 }
 
+const over = `update operation set state = 'running', updated_at = now() where id = $1 and state = 'waiting'`;
+
+/** What was waited for has come: nobody is ever told to wait who has been told that it came. */
+export function endWait({ operation }: WaitCall): Statement {
+  return { name: 'end_wait', text: over, values: [operation.id] };
+}
+
 export function waiting(rows: readonly Row[] | undefined): Waiting {
   const row = rows?.[0];
   if (row === undefined) throw new Error('The wait has no operation');

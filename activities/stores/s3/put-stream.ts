@@ -20,17 +20,25 @@ export type StreamedObject = {
  */
 export async function putStream(store: ObjectStore, object: StreamedObject): Promise<void> {
   const { key, body, size, type, operation, signal } = object;
-  await store.streaming.send(
-    new PutObjectCommand({
-      Bucket: store.bucket,
-      Key: key,
-      Body: body,
-      ContentLength: size,
-      ContentType: type,
-      ChecksumAlgorithm: 'SHA256',
-      IfNoneMatch: '*',
-      Metadata: { [operationToken]: operation },
-    }),
-    { abortSignal: signal },
+  const command = new PutObjectCommand({
+    Bucket: store.bucket,
+    Key: key,
+    Body: body,
+    ContentLength: size,
+    ContentType: type,
+    ChecksumAlgorithm: 'SHA256',
+    IfNoneMatch: '*',
+    Metadata: { [operationToken]: operation },
+  });
+  // `aws-chunked` frames the bytes on their way, as `x-amz-content-sha256` says too, and is no coding of the object. S3
+  // drops the word; versitygw 1.8.0 keeps it, and a client that knows its codings then refuses to read the object. The
+  // step stands behind the SDK's checksum and before the signature.
+  command.middlewareStack.add(
+    (next) => async (call) => {
+      delete (call.request as { headers: Record<string, string> }).headers['content-encoding'];
+      return await next(call);
+    },
+    { step: 'build', priority: 'low', name: 'plainContent' },
   );
+  await store.streaming.send(command, { abortSignal: signal });
 }

@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { scratch } from './scratch.ts';
+
+/** `npm start`, until it ends by itself. */
+async function start(settings: Record<string, string>): Promise<{ code: unknown; out: string; told: string }> {
+  const directory = await scratch();
+  const env = { PATH: process.env.PATH, HAPAX_STATE_DIRECTORY: directory, ...settings };
+  return await new Promise((resolve) =>
+    execFile(process.execPath, ['workers/local.ts'], { env, timeout: 30_000 }, (fault, out, told) =>
+      resolve({ code: fault?.code ?? 0, out, told }),
+    ),
+  );
+}
+
+test('a start that a taken port prevents says so, and nothing of stopping what never ran', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  const others = ['POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX'].map((part) => [`HAPAX_${part}_PORT`, '0']);
+  const { code, out, told } = await start({ ...Object.fromEntries(others), HAPAX_HTTP_PORT: String(port) });
+  expect(told).toBe(
+    `Port ${port}, wanted by the HTTP door, is taken by another program: end that program, or set HAPAX_HTTP_PORT\n`,
+  );
+  expect([code, out]).toEqual([1, '']);
+});
+
+test('a start with a setting that means nothing says which one, and what it should be', async () => {
+  const { code, out, told } = await start({ HAPAX_HTTP_PORT: 'abc' });
+  expect(told).toContain('HAPAX_HTTP_PORT is "abc": give a port, a whole number from 0 to 65535');
+  expect([code, out]).toEqual([1, '']);
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../workers/config.ts';
+
+describe('a setting at fault', () => {
+  it.each([
+    ['HAPAX_HTTP_PORT', 'abc', 'HAPAX_HTTP_PORT is "abc": give a port, a whole number from 0 to 65535'],
+    ['HAPAX_HTTP_PORT', '65536', 'HAPAX_HTTP_PORT is "65536": give a port, a whole number from 0 to 65535'],
+    ['HAPAX_S3_PORT', '80.5', 'HAPAX_S3_PORT is "80.5": give a port, a whole number from 0 to 65535'],
+    ['HAPAX_NEW_PER_MINUTE', '0', 'HAPAX_NEW_PER_MINUTE is "0": give a number of operations, a whole number from 1 on'],
+    ['HAPAX_LOG_LEVEL', 'loud', 'HAPAX_LOG_LEVEL is "loud": give one of trace, debug, info, warn, error, silent'],
+    ['TEMPORAL_ADDRESS', undefined, 'TEMPORAL_ADDRESS is not set: give the address of the Temporal server'],
+    ['S3_SECRET_ACCESS_KEY', '', 'S3_SECRET_ACCESS_KEY is empty: give the secret key of the S3 server'],
+  ] as const)('is named with what was given and what is expected: %s=%s', (name, value, words) => {
+    expect(() => readConfig([name], { [name]: value })).toThrow(words);
+  });
+
+  it('is told together with the others, a line for each', () => {
+    const faulty = { HAPAX_HTTP_PORT: 'abc', HAPAX_ANSWER_CACHE: '-1' };
+    expect(() => readConfig(['HAPAX_HTTP_PORT', 'HAPAX_ANSWER_CACHE', 'HAPAX_TASK_QUEUE'], faulty)).toThrow(
+      /^Cannot start:\n {2}HAPAX_HTTP_PORT is .*\n {2}HAPAX_ANSWER_CACHE is .*from 0 on$/,
+    );
+  });
+});
+
+it('a setting that is not given has its default', () => {
+  const { HAPAX_HTTP_PORT, HAPAX_LOG_LEVEL } = readConfig(['HAPAX_HTTP_PORT', 'HAPAX_LOG_LEVEL'], {});
+  expect([HAPAX_HTTP_PORT, HAPAX_LOG_LEVEL]).toEqual([8080, 'info']);
+});
