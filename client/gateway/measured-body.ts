@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 
 /** Why a body did not become an object. */
 export type BodyFault = 'cut' | 'too-long' | 'too-short';
 
 /**
  * A caller's bytes on their way to the store: counted, hashed and remembered at their start, in the one pass that they
- * make through the door. The caller's stream is left open where the bytes are wrong, so that it can still be answered.
+ * make through the door.
  */
 export class MeasuredBody {
-  readonly stream: Readable;
+  readonly stream: Transform;
   /** The first bytes, for what they show of the type. */
   start: Buffer = Buffer.alloc(0);
   size = 0;
   fault: BodyFault | undefined;
+  readonly #source: Readable;
   readonly #hash = createHash('sha256');
 
   /**
@@ -22,8 +23,31 @@ export class MeasuredBody {
    * @param failed told at once of a fault: the store would wait for the rest
    */
   constructor(source: Readable, expected: number, startLength: number, failed: () => void) {
-    this.stream = Readable.from(this.#measure(source, expected, startLength), { objectMode: false });
+    this.#source = source;
+    this.stream = new Transform({
+      transform: (piece: Buffer, _encoding, done) => {
+        this.size += piece.length;
+        if (this.size > expected) return done(this.#failed('too-long'));
+        this.#hash.update(piece);
+        if (this.start.length < startLength)
+          this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
+        done(null, piece);
+      },
+      flush: (done) => done(this.size < expected ? this.#failed('too-short') : null),
+    });
     this.stream.on('error', failed);
+    const cut = (cause?: Error): void => {
+      if (!source.readableEnded && !this.stream.destroyed) this.stream.destroy(this.#failed('cut', cause));
+    };
+    source.once('error', cut);
+    source.once('close', cut);
+    source.pipe(this.stream);
+  }
+
+  /** Ends the way to the store. The caller's stream is left as it is, paused and open. */
+  release(): void {
+    this.#source.unpipe(this.stream);
+    this.stream.destroy();
   }
 
   /** Of all bytes that have passed. @returns lower-case hex; to be asked once, after the last byte */
@@ -31,33 +55,9 @@ export class MeasuredBody {
     return this.#hash.digest('hex');
   }
 
-  async *#measure(source: Readable, expected: number, startLength: number): AsyncGenerator<Uint8Array> {
-    const pieces = source.iterator({ destroyOnReturn: false });
-    for (;;) {
-      const { done, value } = await this.#next(pieces);
-      if (done === true) break;
-      const piece = value as Buffer;
-      this.size += piece.length;
-      if (this.size > expected) this.#fail('too-long');
-      this.#hash.update(piece);
-      if (this.start.length < startLength)
-        this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
-      yield piece;
-    }
-    if (this.size < expected) this.#fail('too-short');
-  }
-
-  async #next(pieces: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-    try {
-      return await pieces.next();
-    } catch (cause) {
-      return this.#fail('cut', cause);
-    }
-  }
-
-  #fail(fault: BodyFault, cause?: unknown): never {
+  #failed(fault: BodyFault, cause?: unknown): Error {
     this.fault = fault;
-    throw new Error(`The body is ${fault}`, { cause });
+    return new Error(`The body is ${fault}`, { cause });
   }
 }
 
@@ -70,6 +70,7 @@ export async function readBody(source: Readable, expected: number): Promise<Read
     for await (const _ of body.stream);
     return { kind: 'read', sha256: body.digest() };
   } catch (error) {
+    body.release();
     if (body.fault === undefined) throw error;
     return { kind: body.fault };
   }

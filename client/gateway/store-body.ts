@@ -23,7 +23,7 @@ export async function storeBody(
     await putStream(store, { ...about, body: body.stream });
     return { kind: 'stored', sha256: body.digest() };
   } catch (error) {
-    body.stream.destroy();
+    body.release();
     if (body.fault === undefined) failed(error);
     if (body.fault === undefined && body.size === size) {
       const sha256 = body.digest();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -69,6 +70,31 @@ describe.concurrent('an upload whose object store', () => {
       await sentAgain(key, announced, bytes);
     },
   );
+
+  it('refuses bytes that are still on their way leaves the connection well: what comes next on it is answered', async () => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced('half-sent', bytes);
+    const outage = s3.fail('refused', ['PutObject'], announced.id);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const headers = { authorization: 'Bearer local-alpha' };
+    const put = request(announced.transfer.url, {
+      method: 'PUT',
+      agent,
+      headers: { ...headers, 'content-type': 'application/octet-stream', 'content-length': bytes.length },
+    });
+    put.write(bytes.subarray(0, 100_000));
+    const [refused] = (await once(put, 'response')) as [IncomingMessage];
+    expect(refused.statusCode).toBe(503);
+    refused.resume();
+    put.end(bytes.subarray(100_000));
+    await once(refused, 'end');
+    const look = request(`${world.doors[0]?.address}/v1/operations/${announced.id}`, { agent, headers });
+    look.end();
+    const [seen] = (await once(look, 'response', { signal: AbortSignal.timeout(5_000) })) as [IncomingMessage];
+    expect(seen.statusCode).toBe(200);
+    outage.end();
+    agent.destroy();
+  });
 
   it.each(['answer-lost', 'answer-refused'] as const)('has its bytes once after an %s', async (fault) => {
     const bytes = randomBytes(300_000);
