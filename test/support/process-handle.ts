@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
+import { type Keeper, startKeeper } from '../../workers/local/keeper.ts';
 
 /** How long a process may take to be ready when two test files share two cores. */
 const readyWithin = 30_000;
+
+/** Ends what a test run leaves that was killed itself. */
+let keeper: Keeper | undefined;
 
 /** A process of the product, started as its users start it, that a test may stop, freeze and kill. */
 export class ProcessHandle {
@@ -26,7 +30,10 @@ export class ProcessHandle {
     const child = spawn(process.execPath, [script, ...(options.args ?? [])], {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
+    keeper ??= startKeeper();
+    if (child.pid !== undefined) keeper.watch(child.pid, 'SIGKILL');
     const log = createWriteStream(options.logFile, { flags: 'a' });
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     let text = '';
@@ -45,10 +52,7 @@ export class ProcessHandle {
       child.stderr?.on('data', read);
       child.once('exit', (code) => reject(new Error(`${script} ended with ${code}:\n${text}`)));
     });
-    // A test run that is killed takes its processes with it.
-    const reap = (): void => void child.kill('SIGKILL');
-    process.once('exit', reap);
-    void ended.then(() => process.off('exit', reap));
+    void ended.then(() => keeper?.forget(child.pid as number));
     return new ProcessHandle(script, address, child, ended);
   }
 
