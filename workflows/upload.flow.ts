@@ -37,6 +37,12 @@ export const uploadFlow = defineFlow({
   name: 'upload',
   version: 1,
   title: 'Upload a file',
+  description:
+    'The answer says what to do next. A `transfer` without `complete` goes through this service: send the bytes with its ' +
+    'method, URL and headers, and your token; the answered PUT ends it. With `transfer: "presigned"` in the request the ' +
+    'bytes go straight to the object store: send them with exactly those headers and no token, then ask `complete`. ' +
+    'Asked again with the same key, the answer holds the current state: 201 and a freshly signed `transfer` while it waits, ' +
+    '202 while it is under way, and in the end the result.',
   route: 'uploads',
   request: z
     .strictObject({

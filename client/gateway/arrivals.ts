@@ -1,8 +1,8 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { type Arrival, recordArrivals } from '../../activities/stores/postgres/record-arrivals.ts';
 
-/** Long enough to fill a batch, short enough that a search by request id finds what has just come. Milliseconds. */
-const interval = 250;
+/** Long enough to fill a batch, short enough that a search by request id finds what a person has just asked. Milliseconds. */
+const interval = 1_000;
 /** Arrivals of one operation that are told apart in a batch; a flood beyond them is counted in one row. */
 const apart = 20;
 /** A batch that cannot be written is kept up to this many rows; older ones give way, since answers matter more. */

@@ -113,19 +113,12 @@ async function respond(
   }
 }
 
-/** How the bytes of an upload come; both ways end in the same row. */
-const waysToSend =
-  'The answer says what to do next. A `transfer` without `complete` goes through this service: send the bytes with its ' +
-  'method, URL and headers, and your token; the answered PUT ends it. With `transfer: "presigned"` in the request the ' +
-  'bytes go straight to the object store: send them with exactly those headers and no token, then ask `complete`. ' +
-  'Asked again with the same key, the answer holds the current state and, while it waits, a freshly signed `transfer`.';
-
 function schemaOf(flow: AnyFlow) {
   const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
   return {
     summary: flow.title,
-    ...(flow.answers === 'state' ? { description: waysToSend } : {}),
+    ...(flow.description === undefined ? {} : { description: flow.description }),
     tags: [flow.route],
     body: flow.request,
     headers: z.looseObject({
@@ -133,6 +126,9 @@ function schemaOf(flow: AnyFlow) {
         .string()
         .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
     }),
-    response: { 201: flow.answers === 'state' ? z.union([open, succeeded]) : succeeded, ...problems },
+    response: {
+      ...(flow.answers === 'state' ? { 201: z.union([open, succeeded]), 202: open } : { 201: succeeded }),
+      ...problems,
+    },
   };
 }

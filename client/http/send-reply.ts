@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
+import type { OperationState } from '../../workflows/operation/state.ts';
 import type { Reply, SettledReply } from '../gateway/reply.ts';
 
 /** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
@@ -37,12 +38,17 @@ function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | '
   return { 'cache-control': 'no-store', 'idempotency-status': how, 'hapax-workflow-id': workflowId };
 }
 
+/** Made, and waiting for its caller: whoever asks again is answered as the first one was. Later it is under way. */
+function isOffered(state: OperationState): boolean {
+  return state === 'claimed' || state === 'waiting';
+}
+
 /** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Extract<Reply, { kind: 'settled' | 'open' }>,
-  state?: Readonly<Record<string, unknown>>,
+  state?: { readonly state: OperationState } & Readonly<Record<string, unknown>>,
 ) {
   const key = request.headers['idempotency-key'];
   if (key !== undefined) reply.header('idempotency-key', key);
@@ -55,10 +61,10 @@ export function sendReply(
   reply.headers(commonHeaders(answer));
   if (state !== undefined)
     return reply
-      .code(201)
+      .code(isOffered(state.state) ? 201 : 202)
       .header('content-type', 'application/json; charset=utf-8')
       .header('location', operationUrl(answer.id))
-      .send(JSON.stringify({ id: answer.id, state: answer.state, ...state }));
+      .send(JSON.stringify({ id: answer.id, ...state }));
   const doubtful = answer.state === 'indeterminate';
   const { status, headers, body } = problemAnswer(
     {

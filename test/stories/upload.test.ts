@@ -522,6 +522,12 @@ describe('an upload that has no media worker', () => {
       .toBuffer();
     const first = await atThumbnails('shared-1', picture);
     const second = await atThumbnails('shared-2', picture);
+    const again = await uploader.announce('shared-2', picture, { type: 'image/png' });
+    expect([again.status, again.json, again.headers.get('location')]).toEqual([
+      202,
+      { id: second, state: 'running', expiresAt: expect.any(String) },
+      `/v1/operations/${second}`,
+    ]);
     expect(await uploader.rows(first, second)).toMatchObject({ content: [expect.any(String)], assets: 2 });
     await world.ask('POST', `/v1/operations/${first}/cancel`);
     expect((await uploader.settled(first)).json.state).toBe('cancelled');

@@ -34,6 +34,8 @@ export type Flow<
   /** Grows when the form of request or result changes; cached answers of another version are not served. */
   readonly version: number;
   readonly title: string;
+  /** What its callers should know before they ask, for the API's documentation. */
+  readonly description?: string;
   /** The collection under /v1 that a POST starts this flow at. */
   readonly route: string;
   readonly request: Request;
