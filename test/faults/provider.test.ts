@@ -92,6 +92,32 @@ describe('a checkout whose provider', () => {
     });
   });
 
+  it.each(paying.flatMap((call) => ['before', 'after'].map((when) => ({ call, when }))))(
+    'fails once with 500 $when the effect of $call gives the same key the same answer, and charges once',
+    async ({ call, when }) => {
+      const name = nameOf(call, `fails with 500 ${when} the effect`);
+      const charged = async () => (await traces(world, idOf(name))).effects;
+      const before = await charged();
+      expect(before.filter((effect) => effect === 'captured')).toHaveLength(1);
+      const again = await world.checkout(name);
+      expect([again.status, again.text]).toEqual([201, answers.get(name)?.text]);
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      expect(await charged()).toEqual(before);
+    },
+  );
+
+  it.each([
+    { says: 'declines the card', paymentMethod: 'pm_card_visa_chargeDeclined', status: 402 },
+    { says: 'knows no such card', paymentMethod: 'pm_nobody', status: 422 },
+  ])('$says is asked once, by no later try and by no repeat', async ({ says, paymentMethod, status }) => {
+    const name = nameOf('once', says);
+    const ask = () => world.checkout(name, { paymentMethod }, patient);
+    const first = await ask();
+    expect(first).toMatchObject({ status, json: { retryable: false, action: 'change_payment_method' } });
+    for (let n = 0; n < 3; n += 1) expect((await ask()).text).toBe(first.text);
+    expect(await sentTo('authorise', idOf(name))).toHaveLength(1);
+  });
+
   it('has taken from the stock what was paid', async () => {
     expect(await stockOf(world)).toBe(1_000_000 - cells.length);
   });
@@ -138,14 +164,18 @@ describe('a checkout whose provider', () => {
     const id = idOf(name);
     await plan(world, id, 'capture', { fault: '429', retryAfter: '2', times: 2 });
     expect((await world.checkout(name, {}, patient)).status).toBe(201);
-    const path = new RegExp(calls.capture);
-    const sent = (await (await fetch(`${world.sandbox.address}/_requests?operation=${id}`)).json()) as Sent[];
-    const at = sent.filter((one) => path.test(one.path)).map((one) => new Date(one.at).getTime());
+    const at = (await sentTo('capture', id)).map((one) => new Date(one.at).getTime());
     expect(at).toHaveLength(3);
     const pauses = at.slice(1).map((time, index) => time - (at[index] as number));
     expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1_900);
     expect(await traces(world, id)).toEqual(paidOnce);
   });
+
+  async function sentTo(call: keyof typeof calls, id: string): Promise<Sent[]> {
+    const path = new RegExp(calls[call]);
+    const sent = await (await fetch(`${world.sandbox.address}/_requests?operation=${id}`)).json();
+    return (sent as Sent[]).filter((one) => path.test(one.path));
+  }
 });
 
 type Sent = { readonly path: string; readonly at: string };

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { expect, it } from 'vitest';
+import { flows } from '../../workflows/flows.ts';
 import { mayImport, roomOf } from './rooms.ts';
 import { filesUnder, parseSource, readSource, readText, repository, target } from './source-files.ts';
 
@@ -19,6 +20,22 @@ const mostLines = 250;
 const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
 const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
 const builtins = new Set(builtinModules);
+
+/** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */
+const dedup = [
+  ...['client/gateway.ts', 'client/gateway/answer-cache.ts', 'client/gateway/outcomes.ts'],
+  ...['begin-step', 'claim', 'hold', 'settle', 'stored-answer', 'take'].map(
+    (name) => `activities/stores/postgres/${name}.ts`,
+  ),
+  'workflows/operation/fingerprint.ts',
+];
+/** What a flow is about: its story and declaration, and its effects by outside system. */
+const isBusiness = (path: string) =>
+  /^workflows\/[a-z-]+(\.flow)?\.ts$/.test(path)
+    ? flows.some(({ name }) => path.startsWith(`workflows/${name}.`))
+    : /^activities\/(assets|media|objects|orders|payments)\.ts$|^activities\/stores\/(payments|postgres\/(orders|uploads))\//.test(
+        path,
+      );
 
 const inRooms = rooms.flatMap(filesUnder);
 const inTests = filesUnder('test');
@@ -72,6 +89,19 @@ it('speaks SQL only in activities/stores/postgres', () => {
   expect(inRooms.filter((path) => path.endsWith('.sql') && !path.startsWith('activities/stores/postgres/'))).toEqual(
     [],
   );
+});
+
+it('keeps dedup out of the stories and their effects, and the stories out of dedup', () => {
+  const files = new Set(product.map(({ path }) => path));
+  for (const path of dedup) expect(files).toContain(path);
+  const business = product.filter(({ path }) => isBusiness(path));
+  for (const { name } of flows) expect(business.map(({ path }) => path)).toContain(`workflows/${name}.ts`);
+  const mixed = product
+    .flatMap((source) => source.imports)
+    .map((found) => ({ from: found.from, to: target(found) ?? '' }))
+    .filter(({ from, to }) => (isBusiness(from) && dedup.includes(to)) || (dedup.includes(from) && isBusiness(to)))
+    .map(({ from, to }) => `${from} imports ${to}`);
+  expect(mixed).toEqual([]);
 });
 
 it('reads the environment only in workers/config.ts', () => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createActivities } from '../../activities/create-activities.ts';
+import { createMediaActivities } from '../../activities/create-media-activities.ts';
 import { flowNamed, flows } from '../../workflows/flows.ts';
+import { activityName, undoActivityName } from '../../workflows/operation/call.ts';
 import { days, hours, minutes } from '../../workflows/operation/duration.ts';
 import { type AnyFlow, defineFlow, type StepDeclaration } from '../../workflows/operation/flow.ts';
 
@@ -89,5 +92,19 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
 
   it('says to people what each of its steps does', () => {
     for (const { says } of Object.values(flow.steps)) expect(says).toMatch(/^[A-Z][a-z].{5,}/);
+  });
+
+  it('declares of each step how it happens once and how it is undone, and has the activities for that', () => {
+    const expected: string[] = [];
+    for (const [step, { effect, undo, noReturn }] of Object.entries(flow.steps)) {
+      expect(['natural', 'keyed', 'transaction']).toContain(effect);
+      // Irreversible is what nothing undoes, and what is past the point of no return.
+      if (noReturn) expect([step, undo]).toEqual([step, 'none']);
+      expected.push(activityName(name, step));
+      if (undo === 'compensated') expected.push(undoActivityName(name, step));
+    }
+    const stores = {} as never;
+    const made = Object.keys({ ...createActivities(stores), ...createMediaActivities(stores) });
+    expect(made.filter((one) => one.startsWith(`${name}.`)).toSorted()).toEqual(expected.toSorted());
   });
 });

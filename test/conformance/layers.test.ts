@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { World } from '../support/world.ts';
+import { anotherBuild } from './another-build.ts';
+import { effectsOf, paidOnce } from './effects.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.create(inject('ground'), { doors: 2, upkeep: false });
+});
+afterAll(() => world.close());
+
+/** Longer than the ledger takes to write a batch of arrivals. Milliseconds. */
+const quiet = 300;
+
+const agentOf = (door: number) => ({ 'user-agent': `asks door ${door}` });
+const ask = (key: string, door: number, changes = {}) =>
+  world.checkout(key, {}, { door, headers: agentOf(door), body: world.cart(key, changes) });
+
+async function metrics(door: number): Promise<string> {
+  return (await world.ask('GET', '/metrics', { door, token: null })).text;
+}
+
+/** How many requests for checkouts a door has decided so, by which layer knew. */
+async function decided(door: number, decision: string): Promise<Record<string, number>> {
+  const line = new RegExp(
+    `^hapax_requests_total\\{flow="checkout",decision="${decision}",layer="(\\w+)"\\} (\\d+)`,
+    'gm',
+  );
+  return Object.fromEntries(
+    [...(await metrics(door)).matchAll(line)].map(([, layer, count]) => [layer, Number(count)]),
+  );
+}
+
+/** How often a door went to PostgreSQL for its answers meanwhile: the batches that record arrivals are no part of it. */
+async function readsOf(door: number, work: () => Promise<unknown>): Promise<number> {
+  const before = await reads(door);
+  await work();
+  return (await reads(door)) - before;
+}
+
+/** Read when two looks see the same: no batch is then between its sending and its commit. */
+async function reads(door: number): Promise<number> {
+  let last: number | undefined;
+  return await world.until('the door is quiet', async () => {
+    await pause(quiet);
+    const flushes = Number(/^hapax_postgres_flushes (\d+)/m.exec(await metrics(door))?.[1]);
+    const [row] = await world.sql<{ n: number }>(
+      'select count(distinct xmin::text)::int as n from hapax.arrival where user_agent = $1',
+      agentOf(door)['user-agent'],
+    );
+    const now = flushes - (row?.n as number);
+    if (now === last) return now;
+    last = now;
+    return undefined;
+  });
+}
+
+describe('a settled answer', () => {
+  it('is repeated from the memory of the process that gave it, and by another one from the ledger', async () => {
+    const first = await ask('remembered', 0);
+    const again = async (door: number) => {
+      const answer = await ask('remembered', door);
+      expect([answer.status, answer.text]).toEqual([201, first.text]);
+      expect(answer.headers.get('idempotency-status')).toBe('replayed');
+    };
+    const repeat = async () => {
+      for (let n = 0; n < 20; n += 1) await again(0);
+    };
+    expect(await readsOf(0, repeat)).toBe(0);
+    expect(await readsOf(1, () => again(1))).toBe(1);
+    expect(await decided(0, 'created')).toEqual({ ledger: 1 });
+    expect(await decided(0, 'replayed')).toEqual({ memory: 20 });
+    expect(await decided(1, 'replayed')).toEqual({ ledger: 1 });
+    const other = await ask('remembered', 0, { cartId: 'another' });
+    expect([other.status, other.json.code]).toEqual([422, 'key-reused']);
+    expect(await decided(0, 'refused')).toEqual({ memory: 1 });
+    expect(await effectsOf(world, 'remembered')).toEqual(paidOnce);
+  });
+
+  it('whose copy in memory has expired is read once, however many ask for it at once', async () => {
+    const first = await ask('cold', 0);
+    const keep = (interval: string) =>
+      world.sql(`update hapax.operation set answer_expires_at = now() + $1::interval where key = 'cold'`, interval);
+    // A copy lives no longer than its answer: this one for a second.
+    await keep('1 second');
+    expect((await ask('cold', 1)).text).toBe(first.text);
+    await keep('30 days');
+    expect(await readsOf(1, () => ask('cold', 1))).toBe(0);
+    await pause(1_100);
+    const crowd = 200;
+    const asked = await readsOf(1, async () => {
+      // Nobody is answered before all have come: the ledger can be read again after half a second.
+      const held = world.sql(
+        'do $$ begin lock table hapax.operation in access exclusive mode; perform pg_sleep(0.5); end $$',
+      );
+      const answers = await Promise.all(Array.from({ length: crowd }, () => ask('cold', 1)));
+      await held;
+      expect(new Set(answers.map(({ text }) => text))).toEqual(new Set([first.text]));
+    });
+    expect(asked).toBe(1);
+    expect(await effectsOf(world, 'cold')).toEqual(paidOnce);
+  });
+
+  it('of another version of its flow is never repeated from memory', async () => {
+    const directory = await anotherBuild(join(world.directory, 'next'), {
+      'workflows/checkout.flow.ts': [['version: 1,', 'version: 2,']],
+    });
+    const next = world.doors.push(await world.start(join(directory, 'workers/http.ts'))) - 1;
+    const texts: string[] = [];
+    for (const door of [0, next, next, next]) texts.push((await ask('version-1', door)).text);
+    expect(await decided(next, 'replayed')).toEqual({ ledger: 3 });
+    for (const door of [next, next]) texts.push((await ask('version-2', door)).text);
+    expect(await decided(next, 'replayed')).toEqual({ ledger: 3, memory: 1 });
+    expect(new Set(texts).size).toBe(2);
+    for (const key of ['version-1', 'version-2']) expect(await effectsOf(world, key)).toEqual(paidOnce);
+  });
+});
+
+describe('a new key', () => {
+  it('that many ask for at once is claimed once by each process', async () => {
+    const crowd = 100;
+    const answers = await Promise.all(Array.from({ length: crowd }, (_, n) => ask('crowded', n % 2)));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    type Arrived = { layer: string; n: number };
+    const arrived = await world.until('every arrival is recorded', async () => {
+      const rows = await world.sql<Arrived>(
+        'select layer, sum(times)::int as n from hapax.arrival where operation_id = $1 group by layer',
+        answers[0]?.json.id,
+      );
+      return rows.reduce((sum, { n }) => sum + n, 0) === crowd && rows;
+    });
+    // Each process went to the ledger once; all others were told by their own process.
+    expect(arrived.find(({ layer }) => layer === 'ledger')?.n).toBe(2);
+    expect(await effectsOf(world, 'crowded')).toEqual(paidOnce);
+  });
+});
