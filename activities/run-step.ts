@@ -193,6 +193,7 @@ function failureOf(error: unknown, attempt: number): unknown {
     return ApplicationFailure.create({
       message: error.message,
       type: 'throttled',
+      category: 'BENIGN',
       // A workflow is given the details alone.
       details: [error.wait ?? null],
       ...(error.wait === undefined ? {} : { nextRetryDelay: error.wait }),
@@ -201,7 +202,8 @@ function failureOf(error: unknown, attempt: number): unknown {
 }
 
 function named(type: Thrown, error: Error, details: unknown[] = []): ApplicationFailure {
-  return ApplicationFailure.create({ message: error.message, type, nonRetryable: true, details });
+  // An answer like any other: no line in the log of what goes wrong.
+  return ApplicationFailure.create({ message: error.message, type, nonRetryable: true, details, category: 'BENIGN' });
 }
 
 /** For the ledger's own moves, which throw the same names. */

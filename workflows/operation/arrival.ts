@@ -26,7 +26,7 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
   engine.interrupt = () => {
     engine.wakes += 1;
   };
-  tellPeople(declaration.says);
+  tellPeople(story, declaration.says);
   try {
     for (let looks = 0; ; looks += 1) {
       const seen = engine.wakes;
@@ -36,7 +36,7 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
         engine.until = patienceEnds(flow, 0);
         return reply.result;
       }
-      if (looks === 0) tellPeople(declaration.says, { step: name });
+      if (looks === 0) tellPeople(story, declaration.says, { step: name });
       await news(story, seen, reply.remaining);
     }
   } finally {

@@ -58,6 +58,7 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     until: patienceEnds(flow, taken.age),
     forward: taken.forward,
     carry: [],
+    troubled: undefined,
     wakes: 0,
     interrupt: undefined,
   };

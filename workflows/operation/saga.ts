@@ -15,7 +15,7 @@ type UndoActivity = (call: UndoCall) => Promise<StepReply>;
  */
 export async function compensate(story: Story, ending: Ending): Promise<OperationState> {
   const { engine, flow } = story;
-  tellPeople(`Undoing: ${ending.refusal.detail}`);
+  tellPeople(story, `Undoing: ${ending.refusal.detail}`);
   const plan = await ledger.compensate({ ...engine.hold, carry: engine.carry, ending });
   if (plan.kind === 'forward')
     throw ApplicationFailure.nonRetryable(
@@ -67,7 +67,7 @@ async function undo(story: Story, step: string): Promise<boolean> {
   try {
     const reply = await near(call).catch((error: unknown) => {
       if (!transient(error)) throw error;
-      tellPeople(`${summary}: trying again`, { step });
+      tellPeople(story, `${summary}: trying again`, { step });
       return persistent(call);
     });
     engine.carry = reply.finished === undefined ? [] : [reply.finished];

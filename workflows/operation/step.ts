@@ -68,7 +68,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   };
   engine.forward ||= declaration.noReturn === true;
   expectPatience(story);
-  tellPeople(declaration.says);
+  tellPeople(story, declaration.says);
   try {
     const reply = await run(story, declaration, call);
     engine.carry = reply.finished === undefined ? [] : [reply.finished];
@@ -124,7 +124,7 @@ async function localFirst(
   } catch (error) {
     if (!transient(error)) throw error;
     const seen = story.engine.wakes;
-    tellPeople(`${summary}: no clear answer yet, asking again`, { step: call.step });
+    tellPeople(story, `${summary}: no clear answer yet, asking again`, { step: call.step });
     const pause = askedToWait(error);
     if (pause !== undefined) await news(story, seen, pause);
     return await interruptible(story, call, () =>

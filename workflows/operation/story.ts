@@ -43,6 +43,8 @@ export type Engine = {
   /** The step of no return may have been sent: patience does not count any more. */
   forward: boolean;
   carry: readonly Finished[];
+  /** The step that people are shown as waiting or failing. */
+  troubled: string | undefined;
   wakes: number;
   /** Cancels the step that is being retried, if it may be. */
   interrupt: (() => void) | undefined;
@@ -73,8 +75,13 @@ export async function news(story: Story, seen: number, timeout: number): Promise
   await condition(() => story.engine.wakes > seen, Math.max(1, timeout));
 }
 
-/** Shows people what is going on. Details are free; the search attribute costs an event, so only trouble sets it. */
-export function tellPeople(details: string, troubled?: { step: string }): void {
+/**
+ * Shows people what is going on. Details are free; the search attribute costs an event, so that it names a step only while
+ * one waits or fails, and is cleared with what comes next.
+ */
+export function tellPeople({ engine }: Story, details: string, troubled?: { readonly step: string }): void {
   setCurrentDetails(details);
-  if (troubled !== undefined) upsertSearchAttributes({ HapaxStep: [troubled.step] });
+  if (engine.troubled === troubled?.step) return;
+  upsertSearchAttributes({ HapaxStep: troubled === undefined ? [] : [troubled.step] });
+  engine.troubled = troubled?.step;
 }

@@ -20,7 +20,8 @@ const lock = 4_720_397;
 
 /**
  * Takes what is due, and puts its next look off: 4 s, then twice as long each time, at most ten minutes, but never past
- * the deadline of a wait. A story with such a deadline is woken though its row has moved on: it may still be asleep.
+ * the deadline of a wait. A story whose wait is over, by the row, is woken: it may not have been told. One that waits
+ * rightly is only started where it does not run.
  */
 const text = `
 with alone as (select pg_try_advisory_xact_lock(${lock}) as ours), due as (
@@ -36,7 +37,7 @@ set looks = looks + 1,
 from due where o.id = due.id
 returning o.id, tenant, environment, key_subject, flow, key, generation, looks,
   case when cancel_requested_at is not null then 'cancelRequested'
-       when deadline is not null and state in ('running', 'waiting') then 'wake' end as news`;
+       when deadline is not null and (state = 'running' or deadline <= now()) then 'wake' end as news`;
 
 export async function dueOperations(database: Database, limit: number): Promise<Due[]> {
   const [rows = []] = await database.flush(null, { name: 'due_operations', text, values: [limit] });
