@@ -11,9 +11,11 @@ const port = (fallback: number) => whole('a port', 0, fallback, 65_535);
 const required = (what: string) => z.string({ error: `give the ${what}` }).min(1, `give the ${what}`);
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
+const postgresAddress = 'address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax';
+
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
 const fields = {
-  DATABASE_URL: required('address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax'),
+  DATABASE_URL: required(postgresAddress).regex(/^postgres(ql)?:\/\/[^/]/, `give the ${postgresAddress}`),
   TEMPORAL_ADDRESS: required('address of the Temporal server, such as 127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   S3_ENDPOINT: required('address of the S3 server, such as http://127.0.0.1:7070'),
@@ -84,18 +86,27 @@ export function readConfig<const K extends Setting>(
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
   for (const name of wanted) {
-    const parsed = fields[name].safeParse(environment[name]);
+    const value = environment[name];
+    // A variable that is empty was not set: shells and compose files leave such ones.
+    const blank = value === '' && fields[name].safeParse(undefined).success;
+    const parsed = fields[name].safeParse(blank ? undefined : value);
     if (parsed.success) config[name] = parsed.data;
-    else faults.push(`${name} ${said(environment[name])}: ${parsed.error.issues[0]?.message}`);
+    else faults.push(`${name} ${said(name, value)}: ${parsed.error.issues[0]?.message}`);
   }
   if (faults.length > 0) throw new ConfigFault(`Cannot start:\n  ${faults.join('\n  ')}`);
   return config as Pick<Config, K>;
 }
 
-/** A secret is never told by this: nothing is asked of one but that it is there. */
-function said(value: string | undefined): string {
+/** An address of PostgreSQL may hold a password; of other secrets nothing is asked but that they are there. */
+function said(name: Setting, value: string | undefined): string {
   if (value === undefined) return 'is not set';
-  return value === '' ? 'is empty' : `is ${JSON.stringify(value)}`;
+  if (value === '') return 'is empty';
+  return name === 'DATABASE_URL' ? 'is no address' : `is ${JSON.stringify(value)}`;
+}
+
+/** Whether npm has started this process: it then is our parent. */
+export function startedByNpm(): boolean {
+  return process.env.npm_lifecycle_event !== undefined;
 }
 
 /** What the environment says of a setting, if anything: a part whose address is given is not started locally. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { given } from './config.ts';
+import { given, startedByNpm } from './config.ts';
 import { bringUp } from './local/bring-up.ts';
 import { runMainJob } from './local/main-job.ts';
 import { type Context, openContext } from './local/stack-context.ts';
@@ -37,6 +37,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     void stop(0);
   });
 }
+
+/** npm that is killed tells nobody, and nobody would be left to stop us. Milliseconds. */
+const lookAfterParent = 1_000;
+const parent = process.ppid;
+if (startedByNpm()) setInterval(() => process.ppid !== parent && void stop(0), lookAfterParent).unref();
 
 try {
   context = await openContext(say);

@@ -30,9 +30,13 @@ if (import.meta.main) {
   if (process.argv.includes('--print')) console.log(await migrationSql());
   else
     await fromCommandLine().catch((error: unknown) => {
-      console.error(error instanceof ConfigFault ? error.message : error);
+      console.error(error instanceof ConfigFault ? error.message : unusable(error as Error & { code?: string }));
       process.exitCode = 1;
     });
+}
+
+function unusable({ message, code }: Error & { code?: string }): string {
+  return `The database of DATABASE_URL cannot be migrated: ${message || code}`;
 }
 
 async function fromCommandLine(): Promise<void> {

@@ -27,6 +27,19 @@ test('a start that a taken port prevents says so, and nothing of stopping what n
   expect([code, out]).toEqual([1, '']);
 });
 
+test('a start with one port for two parts names both', async () => {
+  const { code, told } = await start({ HAPAX_HTTP_PORT: '7070' });
+  expect(told).toContain('HAPAX_HTTP_PORT and HAPAX_S3_PORT are both 7070');
+  expect(code).toBe(1);
+});
+
+test('a start with a provider that does not answer names the variable', async () => {
+  const any = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3'].map((part) => [`HAPAX_${part}_PORT`, '0']);
+  const { code, told } = await start({ ...Object.fromEntries(any), STRIPE_API_BASE: 'http://127.0.0.1:1' });
+  expect(told).toContain('STRIPE_API_BASE is set, but the payment provider there cannot be used');
+  expect(code).toBe(1);
+});
+
 test('a start with a setting that means nothing says which one, and what it should be', async () => {
   const { code, out, told } = await start({ HAPAX_HTTP_PORT: 'abc' });
   expect(told).toContain('HAPAX_HTTP_PORT is "abc": give a port, a whole number from 0 to 65535');

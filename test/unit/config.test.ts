@@ -8,6 +8,7 @@ describe('a setting at fault', () => {
     ['HAPAX_S3_PORT', '80.5', 'HAPAX_S3_PORT is "80.5": give a port, a whole number from 0 to 65535'],
     ['HAPAX_NEW_PER_MINUTE', '0', 'HAPAX_NEW_PER_MINUTE is "0": give a number of operations, a whole number from 1 on'],
     ['HAPAX_LOG_LEVEL', 'loud', 'HAPAX_LOG_LEVEL is "loud": give one of trace, debug, info, warn, error, silent'],
+    ['DATABASE_URL', 'nonsense', 'DATABASE_URL is no address: give the address of PostgreSQL, such as postgres://'],
     ['TEMPORAL_ADDRESS', undefined, 'TEMPORAL_ADDRESS is not set: give the address of the Temporal server'],
     ['S3_SECRET_ACCESS_KEY', '', 'S3_SECRET_ACCESS_KEY is empty: give the secret key of the S3 server'],
   ] as const)('is named with what was given and what is expected: %s=%s', (name, value, words) => {
@@ -19,6 +20,19 @@ describe('a setting at fault', () => {
     expect(() => readConfig(['HAPAX_HTTP_PORT', 'HAPAX_ANSWER_CACHE', 'HAPAX_TASK_QUEUE'], faulty)).toThrow(
       /^Cannot start:\n {2}HAPAX_HTTP_PORT is .*\n {2}HAPAX_ANSWER_CACHE is .*from 0 on$/,
     );
+  });
+});
+
+it('an address that holds a password is not told', () => {
+  expect(() => readConfig(['DATABASE_URL'], { DATABASE_URL: 'mysql://ann:secret@127.0.0.1/x' })).toThrow(
+    /^(?!.*secret).*DATABASE_URL is no address/s,
+  );
+});
+
+it('a setting that is empty has its default', () => {
+  expect(readConfig(['HAPAX_HTTP_PORT', 'STRIPE_API_BASE'], { HAPAX_HTTP_PORT: '', STRIPE_API_BASE: '' })).toEqual({
+    HAPAX_HTTP_PORT: 8080,
+    STRIPE_API_BASE: undefined,
   });
 });
 

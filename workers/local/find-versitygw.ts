@@ -69,11 +69,15 @@ async function fromRelease(release: string, cached: string, say: Say): Promise<s
 /** Go checks what it fetches against its public checksum database. */
 async function fromSource(go: string, cached: string, say: Say): Promise<string> {
   await runCommand(go, ['version'], { patience: 10_000 });
-  say(`Building versitygw ${version} with Go, which takes one to three minutes (once; kept in ${cached})`);
+  say(
+    `Building versitygw ${version} with Go, since its release could not be fetched: one to three minutes (once; kept in ${cached})`,
+  );
   const ticking = setInterval(() => say('  still building'), 15_000);
   return installBinary(cached, async (workplace) => {
     const source = `github.com/versity/versitygw/cmd/versitygw@v${version}`;
-    await runCommand('env', [`GOBIN=${workplace}`, 'CGO_ENABLED=0', go, 'install', source], { patience: 600_000 });
+    // What Go fetches and compiles on the way, some 700 MB, goes with the workplace; modules are read-only by default.
+    const own = [`GOBIN=${workplace}`, `GOPATH=${workplace}/go`, `GOCACHE=${workplace}/cache`, 'GOFLAGS=-modcacherw'];
+    await runCommand('env', [...own, 'CGO_ENABLED=0', go, 'install', source], { patience: 600_000 });
     return join(workplace, 'versitygw');
   }).finally(() => clearInterval(ticking));
 }

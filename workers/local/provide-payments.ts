@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { given } from '../config.ts';
 import { startNodeWorker } from './node-worker.ts';
-import type { Service } from './service.ts';
+import { reachable, type Service } from './service.ts';
 import type { Context } from './stack-context.ts';
 
 /** The sandbox takes any key of this form; Stripe takes none of it. */
@@ -11,7 +11,10 @@ const localStripeKey = 'sk_test_local';
 /** Charges go to the sandbox unless a provider is named: nothing that runs by default may reach real money. */
 export async function providePayments(context: Context): Promise<Service & { sandboxUrl?: string }> {
   if (given('STRIPE_API_BASE') || given('STRIPE_SECRET_KEY')) {
-    const base = given('STRIPE_API_BASE') ?? 'https://api.stripe.com';
+    const chosen = given('STRIPE_API_BASE');
+    // Any answer will do: a provider says 401 to a stranger.
+    if (chosen) await reachable('STRIPE_API_BASE', 'the payment provider', () => fetch(chosen, { method: 'HEAD' }));
+    const base = chosen ?? 'https://api.stripe.com';
     const environment = given('STRIPE_SECRET_KEY') ? {} : { STRIPE_SECRET_KEY: localStripeKey };
     return { environment, addresses: { Payments: base } };
   }

@@ -27,7 +27,7 @@ export async function provideS3(context: Context): Promise<Service> {
       S3_ACCESS_KEY_ID: s3.accessKeyId,
       S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
     },
-    addresses: { S3: s3.endpoint },
+    addresses: { S3: s3.endpoint, 'S3 keys': join(directory, 'keys.json') },
   };
 }
 

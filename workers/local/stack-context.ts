@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readConfig } from '../config.ts';
+import { ConfigFault, given, readConfig, type Setting } from '../config.ts';
 import type { Say } from './say.ts';
 import { freePorts } from './free-port.ts';
 import { type Keeper, startKeeper } from './keeper.ts';
@@ -89,11 +89,35 @@ export async function openContext(say: Say): Promise<Context> {
   };
 }
 
+/** Each port, and the variable that leaves its part to another program. */
+const ports = {
+  HAPAX_HTTP_PORT: undefined,
+  HAPAX_POSTGRES_PORT: 'DATABASE_URL',
+  HAPAX_TEMPORAL_PORT: 'TEMPORAL_ADDRESS',
+  HAPAX_TEMPORAL_UI_PORT: 'TEMPORAL_ADDRESS',
+  HAPAX_S3_PORT: 'S3_ENDPOINT',
+  HAPAX_SANDBOX_PORT: 'STRIPE_API_BASE',
+} as const;
+
+/** @throws ConfigFault where two of our own parts are to use one port */
+function expectApart(settings: Settings): void {
+  const users = new Map<number, string>();
+  for (const [name, instead] of Object.entries(ports) as [keyof typeof ports, Setting | undefined][]) {
+    const port = settings[name];
+    if (port === 0 || (instead !== undefined && given(instead))) continue;
+    const other = users.get(port);
+    if (other !== undefined)
+      throw new ConfigFault(`Cannot start:\n  ${other} and ${name} are both ${port}: give each a port of its own`);
+    users.set(port, name);
+  }
+}
+
 /** A port of 0 means any free one, as everywhere; `stack.json` tells which. */
 async function choosePorts(settings: Settings): Promise<Settings> {
+  expectApart(settings);
   const open = wanted.filter((name) => name.endsWith('_PORT') && settings[name] === 0);
-  const ports = await freePorts(open.length);
-  return { ...settings, ...Object.fromEntries(open.map((name, index) => [name, ports[index]])) };
+  const free = await freePorts(open.length);
+  return { ...settings, ...Object.fromEntries(open.map((name, index) => [name, free[index]])) };
 }
 
 /** Logs begin with the stack, so that they do not grow for ever; those of the last one are kept, since it may have crashed. */

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readConfig } from '../../workers/config.ts';
+import { findTemporal } from '../../workers/local/find-temporal.ts';
+import { findVersitygw } from '../../workers/local/find-versitygw.ts';
+import { becomes } from './becomes.ts';
+
+/** `npm start`, as a person runs it: one stack after the other on one state directory. Each test needs the one before. */
+
+/** On two cores that other tests use as well; alone it takes 6 s. Milliseconds. */
+const upWithin = 60_000;
+/** What a person waits after Ctrl-C. Milliseconds. */
+const downWithin = 10_000;
+
+let directory: string;
+let settings: Record<string, string | undefined>;
+let current: Start | undefined;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'hapax-whole-'));
+  const own = readConfig(['TEMPORAL_CLI', 'VERSITYGW', 'PATH', 'HAPAX_STATE_DIRECTORY']);
+  const common = { path: own.PATH, cache: join(own.HAPAX_STATE_DIRECTORY, 'cache', 'bin'), say: console.log };
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX'];
+  settings = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    TEMPORAL_CLI: await findTemporal({ ...common, chosen: own.TEMPORAL_CLI }),
+    VERSITYGW: await findVersitygw({ ...common, chosen: own.VERSITYGW }),
+    HAPAX_STATE_DIRECTORY: directory,
+    ...Object.fromEntries(parts.map((part) => [`HAPAX_${part}_PORT`, '0'])),
+  };
+});
+afterAll(async () => {
+  current?.npm.kill('SIGKILL');
+  for (const pid of current?.pids ?? []) if (alive(pid)) process.kill(pid, 'SIGKILL');
+  await rm(directory, { recursive: true, force: true });
+});
+
+type Start = {
+  readonly npm: ChildProcess;
+  readonly out: () => string;
+  /** The stack's own process and those of its parts, as stack.json tells. */
+  readonly pids: readonly number[];
+  readonly addresses: Readonly<Record<string, string>>;
+};
+
+function run(): { npm: ChildProcess; out: () => string; ended: Promise<unknown> } {
+  const npm = spawn('npm', ['start'], { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { npm, out: () => text, ended: new Promise((resolve) => npm.once('exit', resolve)) };
+}
+
+async function start(): Promise<Start> {
+  const { npm, out } = run();
+  if (!(await becomes(() => out().includes('Ctrl-C stops everything'), upWithin))) throw new Error(out());
+  const { pid, processes, addresses } = JSON.parse(await readFile(join(directory, 'stack.json'), 'utf8'));
+  const parts = Object.values(processes as Record<string, { pid: number }>);
+  return { npm, out, addresses, pids: [pid as number, ...parts.map((part) => part.pid)] };
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const gone = ({ pids }: Start) => becomes(() => !pids.some(alive), downWithin);
+
+test('brings everything up and does the main job: one charge for three asks, one photograph', async () => {
+  current = await start();
+  const { addresses, out, pids } = current;
+  expect(pids.length).toBeGreaterThanOrEqual(8);
+  const effects = (await (await fetch(`${addresses['Payment sandbox']}/_audit`)).json()) as { type: string }[];
+  expect(effects.map(({ type }) => type)).toEqual([
+    'payment_intent.created',
+    'payment_intent.confirmed',
+    'payment_intent.captured',
+  ]);
+  const page = await fetch(`${addresses.HTTP}/v1/operations`, { headers: { authorization: 'Bearer local-alpha' } });
+  const { operations } = (await page.json()) as { operations: { flow: string; state: string; result: object }[] };
+  expect(operations.map(({ flow, state }) => [flow, state])).toEqual([
+    ['upload', 'succeeded'],
+    ['checkout', 'succeeded'],
+  ]);
+  expect(operations[0]?.result).toMatchObject({ name: 'photograph.jpg', thumbnails: [{}, {}, {}], failures: [] });
+  expect(out()).toContain('workflows/checkout%2Falpha');
+  for (const name of ['HTTP', 'API documentation', 'Temporal UI'])
+    expect((await fetch(addresses[name] as string)).ok).toBe(true);
+});
+
+test('a second one beside it says so, and harms nothing', async () => {
+  const second = run();
+  await second.ended;
+  expect(second.out()).toMatch(/already runs here/);
+  expect(current?.pids.every(alive)).toBe(true);
+});
+
+test('npm that is killed takes all of it along', async () => {
+  current?.npm.kill('SIGKILL');
+  expect(await gone(current as Start)).toBe(true);
+});
+
+test('the next one finds its state, and a kill of its own process leaves nothing behind', async () => {
+  current = await start();
+  const page = await fetch(`${current.addresses.HTTP}/v1/operations?flow=checkout`, {
+    headers: { authorization: 'Bearer local-alpha' },
+  });
+  expect(((await page.json()) as { operations: unknown[] }).operations).toHaveLength(2);
+  process.kill(current.pids[0] as number, 'SIGKILL');
+  expect(await gone(current)).toBe(true);
+});
+
+test('one that is asked to stop is down within 10 s', async () => {
+  current = await start();
+  current.npm.kill('SIGTERM');
+  expect(await gone(current)).toBe(true);
+  expect(current.out()).toContain('Stopped');
+});
