@@ -1,5 +1,6 @@
 import { ownedId } from '../workflows/operation/key.ts';
 import type { TransactionStep } from './run-step.ts';
+import { Refused } from './stores/effect.ts';
 import { type DedupScope, placeAsset, placed } from './stores/postgres/uploads/place-asset.ts';
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
@@ -34,6 +35,11 @@ export const finalize: TransactionStep<AssetSteps['finalize']['input'], Finalize
   outcome(rows, _input, { operation }) {
     const { asset, content } = owned(operation);
     const kept = placed(rows);
+    if (kept === undefined)
+      throw new Refused({
+        code: 'key-expired',
+        detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
+      });
     return { assetId: asset, ...kept, deduplicated: kept.content !== content };
   },
   async undo(tx, { operation }) {

@@ -181,6 +181,7 @@ function failureOf(error: unknown, attempt: number): unknown {
       case 'fenced':
       case 'settled':
       case 'cancel-requested':
+      case 'impatient':
         return named(error.code, error);
       case 'done':
       case 'missing':

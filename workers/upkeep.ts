@@ -60,6 +60,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   if (unswept.length > 0) throw new Error(`sweepAfter and createSweeps differ on ${unswept.map(({ name }) => name)}`);
   let rounds = 0;
   let more = false;
+  let sweeping: Promise<void> | undefined;
   let stopping = false;
   let well = true;
 
@@ -79,11 +80,24 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     }
     if (more || rounds % tidyEvery === 0) {
       more = await forget(database, forgottenAtOnce);
-      const late = await dueSweeps(database, sweptAtOnce);
-      more ||= late.length === sweptAtOnce;
-      await eachOf(late, sweep);
+      sweeping ??= sweepLate().finally(() => {
+        sweeping = undefined;
+      });
     }
     rounds += 1;
+  };
+
+  // Beside the rounds: an object store that is away must not keep a claim from being started.
+  const sweepLate = async (): Promise<void> => {
+    try {
+      for (let left = true; left && !stopping; ) {
+        const late = await dueSweeps(database, sweptAtOnce);
+        await eachOf(late, sweep);
+        left = late.length > 0;
+      }
+    } catch (err) {
+      log.warn({ err }, 'what is to be swept could not be read; the next look tries again');
+    }
   };
 
   const sweep = async ({ id, tenant, environment, flow }: DueSweep): Promise<void> => {
@@ -115,6 +129,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     async stop() {
       stopping = true;
       await ended;
+      await sweeping;
       await health.close();
       await connection.close();
       await database.close();

@@ -46,5 +46,5 @@ export class AnswerCache {
 
 /** A scope as one string that cannot be read in two ways. */
 export function scopeName({ tenant, environment, subject, flow, key }: Scope): string {
-  return `${flow}\n${tenant}\n${environment}\n${subject}\n${key}`;
+  return JSON.stringify([flow, tenant, environment, subject, key]);
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { type Arrival, recordArrivals } from '../../activities/stores/postgres/record-arrivals.ts';
 
 /** Long enough to fill a batch, short enough that a search by request id finds what a person has just asked. Milliseconds. */
@@ -28,7 +29,9 @@ export class Arrivals {
     const name = `${arrival.operation} ${arrival.decision} ${arrival.layer}`;
     const count = (this.#seen.get(name) ?? 0) + 1;
     this.#seen.set(name, count);
-    if (count <= apart) this.#rows.push({ ...arrival, at: new Date(), times: 1 });
+    // A backend service passes on what others have sent, and PostgreSQL stores no NUL.
+    const userAgent = arrival.userAgent?.replaceAll('\0', '').slice(0, 200) ?? null;
+    if (count <= apart) this.#rows.push({ ...arrival, userAgent, at: new Date(), times: 1 });
   }
 
   async #flush(): Promise<void> {
@@ -43,7 +46,9 @@ export class Arrivals {
     });
     this.#rows = [];
     this.#seen = new Map();
-    await recordArrivals(this.#database, rows).catch(() => {
+    await recordArrivals(this.#database, rows).catch((error: unknown) => {
+      // A row that PostgreSQL refuses would hold up all that come after it.
+      if (error instanceof LedgerFault && error.code !== 'unavailable') return;
       this.#rows = [...rows, ...this.#rows].slice(-kept);
     });
   }

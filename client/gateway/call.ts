@@ -28,11 +28,23 @@ export class CallRefused extends Error {
 }
 
 const soundKey = /^[\x20-\x7e]{1,255}$/;
+/** It goes out in a header. */
+const soundRequestId = /^[\x21-\x7e]{1,200}$/;
+/** PostgreSQL stores no NUL, and no name needs a control character. */
+const soundName = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 /** Types are gone at run time, and what is stored under a key stays: both are looked at as at the other door. */
 export function sound<F extends AnyFlow>(flow: F, call: Call<F>): Call<F> {
   if (!soundKey.test(call.key))
     throw new CallRefused('key-malformed', 'A key is 1 to 255 printable ASCII characters, such as a random UUID.');
+  for (const name of ['tenant', 'subject'] as const)
+    if (!soundName.test(call[name]))
+      throw new CallRefused('request-invalid', `Field ${name}: give 1 to 200 characters without control characters`);
+  if (call.requestId !== undefined && !soundRequestId.test(call.requestId))
+    throw new CallRefused(
+      'request-invalid',
+      'Field requestId: give 1 to 200 printable ASCII characters without spaces',
+    );
   const [issue] = flow.request.safeParse(call.request).error?.issues ?? [];
   if (issue !== undefined)
     throw new CallRefused('request-invalid', `Field ${issue.path.join('.') || 'request'}: ${issue.message}`);

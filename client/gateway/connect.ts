@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Database } from '../../activities/stores/postgres/database.ts';
+import { newsChannel } from '../../activities/stores/postgres/news-channel.ts';
 import { Gateway, type GatewayParts } from '../gateway.ts';
 import { Arrivals } from './arrivals.ts';
 import { Outcomes } from './outcomes.ts';
@@ -30,7 +31,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
   const { databaseUrl, temporalAddress, namespace = 'default', taskQueue = 'hapax', ...given } = options;
   const connection = Connection.lazy({ address: temporalAddress });
   const database = new Database(databaseUrl, 'hapax_app');
-  const news = new SettledNews(databaseUrl);
+  const news = new SettledNews(databaseUrl, () => newsChannel(database));
   await news.listen();
   const arrivals = new Arrivals(database);
   const gateway = new Gateway({

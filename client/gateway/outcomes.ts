@@ -54,8 +54,8 @@ export class Outcomes {
       if (row !== undefined && isSettled(row.state) && row.answer.kind === 'kept')
         resolve({ state: row.state, answer: row.answer, renewable: row.renewable });
     };
-    const unhear = this.#news.await(id, ({ settled }) => {
-      if (settled === undefined) void read();
+    const unhear = this.#news.await(id, ({ settled, ...news }) => {
+      if (settled === undefined || news.tenant !== tenant) void read();
       else resolve(settled);
     });
     const timer = setInterval(() => void read(), lookInterval);

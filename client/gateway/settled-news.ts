@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { settledChannel } from '../../activities/stores/postgres/settle.ts';
+import { z } from 'zod';
 import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
-import type { SettledState } from '../../workflows/operation/state.ts';
+import { type SettledState, settledStates } from '../../workflows/operation/state.ts';
 
 /** An operation has settled. A small answer travels with the news; a large one is read from the ledger. */
 export type Settled = {
@@ -23,13 +23,15 @@ const reconnectAfter = 500;
  */
 export class SettledNews {
   readonly #url: string;
+  readonly #channel: () => Promise<string>;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(url: string) {
+  constructor(url: string, channel: () => Promise<string>) {
     this.#url = url;
+    this.#channel = channel;
   }
 
   async listen(): Promise<void> {
@@ -41,7 +43,7 @@ export class SettledNews {
       if (payload !== undefined) this.#tell(payload);
     });
     await client.connect();
-    await client.query(`listen ${settledChannel}`);
+    await client.query(`listen ${client.escapeIdentifier(await this.#channel())}`);
   }
 
   /** Calls back once when the operation settles. @returns how to stop waiting */
@@ -55,10 +57,12 @@ export class SettledNews {
   }
 
   #tell(payload: string): void {
-    const news = parse(payload);
-    const callbacks = this.#waiting.get(news.id);
-    if (callbacks === undefined) return;
-    this.#waiting.delete(news.id);
+    const said = json(payload);
+    const { data: named } = hint.safeParse(said);
+    const callbacks = named && this.#waiting.get(named.id);
+    if (named === undefined || callbacks === undefined) return;
+    this.#waiting.delete(named.id);
+    const news = readNews(named, said);
     for (const callback of callbacks) callback(news);
   }
 
@@ -79,35 +83,33 @@ export class SettledNews {
   }
 }
 
-function parse(payload: string): Settled {
-  const { id, tenant, state, renewable, status, headers, body, expiresAt, flowVersion } = JSON.parse(payload) as {
-    id: string;
-    tenant: string;
-    state?: SettledState;
-    renewable: boolean;
-    status: number;
-    headers: Record<string, string>;
-    body: string;
-    expiresAt: string;
-    flowVersion: number;
-  };
-  if (state === undefined) return { id, tenant };
-  const expires = new Date(expiresAt);
+/** Written by another build, perhaps: what it does not say in full is only a hint to look at the row. */
+const full = z.object({
+  state: z.enum(settledStates),
+  renewable: z.boolean(),
+  status: z.int(),
+  headers: z.record(z.string(), z.string()),
+  body: z.base64(),
+  expiresAt: z.coerce.date(),
+  flowVersion: z.int(),
+});
+const hint = z.object({ id: z.string(), tenant: z.string() });
+
+function readNews(named: Settled, said: unknown): Settled {
+  const answer = full.safeParse(said);
+  if (!answer.success) return named;
+  const { state, renewable, body, ...kept } = answer.data;
+  const expiresIn = kept.expiresAt.getTime() - Date.now();
   return {
-    id,
-    tenant,
-    settled: {
-      state,
-      renewable,
-      answer: {
-        kind: 'kept',
-        status,
-        headers,
-        body: Buffer.from(body, 'base64'),
-        expiresAt: expires,
-        expiresIn: expires.getTime() - Date.now(),
-        flowVersion,
-      },
-    },
+    ...named,
+    settled: { state, renewable, answer: { kind: 'kept', ...kept, body: Buffer.from(body, 'base64'), expiresIn } },
   };
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -21,6 +21,7 @@ import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
+import { OpenBodies } from './open-bodies.ts';
 import { storeBody } from './store-body.ts';
 import { contentTypeRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
 
@@ -57,6 +58,7 @@ const signatureLifetime = hours(1);
  */
 export class Uploads {
   readonly #parts: UploadParts;
+  readonly #bodies = new OpenBodies();
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
@@ -105,6 +107,17 @@ export class Uploads {
     if (wrongType !== undefined) return refused(wrongType);
     if (contentLength !== undefined && contentLength !== size) return refused(sizeRefusal(size, String(contentLength)));
 
+    const leave = this.#bodies.enter(record);
+    if (leave === undefined) return refused(crowded);
+    try {
+      return await this.#store(record, stream);
+    } finally {
+      leave();
+    }
+  }
+
+  async #store(record: OperationRecord, stream: Readable): Promise<Received> {
+    const { size, type } = announcement(record);
     const { objects, log } = this.#parts;
     const ending = new AbortController();
     const body = new MeasuredBody(stream, size, sniffLength, () => ending.abort());
@@ -129,7 +142,9 @@ export class Uploads {
   /** The caller says that a presigned PUT was made. Repeatable: what has been received stays so. */
   async complete(record: OperationRecord): Promise<Exclude<Received, { kind: 'cut' }>> {
     const transfer = await this.#read(record);
-    const closed = transferRefusal(transfer);
+    // Past the deadline the row is still open until the story has closed it, and bytes that are there count until then.
+    const late = transfer.outcome === 'open' && transfer.due;
+    const closed = transferRefusal(late ? { ...transfer, due: false } : transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return received(transfer.bytes, true);
     const bytes = await presignedBytes(this.#parts.objects, record.id).catch((error: unknown) => {
@@ -137,8 +152,8 @@ export class Uploads {
       return 'unknown' as const;
     });
     if (bytes === 'unknown') return refused(storeAway);
-    if (bytes === undefined) return refused(missing);
-    return await this.#commit(record, bytes);
+    if (bytes === undefined) return refused(transferRefusal(transfer) ?? missing);
+    return await this.#commit(record, bytes, late);
   }
 
   async #read({ id, tenant }: OperationRecord): Promise<Transfer> {
@@ -147,9 +162,13 @@ export class Uploads {
   }
 
   /** The row commits before the signal, so that a story that wakes always finds it. */
-  async #commit(record: OperationRecord, bytes: ReceivedBytes): Promise<Exclude<Received, { kind: 'cut' }>> {
+  async #commit(
+    record: OperationRecord,
+    bytes: ReceivedBytes,
+    late = false,
+  ): Promise<Exclude<Received, { kind: 'cut' }>> {
     const { database, objects, gateway, log } = this.#parts;
-    const transfer = await receiveTransfer(database, record, bytes);
+    const transfer = await receiveTransfer(database, record, bytes, late);
     const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
     if (counted?.objectKey === bytes.objectKey) {
       void gateway.signal(record, 'wake');
@@ -177,6 +196,11 @@ export class Uploads {
 const storeAway: Refusal = {
   code: 'storage-unavailable',
   detail: 'The object store did not take the bytes: send them again.',
+};
+const crowded: Refusal = {
+  code: 'too-many-requests',
+  detail:
+    'Too many transfers of this upload, or of this caller, are under way: end one of them, then send the bytes again.',
 };
 const missing: Refusal = {
   code: 'bytes-missing',

@@ -78,6 +78,11 @@ describe('an answer that has expired', () => {
     const [row] = await world.sql<{ text: string }>(
       `select o::text as text from hapax.operation o where key = 'forgets'`,
     );
+    const steps = await world.sql<{ text: string }>(
+      `select string_agg(s::text, ' ') as text from hapax.step s join hapax.operation on id = operation_id where key = 'forgets'`,
+    );
+    expect(steps[0]?.text).toContain('reserve');
+    expect(steps[0]?.text).not.toMatch(/forgotten@example.com|mug-blue/);
     expect(row?.text).not.toContain('forgotten@example.com');
     expect(row?.text).not.toContain('mug-blue');
   });

@@ -145,7 +145,16 @@ describe('an upload that is finalized by many at once', () => {
       const fence = taken.kind === 'taken' ? taken.fence : expect.unreachable();
       const file = { name: 'raced.bin', size: bytes.length, type: 'image/png', destination: 'inbox' };
       const input = { ...file, sha256: sha256(bytes), objectKey, dedup: 'intent' };
-      const call = { operation, fence, step: 'finalize', position: 2, input, carry: [], noReturn: false } as const;
+      const call = {
+        operation,
+        fence,
+        step: 'finalize',
+        position: 2,
+        input,
+        carry: [],
+        noReturn: false,
+        patience: 60_000,
+      } as const;
       const races = Array.from({ length: 12 }, (_, n) => pools[n % 2] as Database);
       const placed = await Promise.all(
         races.map((pool) => transactionActivities(pool, finalize).step({ ...call, effect: 'transaction' })),

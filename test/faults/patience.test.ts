@@ -6,7 +6,7 @@ import { heldRequest, plan } from '../support/provider-faults.ts';
 import { harmedAt } from '../support/recovery.ts';
 import { World } from '../support/world.ts';
 
-describe.concurrent('a checkout that takes longer than its patience', () => {
+describe('a checkout that takes longer than its patience', () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, upkeep: false, env: { HAPAX_ANSWER_CACHE: '0' } });
@@ -70,6 +70,29 @@ describe.concurrent('a checkout that takes longer than its patience', () => {
     });
   });
 
+  it('and has not sent its capture does not send it any more, by the ledger’s own clock', async (context) => {
+    const lane = await Lane.open(world, 'late-capture');
+    context.onTestFinished(() => lane.close());
+    // The ledger takes no capture for a while, as in a failover.
+    await world.sql(`create function hapax.failing_over() returns trigger language plpgsql as $$ begin
+        raise exception 'the database system is starting up' using errcode = '57P03'; end $$`);
+    await world.sql(`create trigger failing_over before insert on hapax.step for each row
+        when (new.name = 'capture') execute function hapax.failing_over()`);
+    await lane.start();
+    await lane.healthy();
+    await world.until('it is authorised', async () => (await moneyHeld(world, lane.id)) === 1250);
+    await leave(lane, -1_000);
+    await world.sql('drop trigger failing_over on hapax.step');
+    await lane.settled();
+    expect(await traces(world, lane.id)).toEqual({
+      effects: ['canceled', 'confirmed', 'created'],
+      state: 'compensated',
+      status: 409,
+      orders: ['released'],
+      receipts: 0,
+    });
+  });
+
   it('past its point of no return goes forward all the same', async (context) => {
     const lane = await Lane.open(world, 'forward');
     context.onTestFinished(() => lane.close());
@@ -97,5 +120,9 @@ describe.concurrent('a checkout that takes longer than its patience', () => {
     await lane.healthy();
     await lane.settled();
     expect(await traces(world, lane.id)).toMatchObject({ effects: [], state: 'compensated', orders: [] });
+    const { first } = await lane.answers();
+    expect(first.json.code).toBe('compensated');
+    // What it was inside is for the log.
+    expect(first.text).not.toContain('a bug of ours');
   });
 });

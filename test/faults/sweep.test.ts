@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { putOnce } from '../../activities/stores/s3/put-once.ts';
 import { doorKey, thumbnailPrefix } from '../../activities/stores/s3/upload-keys.ts';
+import { FaultyS3 } from '../support/faulty-s3.ts';
 import { Uploader, sha256 } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
 
@@ -73,6 +74,30 @@ describe('what arrives after an upload has ended', () => {
     expect(await uploader.objects(json.id)).toEqual([kept]);
     expect((await uploader.bytes(kept as string)).equals(bytes)).toBe(true);
     expect(await uploader.rows(json.id)).toMatchObject({ assets: 1, content: [expect.any(String)] });
+  });
+
+  it('keeps no claim from being started, though the store swallows every question about it', async () => {
+    const s3 = await FaultyS3.to(world.env.S3_ENDPOINT as string);
+    const outage = s3.fail('swallowed', ['ListObjectsV2'], 'uploads');
+    const late = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => uploader.announced(`unswept-${n}`, randomBytes(10))),
+    );
+    const ids = late.map(({ id }) => id);
+    await Promise.all(ids.map((id) => world.ask('POST', `/v1/operations/${id}/cancel`)));
+    await Promise.all(ids.map((id) => uploader.ended(id)));
+    await world.sql('update hapax.operation set sweep_at = now() where id = any($1)', ids);
+    const upkeep = await world.start('workers/upkeep.ts', { S3_ENDPOINT: s3.url });
+    await world.until('the store is asked', () => Promise.resolve(outage.met > 0));
+    // A door that reaches no Temporal: its claims wait for upkeep.
+    const lonely = await world.start('workers/http.ts', { TEMPORAL_ADDRESS: '127.0.0.1:9' });
+    world.doors.push(lonely);
+    const began = Date.now();
+    const paid = await world.checkout('beside', {}, { door: world.doors.length - 1, headers: { prefer: 'wait=30' } });
+    expect(paid.status).toBe(201);
+    expect(Date.now() - began).toBeLessThanOrEqual(8_000);
+    outage.end();
+    await upkeep.kill();
+    await s3.close();
   });
 
   it('is never looked for after a checkout, which has nothing outside that could', async () => {

@@ -2,7 +2,7 @@ import type { AnyFlow, StepName } from './flow.ts';
 import type { Refusal } from './outcome.ts';
 import { step } from './step.ts';
 import { refusalOf, type StepSignatures, type Story } from './story.ts';
-import { messageOf, thrownBy } from './thrown.ts';
+import { thrownBy, toldOf } from './thrown.ts';
 
 export type Attempted<Result> =
   | { readonly kind: 'done'; readonly result: Result }
@@ -21,7 +21,7 @@ export async function attempt<F extends AnyFlow, S extends StepSignatures, N ext
       case 'refused':
         return { kind: 'failed', refusal: refusalOf(error) as Refusal };
       case 'failed': {
-        const refusal: Refusal = { code: 'step-failed', detail: messageOf(error) };
+        const refusal: Refusal = { code: 'step-failed', detail: toldOf(error, 'The step', story.flow) };
         const position = Object.keys(story.flow.steps).indexOf(name);
         // 0 speaks for the step whatever its last try was.
         story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'failed', refusal }];

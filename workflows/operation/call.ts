@@ -51,6 +51,8 @@ export type StepCall<Input = unknown> = Hold & {
   readonly carry: readonly Finished[];
   readonly effect: StepDeclaration['effect'];
   readonly noReturn: boolean;
+  /** Of the flow: past it the step of no return is not begun. Milliseconds. */
+  readonly patience: number;
   /** The story ends with this step: outcome and effect are committed together. */
   readonly settlement?: Settlement;
 };
@@ -121,7 +123,7 @@ export type LedgerMoves = {
 };
 
 /** What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal. */
-export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested';
+export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'impatient';
 
 /** Activity names are derived: unique over the worker, readable in Temporal's UI. */
 export const activityName = (flow: string, step: string): string => `${flow}.${step}`;

@@ -14,7 +14,7 @@ import {
   type Story,
   wakeSignal,
 } from './story.ts';
-import { messageOf, thrownBy } from './thrown.ts';
+import { thrownBy, toldOf } from './thrown.ts';
 
 /**
  * Makes a workflow of a story. The ledger decides at its start whether there is anything to do, and at its end what
@@ -110,7 +110,7 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
     case 'failed':
       return await compensate(story, {
         state: 'compensated',
-        refusal: { code: 'compensated', detail: `A step could not be finished: ${messageOf(error)}.` },
+        refusal: { code: 'compensated', detail: toldOf(error, 'The operation', story.flow) },
       });
   }
 }

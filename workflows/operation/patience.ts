@@ -1,5 +1,4 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import { minutes } from './duration.ts';
 import type { AnyFlow } from './flow.ts';
 import type { Story } from './story.ts';
 
@@ -14,8 +13,7 @@ export function patienceEnds({ patience }: AnyFlow, age: number): number {
 export function expectPatience(story: Story): void {
   const { flow, engine } = story;
   if (engine.forward || engine.until > now()) return;
-  const message = `there was no outcome within ${flow.patience / minutes(1)} minutes`;
-  throw ApplicationFailure.nonRetryable(message, 'impatient');
+  throw ApplicationFailure.nonRetryable(`The patience of ${flow.name} has ended`, 'impatient');
 }
 
 /** What an activity's tries are bounded by; past the point of no return a step is asked for until it is known. */

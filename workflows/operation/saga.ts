@@ -5,7 +5,7 @@ import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerCall, ledgerRetry, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
 import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
-import { messageOf, thrownBy, transient } from './thrown.ts';
+import { thrownBy, toldOf, transient } from './thrown.ts';
 
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 
@@ -76,7 +76,10 @@ async function undo(story: Story, step: string): Promise<boolean> {
     const thrown = thrownBy(error);
     // Another run has taken over, or the operation is settled: not a failure of the undo. Nor is a bug of ours.
     if (thrown === 'fenced' || thrown === 'settled' || thrown === 'bug') throw error;
-    const refusal: Refusal = refusalOf(error) ?? { code: 'compensation-incomplete', detail: messageOf(error) };
+    const refusal: Refusal = refusalOf(error) ?? {
+      code: 'compensation-incomplete',
+      detail: toldOf(error, 'The undo', flow),
+    };
     engine.carry = [...engine.carry, { step, position, attempt: 0, state: 'undo_failed', refusal }];
     return false;
   }

@@ -64,10 +64,11 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     carry: engine.carry,
     effect: declaration.effect,
     noReturn: declaration.noReturn === true,
+    patience: flow.patience,
     ...(settlement === undefined ? {} : { settlement }),
   };
-  engine.forward ||= declaration.noReturn === true;
   expectPatience(story);
+  engine.forward ||= declaration.noReturn === true;
   tellPeople(story, declaration.says);
   try {
     const reply = await run(story, declaration, call);

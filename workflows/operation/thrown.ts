@@ -2,9 +2,12 @@ import {
   ActivityFailure,
   ApplicationFailure,
   isCancellation,
+  log,
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import { minutes } from './duration.ts';
+import type { AnyFlow } from './flow.ts';
 
 /** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
 export function causeOf(error: unknown): unknown {
@@ -34,8 +37,15 @@ export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-request
   return definite ? type : 'failed';
 }
 
-/** @returns what a person is told of a failure */
-export function messageOf(error: unknown): string {
+/**
+ * @param what what has failed, as a subject
+ * @returns what its caller is told. What it was inside (statements, addresses, names of tables) goes to the log alone.
+ */
+export function toldOf(error: unknown, what: string, flow: AnyFlow): string {
   const cause = causeOf(error);
-  return cause instanceof Error ? cause.message : String(cause);
+  log.warn(`${what} has failed`, { cause: cause instanceof Error ? cause.message : String(cause) });
+  const impatient = cause instanceof ApplicationFailure && cause.type === 'impatient';
+  return impatient
+    ? `${what} was not finished within ${flow.patience / minutes(1)} minutes.`
+    : `${what} could not be finished.`;
 }

@@ -31,9 +31,15 @@ returning state, attempt, epoch, request, result, extract(epoch from now() - sen
 
 /** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
 export function beginStep(call: StepCall, request: unknown): Statement[] {
-  const { operation, step, effect, position, noReturn, carry } = call;
+  const { operation, step, effect, position, noReturn, patience, carry } = call;
   const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
+  const inTime: Statement = {
+    name: 'expect_patience',
+    text: 'select expect_patience($1, $2)',
+    values: [operation.id, patience],
+  };
   return [
+    ...(noReturn ? [inTime] : []),
     ...hold(call, entering, carry, step),
     {
       name: 'begin_step',

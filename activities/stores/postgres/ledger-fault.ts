@@ -5,6 +5,8 @@ export type LedgerFaultCode =
   | 'settled'
   | 'cancel-requested'
   | 'missing'
+  /** The step of no return was to be begun after its flow's patience had ended. */
+  | 'impatient'
   /** The step has been done already; its result stands in its row. */
   | 'done'
   /** A named constraint was violated; see `constraint`. */
@@ -32,6 +34,7 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
   HX003: 'cancel-requested',
   HX004: 'missing',
   HX005: 'done',
+  HX006: 'impatient',
 };
 
 /** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */

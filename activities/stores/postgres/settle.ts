@@ -1,9 +1,6 @@
 import type { OperationRef, Settlement } from '../../../workflows/operation/call.ts';
 import type { Statement } from './database.ts';
 
-/** The channel on which doors learn that an operation has settled. */
-export const settledChannel = 'hapax_settled';
-
 /**
  * Outcome and answer in one write, and the news to everyone who waits, delivered when the transaction commits. A small
  * answer travels with the news, which spares each waiting process a read (NOTIFY carries less than 8,000 bytes).
@@ -19,7 +16,7 @@ with settled as (
   where id = $1 and settled_at is null
   returning id, state, renewable, flow_version, answer_status, answer_headers, answer_body, answer_expires_at, tenant
 )
-select pg_notify('${settledChannel}', case
+select pg_notify((select name from news_channel), case
   when octet_length(answer_body) + octet_length(answer_headers::text) < 5000
   then jsonb_build_object('id', id, 'tenant', tenant, 'state', state, 'renewable', renewable, 'flowVersion', flow_version,
     'status', answer_status, 'headers', answer_headers, 'body', encode(answer_body, 'base64'),

@@ -28,6 +28,8 @@ const connect = seconds(1);
 const silence = seconds(5);
 /** A telephone in a tunnel stops sending for this long and goes on; a longer silence is a caller that has left. */
 const pause = seconds(30);
+/** Bodies that one process streams at a time; the SDK's own 50 would let as many slow telephones close the door. */
+const streams = 1_000;
 /** S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError); bigger ones cost fewer of them. Bytes. */
 const chunk = 64 * 1024;
 
@@ -37,7 +39,7 @@ const logger = { trace: mute, debug: mute, info: mute, warn: mute, error: mute }
 
 export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
   const { endpoint, publicEndpoint, region, bucket, accessKeyId, secretAccessKey } = settings;
-  const client = (address: string, socketTimeout: number): S3Client =>
+  const client = (address: string, socketTimeout: number, maxSockets = 50): S3Client =>
     new S3Client({
       endpoint: address,
       region,
@@ -48,12 +50,17 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
       // Checksums are chosen by each call: the SDK's own default would be a CRC, which proves nothing about content.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       requestStreamBufferSize: chunk,
-      requestHandler: { connectionTimeout: milliseconds(connect), socketTimeout },
+      requestHandler: {
+        connectionTimeout: milliseconds(connect),
+        socketTimeout,
+        httpAgent: { keepAlive: true, maxSockets },
+        httpsAgent: { keepAlive: true, maxSockets },
+      },
       logger,
     } satisfies S3ClientConfig);
   const clients = {
     client: client(endpoint, silence),
-    streaming: client(endpoint, pause),
+    streaming: client(endpoint, pause, streams),
     signer: client(publicEndpoint ?? endpoint, silence),
   };
   return {

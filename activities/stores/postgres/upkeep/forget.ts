@@ -6,6 +6,8 @@ with gone as (
   select id from operation
   where settled_at is not null and answer_body is not null and answer_expires_at <= now()
   order by answer_expires_at limit $1 for no key update skip locked
+), steps as (
+  update step set request = null, result = null, refusal = null from gone where operation_id = gone.id
 )
 update operation o
 set answer_body = null, answer_headers = null, result = null, refusal = null, request = '{}'

@@ -18,7 +18,8 @@ export type Placement = {
 
 /**
  * The asset, and the content it refers to: the one that lives in the scope, or else these bytes. The conflicting update
- * changes nothing; it gives the living row and holds it, so that nobody collects it before this commit.
+ * changes nothing; it gives the living row and holds it, so that nobody collects it before this commit. No rows come where
+ * this operation has an asset from before its key was forgotten.
  */
 const text = `
 with owner as (
@@ -27,7 +28,8 @@ with owner as (
     when 'account' then jsonb_build_array(tenant, environment, 'account', subject)
     when 'folder' then jsonb_build_array(tenant, environment, 'folder', subject, $5::text)
     when 'intent' then jsonb_build_array(tenant, environment, 'intent', id) end as shares
-  from operation where id = $1
+  from operation
+  where id = $1 and not exists (select from asset where operation_id = $1)
 ), kept as (
   insert into content (id, tenant, environment, dedup_scope, sha256, size, type, object_key)
   select $3, tenant, environment, encode(sha256(convert_to(shares::text, 'UTF8')), 'hex'), $8, $9, $7, $10 from owner
@@ -48,8 +50,8 @@ export function placeAsset(placement: Placement): Statement {
   };
 }
 
-export function placed(rows: readonly Row[] | undefined): { readonly content: string; readonly objectKey: string } {
-  const row = rows?.[0];
-  if (row === undefined) throw new Error('An asset was placed without an operation');
-  return { content: row.id as string, objectKey: row.object_key as string };
+/** @returns undefined where this operation's key has made an asset long ago */
+export function placed(rows: readonly Row[]): { readonly content: string; readonly objectKey: string } | undefined {
+  const [row] = rows;
+  return row && { content: row.id as string, objectKey: row.object_key as string };
 }

@@ -1,0 +1,13 @@
+import type { Database } from './database.ts';
+
+/** @returns the channel on which doors learn that an operation has settled; a secret of those who may read the ledger */
+export async function newsChannel(database: Database): Promise<string> {
+  const [rows] = await database.flush(null, {
+    name: 'news_channel',
+    text: 'select name from news_channel',
+    values: [],
+  });
+  const name = rows?.[0]?.name;
+  if (typeof name !== 'string') throw new Error('The ledger has no news channel: migrate it (npm run migrate)');
+  return name;
+}

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
+import { forget } from '../../activities/stores/postgres/upkeep/forget.ts';
+import { placedOnce } from '../support/one-upload.ts';
+import { sha256, Uploader } from '../support/uploader.ts';
+import { World } from '../support/world.ts';
+
+describe('an upload', () => {
+  let world: World;
+  let uploader: Uploader;
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { media: true, env: { HAPAX_ANSWER_CACHE: '0' } });
+    uploader = await Uploader.of(world);
+  });
+  afterAll(async () => {
+    await uploader.close();
+    await world.close();
+  });
+
+  it.each([
+    ['the same bytes', true],
+    ['other bytes', false],
+  ])('whose key comes again when nobody remembers it harms nothing of what it made: %s', async (_, same) => {
+    const key = `forgotten-${same}`;
+    const bytes = randomBytes(500);
+    const first = (await uploader.upload(key, bytes)).json;
+    const upkeep = new Database(world.databaseUrl, 'hapax_upkeep', 1);
+    await world.sql(
+      'update hapax.operation set answer_expires_at = now(), tombstone_until = now() where id = $1',
+      first.id,
+    );
+    await forget(upkeep, 100);
+    await upkeep.close();
+    const again = await uploader.upload(key, same ? bytes : randomBytes(500));
+    expect(again.json).toMatchObject({ id: first.id, state: 'refused', problem: { code: 'key-expired' } });
+    const [asset] = await world.sql<{ id: string }>('select id from hapax.asset where operation_id = $1', first.id);
+    expect(asset?.id).toBe(first.result.assetId);
+    const objects = await uploader.objects(first.id);
+    expect(objects).toHaveLength(1);
+    expect((await uploader.bytes(objects[0] as string)).equals(bytes)).toBe(true);
+  });
+
+  it('that is completed after its deadline counts where its bytes are there, as when nobody says so', async () => {
+    const bytes = randomBytes(500);
+    const workers = world.running('workers/operations.ts');
+    const announced = await uploader.announced('overdue', bytes, { transfer: 'presigned', sha256: sha256(bytes) });
+    for (const worker of workers) worker.signal('SIGSTOP');
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    const empty = await uploader.announced('overdue-empty', bytes, { transfer: 'presigned', sha256: sha256(bytes) });
+    await world.sql('update hapax.operation set deadline = now() where id = any($1)', [announced.id, empty.id]);
+    expect((await uploader.complete(announced.id)).status).toBe(200);
+    expect((await uploader.complete(empty.id)).json).toMatchObject({ status: 410, code: 'expired' });
+    for (const worker of workers) worker.signal('SIGCONT');
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+    await uploader.ended(empty.id);
+    expect(await world.state(empty.id)).toBe('expired');
+  });
+
+  it.each(['text/plain;\n a=b', 'text/plain\t; a=b', 'text/plain; a="é"', 'text/plain; a="☃"', 'text/plain;\u00a0a=b'])(
+    'of a type that no header can carry is refused before anything is claimed: %j',
+    async (type) => {
+      const { status, json } = await uploader.announce(`type-${encodeURIComponent(type)}`, Buffer.alloc(1), { type });
+      expect([status, json.code]).toEqual([400, 'request-invalid']);
+    },
+  );
+
+  it.each(['text/plain; charset=utf-8', 'text/plain;charset="utf-8"', 'multipart/form-data; boundary="a b"'])(
+    'of a type with parameters is announced: %s',
+    async (type) => {
+      expect((await uploader.announce(`type-${encodeURIComponent(type)}`, Buffer.alloc(1), { type })).status).toBe(201);
+    },
+  );
+});
