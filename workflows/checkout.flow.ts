@@ -21,12 +21,16 @@ export const checkoutFlow = defineFlow({
   version: 1,
   title: 'Pay a cart',
   route: 'checkouts',
-  request: z.strictObject({
-    cartId: z.string().min(1).max(200),
-    items: z.array(item).min(1).max(100),
-    paymentMethod,
-    email: z.email().max(254).optional(),
-  }),
+  request: z
+    .strictObject({
+      cartId: z.string().min(1).max(200),
+      items: z.array(item).min(1).max(100),
+      paymentMethod,
+      email: z.email().max(254).optional(),
+    })
+    .meta({
+      examples: [{ cartId: 'cart-4711', items: [{ sku: 'mug-blue', quantity: 2 }], paymentMethod: 'pm_card_visa' }],
+    }),
   result: z.object({ orderId: z.string(), amount: money, paymentIntent: z.string() }),
   intent: ['cartId', 'items', 'paymentMethod', 'email'],
   keyScope: 'subject',

@@ -1,7 +1,7 @@
-/** A retry may come before its caller's first connection is known to be dead; a third is a mistake or an attack. */
-const ofOneUpload = 3;
-/** A page with a hundred files sends six at once in a browser; a backend service may send more. */
-const ofOneSubject = 100;
+/** Retries come while earlier connections are not known to be dead, and each is to be answered; a flood is not. */
+const ofOneUpload = 50;
+/** A browser sends six at once, a backend service more; four such callers fit into one process. */
+const ofOneSubject = 250;
 
 /** Counts the bodies that come in at the same time: slow ones hold places, and those of one caller not everybody's. */
 export class OpenBodies {

@@ -7,11 +7,13 @@ import { FingerprintUnknown } from '../../workflows/operation/fingerprint.ts';
 import { problemAnswer, problemUrl } from '../../workflows/operation/outcome.ts';
 import { HttpProblem } from './http-problem.ts';
 import { keyToEcho } from './idempotency-key.ts';
+import { type Issue, requestInvalid } from './request-invalid.ts';
 
 /** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
 export function answerProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.routeOptions.bodyLimit);
+    const { bodyLimit } = request.routeOptions;
+    const problem = problemOf(error, { bodyLimit, contentType: request.headers['content-type'] });
     if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return sendProblem(request, reply, problem);
   });
@@ -44,10 +46,6 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refu
 
 /** Codes of Fastify's own refusals, before any route of ours. */
 const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string }>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    code: 'media-type-unsupported',
-    detail: 'Content-Type: this route does not take this media type.',
-  },
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', detail: 'The body is empty: send a JSON object.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'body-malformed',
@@ -58,10 +56,12 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
   FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
 };
 
-function problemOf(error: unknown, bodyLimit = 0): HttpProblem {
+type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };
+
+function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = {}): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (hasZodFastifySchemaValidationErrors(error))
-    return invalid(error.validation, wholes[error.validationContext ?? '']);
+    return requestInvalid(error.validation as readonly Issue[], error.validationContext);
   if (error instanceof FingerprintUnknown)
     return new HttpProblem(
       'fingerprint-unknown',
@@ -72,6 +72,11 @@ function problemOf(error: unknown, bodyLimit = 0): HttpProblem {
   const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new HttpProblem('body-too-large', `The body is larger than this route takes: at most ${bodyLimit} bytes.`);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const actual = contentType.slice(0, 100);
+    const detail = `The Content-Type says "${actual}", which is no media type: say what the body is.`;
+    return new HttpProblem('media-type-unsupported', detail, { header: 'Content-Type', actual });
+  }
   const known = fastifyCodes[code];
   if (known !== undefined) return new HttpProblem(known.code, known.detail);
   if (statusCode === 400) return new HttpProblem('body-malformed', 'The request cannot be read.');
@@ -79,20 +84,4 @@ function problemOf(error: unknown, bodyLimit = 0): HttpProblem {
     'internal',
     'Something went wrong on our side. Ask again with the same key: nothing is done twice.',
   );
-}
-
-type Issue = { readonly instancePath: string; readonly message?: string };
-
-/** Parts of a request as Fastify names them, and as people do. */
-const wholes: Readonly<Record<string, string>> = { querystring: 'query', params: 'path', headers: 'headers' };
-
-function invalid(issues: readonly Issue[], whole = 'body'): HttpProblem {
-  const errors = issues.slice(0, 10).map(({ instancePath, message = 'is not valid' }) => ({
-    // A JSON pointer (RFC 6901); the empty one is the whole.
-    pointer: instancePath === '/' ? '' : instancePath,
-    detail: message,
-  }));
-  const { pointer, detail } = errors[0] ?? { pointer: '', detail: 'is not valid' };
-  const where = pointer === '' ? `The ${whole}` : `Field ${pointer.slice(1).replaceAll('/', '.')}`;
-  return new HttpProblem('request-invalid', `${where}: ${detail}`, { errors });
 }

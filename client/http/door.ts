@@ -19,6 +19,7 @@ import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import type { Uploads } from '../gateway/uploads.ts';
 import { flowRoutes } from './flow-routes.ts';
+import { ignoreBodies } from './ignore-bodies.ts';
 import { HttpProblem } from './http-problem.ts';
 import { keyRoutes } from './key-routes.ts';
 import { offerTransfer } from './offer-transfer.ts';
@@ -89,6 +90,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  ignoreBodies(app);
   answerProblems(app, parts.log);
   rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
@@ -125,7 +127,11 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: '/docs' });
   await app.register(async (open) => serviceRoutes(open, parts));
   await app.register(async (guarded) => {
-    guarded.addHook('onRequest', async (request) => authenticateRequest(request, parts.authenticate));
+    guarded.addHook('onRequest', async (request, reply) => {
+      // What one caller may see is kept for nobody else, and tells of a moment.
+      reply.header('cache-control', 'no-store');
+      authenticateRequest(request, parts.authenticate);
+    });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);
     operationRoutes(guarded, { ...parts, offer });
     keyRoutes(guarded, parts.database);

@@ -11,7 +11,7 @@ import { acceptJson, jsonLimit } from './json-body.ts';
 import { preferredWait } from './prefer-wait.ts';
 import type { Offer } from './offer-transfer.ts';
 import { sendReply } from './send-reply.ts';
-import { offered, problems } from './schemas.ts';
+import { offered, preferHeader, problems } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -113,18 +113,25 @@ async function respond(
   }
 }
 
+const answerHeaders =
+  'With the answer come `Idempotency-Key` (as it was sent), `Idempotency-Status` (`created`, `joined` or `replayed`), ' +
+  '`Location` (the operation), `Hapax-Workflow-Id` and `Request-Id`; with one that is kept, `Idempotency-Expires`; with ' +
+  'a replay also `Idempotent-Replayed: true` and `Original-Request`; where waiting helps, `Retry-After`.';
+
 function schemaOf(flow: AnyFlow) {
   const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
   return {
     summary: flow.title,
-    ...(flow.description === undefined ? {} : { description: flow.description }),
+    description: [flow.description, answerHeaders].filter((part) => part !== undefined).join('\n\n'),
     tags: [flow.route],
     body: flow.request,
     headers: z.looseObject({
       'idempotency-key': z
         .string()
-        .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.'),
+        .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.')
+        .meta({ examples: ['5f0c7a3e-2b9d-4c61-9d0e-7a41c2f6b8d3'] }),
+      ...preferHeader,
     }),
     response: {
       ...(flow.answers === 'state' ? { 201: z.union([open, succeeded]), 202: open } : { 201: succeeded }),

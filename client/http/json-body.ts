@@ -17,6 +17,8 @@ export const jsonLimit = 64 * 1024;
 /** 64 KiB take a second on the slowest line that people bear. */
 const arrival = seconds(8);
 
+const json = 'application/json';
+
 /** Reads JSON bodies, plain or gzipped, bounded in size and time, and strictly. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -32,9 +34,11 @@ export function acceptJson(app: FastifyInstance): void {
   });
   app.addHook('preValidation', (request, _reply, next) => {
     clearTimeout(request.late);
-    next();
+    if (request.body !== undefined) return next();
+    next(new HttpProblem('body-malformed', `The request has no body: send a JSON object as ${json}.`));
   });
-  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: jsonLimit }, (request, body, done) => {
+  app.addContentTypeParser('*', (request, _body, done) => done(notJson(request.headers['content-type'])));
+  app.addContentTypeParser(json, { parseAs: 'buffer', bodyLimit: jsonLimit }, (request, body, done) => {
     try {
       done(null, strictJson(decoded(body as Buffer, request.headers['content-encoding'])));
     } catch (error) {
@@ -43,8 +47,20 @@ export function acceptJson(app: FastifyInstance): void {
   });
 }
 
-function decoded(body: Buffer, encoding = 'identity'): string {
+function notJson(type: string | undefined): HttpProblem {
+  const actual = type?.slice(0, 100);
+  const said = actual === undefined ? 'The body has no Content-Type' : `The Content-Type says ${actual}`;
+  return new HttpProblem('media-type-unsupported', `${said}: send JSON, as ${json}.`, {
+    header: 'Content-Type',
+    expected: json,
+    ...(actual === undefined ? {} : { actual }),
+  });
+}
+
+function decoded(body: Buffer, sent = 'identity'): string {
   let plain = body;
+  // "All content codings are case-insensitive" (RFC 9110, 8.4.1).
+  const encoding = sent.toLowerCase();
   if (encoding === 'gzip') {
     try {
       plain = gunzipSync(body, { maxOutputLength: jsonLimit });
@@ -57,9 +73,7 @@ function decoded(body: Buffer, encoding = 'identity'): string {
     throw new HttpProblem(
       'media-type-unsupported',
       `Content-Encoding ${encoding} is not supported: send gzip or none.`,
-      {
-        header: 'Content-Encoding',
-      },
+      { header: 'Content-Encoding', expected: 'gzip', actual: encoding.slice(0, 100) },
     );
   }
   try {

@@ -20,7 +20,7 @@ export function keyRoutes(app: FastifyInstance, database: Database): void {
     async (request, reply) => {
       const key = `key_${randomUUID()}`;
       await issueKey(database, { key, ...request.caller });
-      return reply.code(201).header('cache-control', 'no-store').send({ key });
+      return reply.code(201).send({ key });
     },
   );
 }

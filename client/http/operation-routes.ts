@@ -4,18 +4,21 @@ import { z } from 'zod';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { listOperations, type OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { operationUrl } from '../../workflows/operation/outcome.ts';
 import { isSettled, operationStates } from '../../workflows/operation/state.ts';
 import type { Gateway } from '../gateway.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
+import { readCursor, writeCursor } from './page-cursor.ts';
 import { preferredWait } from './prefer-wait.ts';
-import { operationId, operationSchema, problems } from './schemas.ts';
+import { operationId, operationSchema, preferHeader, problems } from './schemas.ts';
 
 /** PostgreSQL stores no NUL, so that nothing has one in its name. */
 const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
 
 /** A page fits one screen; the largest still answers in milliseconds. */
 const pageSize = { usual: 50, most: 200 };
+const pageRange = `give a whole number from 1 to ${pageSize.most}`;
 
 export type OperationParts = {
   readonly gateway: Gateway;
@@ -34,7 +37,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
 
   app.get(
     '/v1/operations/:id',
-    { schema: { summary: 'Look at an operation', tags, params, response } },
+    { schema: { summary: 'Look at an operation', tags, params, headers: z.looseObject(preferHeader), response } },
     async (request) => {
       let record = await owned(gateway, request, request.params.id);
       const wait = preferredWait(request.headers.prefer, 0);
@@ -47,11 +50,21 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   );
 
   const querystring = z.strictObject({
-    flow: text.max(40).optional(),
+    flow: z.enum(flows.map(({ name }) => name)).optional(),
     key: text.max(255).optional(),
     state: z.enum(operationStates).optional(),
-    limit: z.coerce.number().int().min(1).max(pageSize.most).default(pageSize.usual),
-    after: z.string().max(200).optional().describe('`next` of the page before'),
+    limit: z.coerce
+      .number(pageRange)
+      .int({ error: pageRange, abort: true })
+      .min(1, pageRange)
+      .max(pageSize.most, pageRange)
+      .default(pageSize.usual),
+    after: z
+      .string()
+      .max(200)
+      .refine((cursor) => readCursor(cursor) !== undefined, 'give the `next` of the page before, as it was')
+      .optional()
+      .describe('`next` of the page before'),
   });
   const page = z.object({ operations: z.array(operationSchema), next: z.string().optional() });
   app.get(
@@ -62,13 +75,13 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       const records = await listOperations(database, {
         ...request.caller,
         ...filter,
-        before: after === undefined ? undefined : cursor(after),
+        before: after === undefined ? undefined : readCursor(after),
         limit,
       });
       const last = records.length === limit ? records.at(-1) : undefined;
       return {
         operations: records.map((record) => describeOperation(flowOf(record), record)),
-        ...(last === undefined ? {} : { next: encoded(last) }),
+        ...(last === undefined ? {} : { next: writeCursor(last) }),
       };
     },
   );
@@ -88,12 +101,14 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       const record = await owned(gateway, request, request.params.id);
       const decision = await gateway.cancel(record);
       const { id, state } = decision === 'already-settled' ? await owned(gateway, request, record.id) : record;
+      const told = () =>
+        reply.code(202).header('location', operationUrl(id)).send({ id, state, cancelRequested: true });
       switch (decision) {
         case 'requested':
-          return reply.code(202).header('location', `/v1/operations/${id}`).send({ id, state, cancelRequested: true });
+          return told();
         case 'already-settled':
           // Asked twice and done: the second caller wants no more than the first.
-          if (state === 'cancelled') return reply.code(202).send({ id, state, cancelRequested: true });
+          if (state === 'cancelled') return told();
           throw new HttpProblem(
             'already-settled',
             `The operation has ended as ${state}: it cannot be cancelled.`,
@@ -121,19 +136,4 @@ export async function owned(gateway: Gateway, request: FastifyRequest, id: strin
   const mine = record?.environment === environment && (record.keySubject === '' || record.subject === subject);
   if (record === undefined || !mine) throw new HttpProblem('not-found', 'There is no such operation.');
   return record;
-}
-
-function encoded({ createdAt, id }: OperationRecord): string {
-  return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');
-}
-
-/** As `encoded` writes it, in years that PostgreSQL knows: anything else has been tampered with. */
-function cursor(after: string): { createdAt: string; id: string } {
-  const match = /^(2\d{3}-[\dT:.-]{18}Z) (.+)$/.exec(Buffer.from(after, 'base64url').toString());
-  const [, createdAt = '', id = ''] = match ?? [];
-  const date = new Date(createdAt);
-  const real = !Number.isNaN(date.getTime()) && date.toISOString() === createdAt;
-  if (!real || !operationId.safeParse(id).success)
-    throw new HttpProblem('request-invalid', 'Query after: give the `next` of the page before, as it was.');
-  return { createdAt, id };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { failures, type FailureCode, failure, isFailureCode } from '../../workflows/operation/failures.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { advice } from './advice.ts';
 import { HttpProblem } from './http-problem.ts';
 import { renewingFlows } from './renewing-flows.ts';
 
@@ -21,9 +22,9 @@ function table(code: FailureCode): string {
   const { title, status, retryable, sameKeySafe, action, retryAfter } = failure(code);
   const rows: readonly [string, string][] = [
     ['HTTP status', String(status)],
-    ['May the same request succeed later?', retryable ? 'yes' : 'no'],
+    ['May the same request succeed later, unchanged?', retryable ? 'yes' : 'no'],
     ['May the same key be used again?', sameKeySafe ? 'yes' : 'no, make a new one'],
-    ['What to do', action.replaceAll('_', ' ')],
+    ['What to do', `<code>${action}</code>: ${marked(advice[action])}`],
     ...(retryAfter === undefined ? [] : [['Wait at least', `${retryAfter} s`] as [string, string]]),
   ];
   return `<p>${title}.</p><table>${rows.map(([name, value]) => `<tr><th>${name}</th><td>${value}</td></tr>`).join('')}</table>`;
@@ -33,8 +34,13 @@ function table(code: FailureCode): string {
 function exceptions(flows: readonly AnyFlow[], code: FailureCode): string {
   const { action } = failure(code, true);
   return renewingFlows(flows, code)
-    .map(({ title }) => `<p>${title}: the same key may be used again and begins anew. What to do: ${action}.</p>`)
+    .map(({ title }) => `<p>${title}: the same key may be used again and begins anew. ${marked(advice[action])}</p>`)
     .join('');
+}
+
+/** Advice is written for OpenAPI, whose texts are Markdown. */
+function marked(text: string): string {
+  return text.replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 function page(title: string, body: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { failures } from '../../workflows/operation/failures.ts';
+import { type Action, failures } from '../../workflows/operation/failures.ts';
 import { operationStates, stepStates } from '../../workflows/operation/state.ts';
+import { advice } from './advice.ts';
 
 /** What the door answers with, for OpenAPI and for clients' types. */
 
@@ -12,13 +13,21 @@ export const problemSchema = z
     detail: z.string(),
     // Documented and not enforced: a row may have ended with a code that this build has no more.
     code: z.string().meta({ enum: Object.keys(failures) }),
-    retryable: z.boolean().describe('May the same request succeed later without being changed?'),
-    sameKeySafe: z.boolean().describe('May the same key be used for the next try?'),
-    retryAfter: z.int().optional().describe('Seconds'),
-    action: z.enum(['wait', 'retry', 'change_payment_method', 'fix_request', 'contact_support']),
-    operationUrl: z.string().optional(),
-    docUrl: z.string(),
-    requestId: z.string(),
+    retryable: z
+      .boolean()
+      .describe('Whether this very request, sent again unchanged and under the same key, may succeed later.'),
+    sameKeySafe: z
+      .boolean()
+      .describe('Whether the next try may keep the key; where it is false, make a new key for it.'),
+    retryAfter: z.int().optional().describe('Seconds to wait at least; Retry-After says the same'),
+    action: z.enum(Object.keys(advice) as [Action, ...Action[]]).describe(
+      `What to do next:\n\n${Object.entries(advice)
+        .map(([action, text]) => `- \`${action}\`: ${text}`)
+        .join('\n')}`,
+    ),
+    operationUrl: z.string().optional().describe('Where the operation can be looked at'),
+    docUrl: z.string().describe('The page that explains the code'),
+    requestId: z.string().describe('For support: it stands in our logs'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
@@ -54,6 +63,14 @@ export const transferSchema = z
 export const offered = {
   transfer: transferSchema.optional(),
   expiresAt: z.string().optional().describe('Until when the operation waits for its caller'),
+};
+
+/** How long to wait, of a route that can. */
+export const preferHeader = {
+  prefer: z
+    .string()
+    .optional()
+    .describe('`wait=n` (RFC 7240): wait up to n seconds for the outcome, at most 30; 0 asks for the answer at once.'),
 };
 
 export const operationSchema = z

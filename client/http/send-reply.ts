@@ -35,7 +35,7 @@ function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
 }
 
 function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | 'open' }>): Record<string, string> {
-  return { 'cache-control': 'no-store', 'idempotency-status': how, 'hapax-workflow-id': workflowId };
+  return { 'idempotency-status': how, 'hapax-workflow-id': workflowId };
 }
 
 /** Made, and waiting for its caller: whoever asks again is answered as the first one was. Later it is under way. */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -56,12 +57,11 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
     async (request, reply) => {
       const record = await upload(gateway, request, request.params.id);
       const { 'content-length': length, 'content-type': type } = request.headers;
-      const received = await uploads.receiveBytes(
-        record,
-        request.raw,
-        length === undefined ? undefined : Number(length),
-        type,
-      );
+      const coded = codedBody(request.headers);
+      const received: Received =
+        coded === undefined
+          ? await uploads.receiveBytes(record, request.raw, length === undefined ? undefined : Number(length), type)
+          : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
       // A caller who is still sending would lose the answer with the connection: what is left of a small body is read.
       if (received.kind === 'refused' && Number(length) <= drained) request.raw.resume();
@@ -89,6 +89,26 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
   );
 }
 
+/**
+ * A body that is a part of the bytes, or another form of them, must not be kept as the whole.
+ * @returns why it is refused, if it is (RFC 9110, 8.4 and 14.5)
+ */
+function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
+  const encoding = headers['content-encoding'];
+  if (headers['content-range'] !== undefined)
+    return {
+      code: 'request-invalid',
+      detail: 'Content-Range: this transfer takes all bytes in one PUT; send them without the header.',
+      more: { header: 'Content-Range' },
+    };
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
+  return {
+    code: 'media-type-unsupported',
+    detail: `Content-Encoding ${encoding.slice(0, 100)} is not taken: send the announced bytes themselves, without the header.`,
+    more: { header: 'Content-Encoding', expected: 'identity', actual: encoding.slice(0, 100) },
+  };
+}
+
 async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
   const record = await owned(gateway, request, id);
   if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
@@ -96,7 +116,7 @@ async function upload(gateway: Gateway, request: FastifyRequest, id: string): Pr
 }
 
 function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {
-  const renewable = renewingFlows([uploadFlow], code).length > 0;
+  const renewable = renewingFlows([uploadFlow], code).length > 0 && 'by-another-request';
   return new HttpProblem(code, detail, more, { operation, renewable });
 }
 
@@ -111,8 +131,5 @@ async function answer(
   const { size, sha256 } = received;
   // Read after the commit, as the next GET reads it: what is told here is never ahead of the row.
   const state = (await gateway.status(tenant, id))?.state ?? record.state;
-  return reply
-    .header('location', operationUrl(id))
-    .header('cache-control', 'no-store')
-    .send({ id, state, size, sha256 });
+  return reply.header('location', operationUrl(id)).send({ id, state, size, sha256 });
 }

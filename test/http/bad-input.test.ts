@@ -46,6 +46,8 @@ const frame = (lines: readonly string[], content = ''): Buffer =>
     ].join('\r\n'),
   );
 const whole = JSON.stringify(cart);
+const typed = frame([`Content-Length: ${whole.length}`], whole).toString('latin1');
+const untyped = wire(typed.replace('Content-Type: application/json\r\n', ''));
 
 async function refused([what, request, status, code, names]: Case): Promise<void> {
   const before = await allEffects(world);
@@ -94,7 +96,9 @@ describe('a body that can be read in two ways, or in none, is refused, and nothi
       'body-malformed',
       'JSON',
     ],
-    ['no body at all', { headers: [key] }, 400, 'request-invalid', 'The body'],
+    ['no body at all', { headers: [key] }, 400, 'body-malformed', 'has no body: send a JSON object'],
+    ['no type', untyped, 415, 'media-type-unsupported', 'no Content-Type: send JSON, as application/json'],
+    ['an empty type', body(whole, ['content-type', '']), 415, 'media-type-unsupported', 'no media type'],
     ['a blank', body(' '), 400, 'body-malformed', 'JSON'],
     ['half of it', body(whole.slice(0, 30)), 400, 'body-malformed', 'JSON'],
     ['two of it', body(whole + whole), 400, 'body-malformed', 'JSON'],
@@ -172,6 +176,21 @@ describe('a body that can be read in two ways, or in none, is refused, and nothi
     ['a type that is none', body(whole, ['content-type', '////']), 415, 'media-type-unsupported', 'Content-Type'],
   ];
   it.each(cases)('%s', async (...one) => refused(one));
+});
+
+it.each([
+  ['Content-Type', 'application/json', 'text/plain'],
+  ['Content-Encoding', 'gzip', 'br'],
+])('another %s than is taken is told together with the one that is', async (header, expected, actual) => {
+  const [answer] = await exchange(address, rawRequest(body(whole, [header, actual])));
+  expect(JSON.parse(String(answer?.body))).toMatchObject({ status: 415, header, expected, actual });
+});
+
+it('a body with several faults is told the first, and how many more there are', async () => {
+  const [answer] = await exchange(address, rawRequest(changed({ cartId: 1, items: [], paymentMethod: 2 })));
+  const { detail, errors } = JSON.parse(String(answer?.body)) as { detail: string; errors: unknown[] };
+  expect(detail).toMatch(/^Field cartId: .* \(and 2 more\)$/);
+  expect(errors).toHaveLength(3);
 });
 
 describe('a request that does not fit its schema is refused with its field, and nothing is written', () => {
@@ -293,11 +312,19 @@ describe('a question that cannot be answered is refused with what to mend', () =
     ['an id of 5,000 characters', get(`/v1/operations/${'a'.repeat(5_000)}`), 404, 'not-found', ''],
     ['an id of nobody', get(`/v1/operations/op_${'0'.repeat(26)}`), 404, 'not-found', 'no such operation'],
     ['a problem of nobody', get('/problems/__proto__'), 404, 'not-found', 'no such problem'],
-    ['an unknown parameter', list('tenant=beta'), 400, 'request-invalid', /The query.*tenant/],
-    ['a limit of none', list('limit=0'), 400, 'request-invalid', 'limit'],
-    ['a limit of all', list('limit=1000000000'), 400, 'request-invalid', 'limit'],
-    ['a limit in words', list('limit=ten'), 400, 'request-invalid', 'limit'],
-    ['a limit twice', list('limit=1&limit=2'), 400, 'request-invalid', 'limit'],
+    ['an unknown parameter', list('tenant=beta'), 400, 'request-invalid', 'Query tenant: there is no such parameter'],
+    ['three faults at once', list('tenant=beta&state=paid&limit=0'), 400, 'request-invalid', /\(and 2 more\)$/],
+    ...['0', '1000000000', 'ten', '0.5', '-1', '1&limit=2', '', 'NaN', '1e400'].map(
+      (limit) =>
+        [
+          `a limit of ${limit}`,
+          list(`limit=${limit}`),
+          400,
+          'request-invalid',
+          /^Query limit: give a whole number from 1 to 200$/,
+        ] as const,
+    ),
+    ['an unknown flow', list('flow=chekout'), 400, 'request-invalid', /^Query flow: .*"checkout"\|"upload"/],
     ['an unknown state', list('state=paid'), 400, 'request-invalid', 'state'],
     ['a key twice', list('key=a&key=b'), 400, 'request-invalid', 'key'],
     ['a key of 256 characters', list(`key=${'k'.repeat(256)}`), 400, 'request-invalid', 'key'],
@@ -315,6 +342,20 @@ describe('a question that cannot be answered is refused with what to mend', () =
     ['a cancel of nobody', { path: `/v1/operations/op_${'0'.repeat(26)}/cancel` }, 404, 'not-found', 'no such'],
   ];
   it.each(cases)('%s', async (...one) => refused(one));
+
+  it.each([
+    ['limit', list('limit=0')],
+    ['state', list('state=paid')],
+    ['flow', list('flow=%00')],
+    ['after', list('after=next')],
+    ['tenant', list('tenant=beta')],
+    ['id', get('/v1/operations/1')],
+  ])('%s is named to programs too', async (parameter, request) => {
+    const [answer] = await exchange(address, rawRequest(request));
+    const told = JSON.parse(String(answer?.body)) as { errors: unknown };
+    expect(told).toMatchObject({ parameter });
+    expect(told.errors).toEqual([{ parameter, detail: expect.stringMatching(/./) }]);
+  });
 
   it.each([
     ['GET', '/v1/checkouts', 'POST'],

@@ -10,10 +10,18 @@ import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { type Answered, World } from '../support/world.ts';
 
-type Parameter = { readonly in: string; readonly name: string; readonly required?: boolean; readonly schema: object };
+type Parameter = {
+  readonly in: string;
+  readonly name: string;
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly example?: string;
+  readonly schema: object;
+};
 type Schema = {
   readonly type?: string;
   readonly format?: string;
+  readonly description?: string;
   readonly $ref?: string;
   readonly anyOf?: readonly Schema[];
   readonly properties?: Record<string, Schema>;
@@ -23,7 +31,10 @@ type Documented = {
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: {
-    readonly content: Record<string, { schema: Schema & { required?: string[]; additionalProperties?: unknown } }>;
+    readonly content: Record<
+      string,
+      { schema: Schema & { required?: string[]; additionalProperties?: unknown }; example?: object }
+    >;
   };
   readonly description?: string;
   readonly responses: Record<string, { description: string; content: Record<string, { schema: Schema }> }>;
@@ -85,7 +96,8 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     await release(world);
     expect((await first).json.code).toBe('cancelled');
     answers.push(await cancel());
-    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const told = answers.map(({ status, headers }) => [status, headers.get('location')]);
+    expect(told).toEqual(Array.from({ length: 3 }, () => [202, `/v1/operations/${id}`]));
     const { operations, orders, receipts, payments } = await effectsOf(world, 'cancelled-twice');
     expect({ operations, orders, receipts }).toEqual({ operations: 1, orders: ['released'], receipts: 0 });
     expect(payments.filter((type) => type === 'payment_intent.canceled')).toHaveLength(1);
@@ -146,6 +158,31 @@ describe('the document of the API', () => {
         expect.objectContaining({ in: 'header', name: 'idempotency-key', required: true }),
       );
     }
+  });
+
+  it('has an example of each request that works as it stands', async () => {
+    for (const flow of flows) {
+      const route = document.paths[`/v1/${flow.route}`]?.post as Documented;
+      const { requestBody, parameters } = route;
+      const key = parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
+      const body = requestBody?.content['application/json']?.example ?? expect.unreachable();
+      const answer = await world.ask('POST', `/v1/${flow.route}`, { key, body });
+      expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([flow.name, 201, 'created']);
+    }
+  });
+
+  it('says what a caller may prefer, and which headers come back', () => {
+    const asked = flows.map(({ route }) => document.paths[`/v1/${route}`]?.post as Documented);
+    for (const { parameters, description } of asked) {
+      expect(parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'prefer', required: false }));
+      for (const header of ['Idempotency-Status', 'Idempotent-Replayed', 'Location', 'Retry-After'])
+        expect(description).toContain(header);
+    }
+    const look = document.paths['/v1/operations/{id}']?.get as Documented;
+    const prefer = look.parameters?.find(({ name }) => name === 'prefer');
+    expect(prefer?.description).toContain('wait=n');
+    for (const member of ['retryable', 'sameKeySafe', 'action'])
+      expect(document.components.schemas.Problem?.properties?.[member]?.description).toMatch(/\w{3}/);
   });
 
   it('says that problems are problem+json, and which codes each status may carry', () => {
@@ -259,6 +296,25 @@ describe('each route that is documented', () => {
     for (const flow of flows) expect(paths).toContain(`/v1/${flow.route}`);
     expect(paths.filter((path) => !path.startsWith('/v1/'))).toEqual([]);
   });
+});
+
+it.each([
+  ['JSON that is cut', '{', 'application/json'],
+  ['no JSON', '<cancel/>', 'application/xml'],
+  ['nothing, as JSON', undefined, 'application/json'],
+])('a route that needs no body asks nothing of the one that comes: %s', async (_, body, type) => {
+  const { id } = (await uploader.announced(`bodies-${body?.length}`, Buffer.from('abc'))) as { id: string };
+  const sent = { headers: { 'content-type': type }, ...(body === undefined ? {} : { body }) };
+  expect((await world.ask('POST', '/v1/keys', sent)).status).toBe(201);
+  // Judged as one without a body: its bytes have not come.
+  expect((await world.ask('POST', `/v1/uploads/${id}/complete`, sent)).json.code).toBe('bytes-missing');
+  expect((await world.ask('POST', `/v1/operations/${id}/cancel`, sent)).status).toBe(202);
+});
+
+it('what a token shows is kept by no cache', async () => {
+  const { id } = (await world.checkout('uncached')).json;
+  for (const path of ['/v1/operations', `/v1/operations/${id}`, '/v1/operations/op_none'])
+    expect((await world.ask('GET', path)).headers.get('cache-control')).toBe('no-store');
 });
 
 it('a door starts without a warning', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type FailureCode, failure, failures } from '../../workflows/operation/failures.ts';
 import { type Answered, World } from '../support/world.ts';
+import { advice } from '../../client/http/advice.ts';
 import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
 
 let world: World;
@@ -16,7 +17,8 @@ describe('each code of the failure table', () => {
     const page = await world.ask('GET', `/problems/${code}`, { token: null });
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     const { title, status, action, retryAfter } = failure(code);
-    for (const text of [code, title, String(status), action.replaceAll('_', ' ')]) expect(page.text).toContain(text);
+    const said = advice[action].replace(/`([^`]+)`/g, '<code>$1</code>');
+    for (const text of [code, title, String(status), `<code>${action}</code>`, said]) expect(page.text).toContain(text);
     if (retryAfter !== undefined) expect(page.text).toContain(`${retryAfter} s`);
   });
 
@@ -35,6 +37,14 @@ describe('each code of the failure table', () => {
     if (retryAfter !== undefined) expect(retryable).toBe(true);
     if (status === 503 || status === 429) expect(retryAfter).toBeDefined();
   });
+});
+
+it('the answer of a cancel that comes too late leaves the key to its operation', async () => {
+  const paid = await world.checkout('paid-before');
+  const late = await world.ask('POST', `${paid.headers.get('location')}/cancel`);
+  expect(late.json).toMatchObject({ code: 'already-settled', retryable: false, sameKeySafe: true });
+  const again = await world.checkout('paid-before');
+  expect([again.status, again.text]).toEqual([201, paid.text]);
 });
 
 describe('what a flow answers', () => {
@@ -95,7 +105,9 @@ describe('an end after which a flow lets its key begin anew', () => {
     for (const code of ['cancelled', 'expired'] as const) {
       const { text } = await world.ask('GET', `/problems/${code}`, { token: null });
       expect(text).toContain('no, make a new one');
-      expect(text).toContain('Upload a file: the same key may be used again and begins anew. What to do: retry.');
+      expect(text).toContain(
+        'Upload a file: the same key may be used again and begins anew. Ask again with the same key.',
+      );
       expect(text).not.toContain('Pay a cart');
     }
     expect((await world.ask('GET', '/problems/compensated', { token: null })).text).not.toContain('Upload a file');
@@ -108,6 +120,10 @@ describe('an end after which a flow lets its key begin anew', () => {
       expect(sameKeySafe).toBe(true);
       expect(action).not.toBe('change_payment_method');
       if (action !== 'fix_request') expect(retryable).toBe(true);
+      const beside = failure(code, 'by-another-request');
+      expect(beside.sameKeySafe).toBe(true);
+      // What cannot succeed by itself is not to be repeated.
+      expect(beside.retryable).toBe(failure(code).retryable);
     }
   });
 });

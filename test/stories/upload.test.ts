@@ -159,6 +159,18 @@ describe('an upload', () => {
     expect(await world.sql(`select id from hapax.operation where key = 'same'`)).toHaveLength(2);
   });
 
+  it.each([
+    ['a part of them', { 'content-range': 'bytes 0-999/1000' }, 400, 'Content-Range'],
+    ['another form of them', { 'content-encoding': 'gzip' }, 415, 'Content-Encoding'],
+  ])('keeps of its bytes no %s as the whole', async (part, headers, status, header) => {
+    const bytes = randomBytes(1_000);
+    const announced = await uploader.announced(`no ${part}`, bytes);
+    const refused = await uploader.send(announced, bytes, { headers });
+    expect(refused).toMatchObject({ status, json: { header, sameKeySafe: true } });
+    expect(await uploader.objects(announced.id)).toEqual([]);
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+  });
+
   it('refuses another length and waits for the right one', async () => {
     const bytes = randomBytes(5_000);
     const announced = await uploader.announced('length', bytes);
@@ -291,10 +303,12 @@ describe('an upload', () => {
     const anewWithTheKey = { code: 'cancelled', sameKeySafe: true, retryable: true, action: 'retry' };
     expect((await uploader.settled(announced.id)).json).toMatchObject({ state: 'cancelled', problem: anewWithTheKey });
     expect(await uploader.objects(announced.id)).toEqual([]);
-    expect((await uploader.complete(announced.id)).json).toMatchObject(anewWithTheKey);
+    // The same bytes to the same URL can never count again: only an announcement begins anew.
+    const announceAnew = { code: 'cancelled', sameKeySafe: true, retryable: false, action: 'fix_request' };
+    expect((await uploader.complete(announced.id)).json).toMatchObject(announceAnew);
     const path = `/v1/uploads/${announced.id}/content`;
     const late = await world.ask('PUT', path, { body: bytes, headers: { 'content-type': 'application/octet-stream' } });
-    expect([late.status, late.json]).toEqual([409, expect.objectContaining(anewWithTheKey)]);
+    expect([late.status, late.json]).toEqual([409, expect.objectContaining(announceAnew)]);
     expect(await uploader.objects(announced.id)).toEqual([]);
     const anew = await uploader.announced('cancel', bytes, declared);
     expect(anew.id).not.toBe(announced.id);
@@ -367,7 +381,7 @@ describe('an upload', () => {
     });
     const late = await uploader.send(announced, bytes);
     expect(late.status).toBe(410);
-    expect(late.json).toMatchObject({ code: 'expired', sameKeySafe: true, action: 'retry' });
+    expect(late.json).toMatchObject({ code: 'expired', sameKeySafe: true, retryable: false, action: 'fix_request' });
     expect(await uploader.objects(announced.id)).toEqual([]);
     const anew = await uploader.announced('late', bytes);
     expect(anew.id).not.toBe(announced.id);

@@ -29,7 +29,7 @@ const anew = { retryable: true, sameKeySafe: true, action: 'retry' } as const;
 export const failures = {
   // Before the claim: nothing is stored and the key is not consumed.
   'http-malformed': { status: 400, title: 'The request is not valid HTTP', ...fix },
-  'body-malformed': { status: 400, title: 'The body is not valid JSON', ...fix },
+  'body-malformed': { status: 400, title: 'The body cannot be taken as JSON', ...fix },
   'request-invalid': { status: 400, title: 'The request does not fit its schema', ...fix },
   'key-missing': { status: 400, title: 'An Idempotency-Key is required', ...fix },
   'key-malformed': { status: 400, title: 'The Idempotency-Key is malformed', ...fix },
@@ -82,7 +82,8 @@ export const failures = {
     ...wait,
     retryAfter: 1,
   },
-  'already-settled': { status: 409, title: 'The operation has already ended', ...newKey },
+  // The answer of a cancel: the key of what has ended still gets its outcome.
+  'already-settled': { status: 409, title: 'The operation has already ended', ...fix },
 
   // Checkout.
   'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
@@ -118,8 +119,14 @@ export function isFailureCode(text: string): text is FailureCode {
   return Object.hasOwn(failures, text);
 }
 
-/** @param renewable whether the operation has ended so that its key may begin anew, by its flow's `renewsAfter` */
-export function failure(code: FailureCode, renewable = false): Failure {
+/**
+ * Whether the operation has ended so that its key may begin anew, by its flow's `renewsAfter`: by the request that is
+ * answered, or only by another one, since the bytes of an upload cannot announce it.
+ */
+export type Renewable = boolean | 'by-another-request';
+
+export function failure(code: FailureCode, renewable: Renewable = false): Failure {
   const row: Failure = failures[code];
-  return renewable && !row.sameKeySafe ? { ...row, ...anew } : row;
+  if (renewable === false || row.sameKeySafe) return row;
+  return { ...row, ...(renewable === true ? anew : fix) };
 }

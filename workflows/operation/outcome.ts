@@ -1,4 +1,4 @@
-import { type Action, type FailureCode, failure } from './failures.ts';
+import { type Action, type FailureCode, failure, type Renewable } from './failures.ts';
 import type { SettledState } from './state.ts';
 
 /** An answer as it is stored and given again, byte for byte. */
@@ -57,8 +57,7 @@ export type Problem = {
 export type ProblemContext = {
   readonly requestId: string;
   readonly operation?: string | undefined;
-  /** Whether the operation has ended so that its key may begin anew. */
-  readonly renewable?: boolean | undefined;
+  readonly renewable?: Renewable | undefined;
 };
 
 export function problem(refusal: Refusal, context: ProblemContext): Problem {

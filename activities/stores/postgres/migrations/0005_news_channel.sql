@@ -5,4 +5,6 @@ create table hapax.news_channel (
   name   text not null
 );
 insert into hapax.news_channel (name) values ('hapax_settled_' || replace(gen_random_uuid()::text, '-', ''));
+alter table hapax.news_channel enable row level security;
+create policy readers_of_the_ledger on hapax.news_channel for select to hapax_app using (true);
 grant select on hapax.news_channel to hapax_app;
