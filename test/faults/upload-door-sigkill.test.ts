@@ -43,13 +43,19 @@ describe.concurrent('a door that dies with SIGKILL', () => {
     const bytes = randomBytes(100_000);
     const announced = await uploader.announced(key, bytes);
     const held = s3.fail('answer-held', ['PutObject'], announced.id);
-    const sending = uploader.send({ ...announced, transfer: at(victim.address, announced) }, bytes);
-    const lost = expect(sending).rejects.toThrow();
-    await world.until('the object is written', async () => held.done === 1);
+    const written = world.until('the object is written', () => Promise.resolve(held.done > 0), 40_000);
+    const send = () =>
+      uploader.send({ ...announced, transfer: at(victim.address, announced) }, bytes).then(
+        ({ status }) => status,
+        () => 'lost',
+      );
+    let sending = send();
+    // On a busy machine a door that has just started may find its store away for a second, says so, and is asked again.
+    while ((await Promise.race([sending, written])) === 503) sending = send();
     const [stray = '', ...more] = await uploader.objects(announced.id);
     expect([stray, more]).toEqual([expect.any(String), []]);
     await victim.kill();
-    await lost;
+    expect(await sending).toBe('lost');
     held.end();
     expect(await decided(announced.id)).toEqual([]);
     await waitsForBytes(uploader, announced.id);
@@ -83,8 +89,10 @@ describe.concurrent('a door that dies with SIGKILL', () => {
     const bytes = randomBytes(100_000);
     const announced = await uploader.announced('untold', bytes);
     await waitsForBytes(uploader, announced.id);
-    const sent = await uploader.send({ ...announced, transfer: at(victim.address, announced) }, bytes);
-    expect(sent.status).toBe(200);
+    await world.until('its bytes are taken', async () => {
+      const { status } = await uploader.send({ ...announced, transfer: at(victim.address, announced) }, bytes);
+      return status === 200;
+    });
     await victim.kill();
     expect(await decided(announced.id)).toEqual([{ outcome: 'received' }]);
     await uploader.ended(announced.id);
