@@ -89,7 +89,8 @@ const full = z.object({
   renewable: z.boolean(),
   status: z.int(),
   headers: z.record(z.string(), z.string()),
-  body: z.base64(),
+  // Base64, with the line ends that PostgreSQL's encode puts in.
+  body: z.string(),
   expiresAt: z.coerce.date(),
   flowVersion: z.int(),
 });

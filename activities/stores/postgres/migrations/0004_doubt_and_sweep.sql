@@ -3,13 +3,14 @@
 -- only asks whether the run may go on.
 create or replace function hapax.hold(held text, held_fence bigint, entering text, entered text) returns void language plpgsql as $$
 declare
-  op hapax.operation;
+  op record;
   entered_state text;
   next_state text;
   final boolean := entering like '% of no return';
-  forward boolean := entering = 'proceed' or entering ~ '^(transaction|keyed|natural) step( of no return)?$';
+  forward boolean := entering = 'proceed' or entering like '% step%';
 begin
-  select * into op from hapax.operation where id = held for no key update;
+  select state, settled_at, fence, cancel_requested_at, no_return_at into op
+    from hapax.operation where id = held for no key update;
   if not found then
     raise exception 'operation % is not in the ledger', held using errcode = 'HX004';
   elsif op.settled_at is not null then
@@ -17,10 +18,11 @@ begin
   elsif op.fence <> held_fence then
     raise exception 'operation % was taken over (fence % < %)', held, held_fence, op.fence using errcode = 'HX001';
   end if;
-  if entered is not null then
+  -- A statement of its own, behind the lock: it sees what another try has committed while this one waited.
+  if entering like 'transaction step%' or entering like 'keyed step%' then
     select state into entered_state from hapax.step where operation_id = held and name = entered;
   end if;
-  if entering like 'transaction step%' and entered_state = 'done' then
+  if entered_state = 'done' and entering like 'transaction step%' then
     raise exception 'step % of operation % is done', entered, held using errcode = 'HX005';
   end if;
   if forward and (op.state = 'compensating' or (op.cancel_requested_at is not null and op.no_return_at is null)) then
