@@ -159,17 +159,28 @@ describe('a checkout whose provider', () => {
     expect(await traces(world, id)).toEqual(paidOnce);
   });
 
-  it('asks to be left alone for two seconds is asked again no sooner, beside the workflow and after it', async () => {
-    const name = 'pause';
-    const id = idOf(name);
-    await plan(world, id, 'capture', { fault: '429', retryAfter: '2', times: 2 });
-    expect((await world.checkout(name, {}, patient)).status).toBe(201);
-    const at = (await sentTo('capture', id)).map((one) => new Date(one.at).getTime());
-    expect(at).toHaveLength(3);
-    const pauses = at.slice(1).map((time, index) => time - (at[index] as number));
-    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1_900);
-    expect(await traces(world, id)).toEqual(paidOnce);
-  });
+  it.each([
+    { call: 'capture', card: 'pm_card_visa', status: 201, traced: paidOnce },
+    {
+      call: 'undo',
+      card: 'pm_card_visa_chargeDeclined',
+      status: 402,
+      traced: { effects: ['canceled', 'created', 'declined'], orders: ['released'] },
+    },
+  ] as const)(
+    'asks to be left alone for two seconds at $call is asked again no sooner, beside the workflow and after it',
+    async ({ call, card, status, traced }) => {
+      const name = `pause-${call}`;
+      const id = idOf(name);
+      await plan(world, id, call, { fault: '429', retryAfter: '2', times: 2 });
+      expect((await world.checkout(name, { paymentMethod: card }, patient)).status).toBe(status);
+      const at = (await sentTo(call, id)).map((one) => new Date(one.at).getTime());
+      expect(at).toHaveLength(3);
+      const pauses = at.slice(1).map((time, index) => time - (at[index] as number));
+      expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1_900);
+      expect(await traces(world, id)).toMatchObject(traced);
+    },
+  );
 
   async function sentTo(call: keyof typeof calls, id: string): Promise<Sent[]> {
     const path = new RegExp(calls[call]);

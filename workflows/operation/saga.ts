@@ -1,11 +1,12 @@
 import { ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { type Ending, type Finished, type StepReply, type UndoCall, undoActivityName } from './call.ts';
 import { failure } from './failures.ts';
+import { localFirst } from './local-first.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerCall, ledgerRetry, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
 import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
-import { thrownBy, toldOf, transient } from './thrown.ts';
+import { thrownBy, toldOf } from './thrown.ts';
 
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 
@@ -51,25 +52,26 @@ function covered(story: Story, by: string, steps: readonly { readonly step: stri
 async function undo(story: Story, step: string): Promise<boolean> {
   const { engine, flow } = story;
   const name = undoActivityName(flow.name, step);
-  const summary = `Undo: ${flow.steps[step]?.says ?? step}`;
+  const says = `Undo: ${flow.steps[step]?.says ?? step}`;
   const call: UndoCall = { ...engine.hold, step, carry: engine.carry };
   const transaction = flow.steps[step]?.effect === 'transaction';
   const near = proxyLocalActivities<Record<string, UndoActivity>>({
     ...(transaction ? ledgerCall : providerCall),
-    summary,
+    summary: says,
   })[name] as UndoActivity;
-  const persistent = proxyActivities<Record<string, UndoActivity>>({
+  const far = proxyActivities<Record<string, UndoActivity>>({
     ...(transaction ? ledgerRetry : providerRetry),
-    summary,
+    summary: says,
     scheduleToCloseTimeout: flow.undoPatience,
   })[name] as UndoActivity;
   const position = Object.keys(flow.steps).indexOf(step);
   try {
-    const reply = await near(call).catch((error: unknown) => {
-      if (!transient(error)) throw error;
-      tellPeople(story, `${summary}: trying again`, { step });
-      return persistent(call);
-    });
+    const reply = await localFirst(
+      story,
+      { step, says },
+      () => near(call),
+      () => far(call),
+    );
     engine.carry = reply.finished === undefined ? [] : [reply.finished];
     return true;
   } catch (error) {

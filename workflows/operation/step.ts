@@ -10,11 +10,12 @@ import {
 } from '@temporalio/workflow';
 import { activityName, type Settlement, type StepCall, type StepReply } from './call.ts';
 import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
+import { localFirst } from './local-first.ts';
 import { successAnswer } from './outcome.ts';
 import { expectPatience, withinPatience } from './patience.ts';
 import { bytesWork, ledgerCall, ledgerRetry, mediaWork, providerCall, providerRetry } from './presets.ts';
-import { ledger, news, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
-import { askedToWait, causeOf, transient } from './thrown.ts';
+import { ledger, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { causeOf } from './thrown.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
 
@@ -89,7 +90,7 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
   const summary = declaration.says;
   switch (declaration.placement) {
     case 'ledger':
-      return await localFirst(story, call, summary, { near: ledgerCall, far: ledgerRetry });
+      return await eitherWay(story, call, summary, { near: ledgerCall, far: ledgerRetry });
     case 'bytes':
       return await interruptible(story, call, () =>
         activity(
@@ -104,7 +105,7 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
       );
     }
     case 'provider':
-      return await localFirst(story, call, summary, { near: providerCall, far: providerRetry });
+      return await eitherWay(story, call, summary, { near: providerCall, far: providerRetry });
   }
 }
 
@@ -112,29 +113,27 @@ function activity(proxy: Record<string, StepActivity>, name: string): StepActivi
   return proxy[name] as StepActivity;
 }
 
-/** Beside the workflow, which costs it no task; and where that gives no outcome, as an activity of its own. */
-async function localFirst(
+/** Such a step is tried near the workflow first; the far tries can be cancelled and end with patience. */
+async function eitherWay(
   story: Story,
   call: StepCall,
-  summary: string,
+  says: string,
   { near, far }: { readonly near: LocalActivityOptions; readonly far: ActivityOptions },
 ): Promise<StepReply> {
   const name = activityName(story.flow.name, call.step);
-  try {
-    return await activity(proxyLocalActivities<Record<string, StepActivity>>({ ...near, summary }), name)(call);
-  } catch (error) {
-    if (!transient(error)) throw error;
-    const seen = story.engine.wakes;
-    tellPeople(story, `${summary}: no clear answer yet, asking again`, { step: call.step });
-    const pause = askedToWait(error);
-    if (pause !== undefined) await news(story, seen, pause);
-    return await interruptible(story, call, () =>
-      activity(
-        proxyActivities<Record<string, StepActivity>>({ ...far, ...withinPatience(story), summary }),
-        name,
-      )(call),
-    );
-  }
+  const summary = says;
+  return await localFirst(
+    story,
+    { step: call.step, says },
+    () => activity(proxyLocalActivities<Record<string, StepActivity>>({ ...near, summary }), name)(call),
+    () =>
+      interruptible(story, call, () =>
+        activity(
+          proxyActivities<Record<string, StepActivity>>({ ...far, ...withinPatience(story), summary }),
+          name,
+        )(call),
+      ),
+  );
 }
 
 /** A cancel interrupts an activity that is being retried; the ledger then says whether it is still in time. */

@@ -1,0 +1,24 @@
+import { news, type Story, tellPeople } from './story.ts';
+import { askedToWait, transient } from './thrown.ts';
+
+/**
+ * Tries beside the workflow, which costs it no task, and where that gives no outcome as an activity of its own, which
+ * people see. A pause that the outside has asked for is kept between the two; news may end it early.
+ */
+export async function localFirst<Reply>(
+  story: Story,
+  { step, says }: { readonly step: string; readonly says: string },
+  near: () => Promise<Reply>,
+  far: () => Promise<Reply>,
+): Promise<Reply> {
+  try {
+    return await near();
+  } catch (error) {
+    if (!transient(error)) throw error;
+    const seen = story.engine.wakes;
+    tellPeople(story, `${says}: no clear answer yet, asking again`, { step });
+    const pause = askedToWait(error);
+    if (pause !== undefined) await news(story, seen, pause);
+    return await far();
+  }
+}
