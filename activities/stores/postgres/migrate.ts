@@ -18,6 +18,13 @@ export async function migrateSchema(url: string, log: (line: string) => void): P
     checkOrder: true,
     log,
     verbose: false,
+  }).catch((error: Error) => {
+    if (!error.message.startsWith('Not run migration')) throw error;
+    throw new Error(
+      `The schema was made by another build (${error.message}). Use that build, or give another database; a local stack ` +
+        'begins anew with npm start -- --fresh.',
+      { cause: error },
+    );
   });
   return done.map((migration) => migration.name);
 }

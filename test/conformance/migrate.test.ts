@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { expect, inject, it } from 'vitest';
+import { migrateSchema } from '../../activities/stores/postgres/migrate.ts';
+import { databaseNamed, dropDatabase } from '../support/database-named.ts';
+
+it('a schema that another build has made is told, with what to do, and left as it is', async (context) => {
+  const { postgresUrl, template } = inject('ground');
+  const name = `m${randomBytes(4).toString('hex')}`;
+  const url = await databaseNamed(postgresUrl, name, template);
+  context.onTestFinished(() => dropDatabase(postgresUrl, name));
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`update hapax_migration set name = '0004_of_another_build' where name like '0004_%'`);
+  await expect(migrateSchema(url, () => undefined)).rejects.toThrow(/made by another build .*npm start -- --fresh/s);
+  const { rows } = await client.query(`select name from hapax_migration where name like '0004_%'`);
+  expect(rows).toEqual([{ name: '0004_of_another_build' }]);
+  await client.end();
+});
