@@ -40,7 +40,7 @@ export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gate
           key: request.idempotencyKey,
           request: request.body as never,
           requestId: request.id,
-          userAgent: request.headers['user-agent']?.slice(0, 200),
+          userAgent: request.headers['user-agent'],
           admit: () => admitted(app, request),
         },
         wait,
