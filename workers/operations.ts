@@ -33,11 +33,6 @@ const stickyTimeout = '1s';
  * time but starve some: with 40 asked for at once the 95th percentile was 1.7× that of a plain workflow, and 0.6× with 40.
  */
 const storiesAtOnce = 40;
-/**
- * A checkout is one workflow task, and that comes from the common queue. The SDK's own share of 0.2 left two polls for it:
- * some checkouts waited 1.7 s for their first task while others overtook them (40 at once; 0.8 s with this share).
- */
-const shareOfCommonQueue = 0.8;
 /** Activities that wait for others: bytes, a provider that is in doubt. */
 const activitiesAtOnce = 40;
 
@@ -61,7 +56,6 @@ export async function startOperations(
         : { code: await bundleWorkflows() },
       activities: createActivities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
       stickyQueueScheduleToStartTimeout: stickyTimeout,
-      nonStickyToStickyPollRatio: shareOfCommonQueue,
       maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
       maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
       maxConcurrentActivityTaskExecutions: activitiesAtOnce,
