@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { readConfig } from '../../workers/config.ts';
 import { findTemporal } from '../../workers/local/find-temporal.ts';
 import { freePorts } from '../../workers/local/free-port.ts';
@@ -44,7 +45,10 @@ export async function ownPostgres(ground: Ground) {
     ground: { ...ground, postgresUrl: server.url },
     /** The postmaster and all its sessions at once, without a word: what was not on the disk is gone. */
     async kill() {
+      // A session is a process group of its own, and outlives its postmaster by a query.
+      const sessions = await sessionsOf(server.url);
       process.kill(-server.pid, 'SIGKILL');
+      for (const pid of sessions) killed(pid);
       await server.ended;
     },
     async startAgain() {
@@ -52,4 +56,21 @@ export async function ownPostgres(ground: Ground) {
     },
     stop: () => server.stop(),
   };
+}
+
+async function sessionsOf(url: string): Promise<number[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('select pid from pg_stat_activity');
+  return rows.map(({ pid }) => pid);
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has followed its postmaster already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
