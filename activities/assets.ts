@@ -1,7 +1,6 @@
 import { ownedId } from '../workflows/operation/key.ts';
 import type { TransactionStep } from './run-step.ts';
-import { Refused } from './stores/effect.ts';
-import { type DedupScope, placeAsset, placed } from './stores/postgres/uploads/place-asset.ts';
+import { type DedupScope, placeAsset } from './stores/postgres/uploads/place-asset.ts';
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
 
@@ -30,28 +29,21 @@ export type Finalized = {
 };
 
 /** What an upload becomes: a name for a content, all of it rows of ours. No byte is copied. */
-export const finalize: TransactionStep<AssetSteps['finalize']['input'], Finalized> = {
-  effect: (input, { operation }) => placeAsset({ operation, ...owned(operation), ...input }),
-  outcome(rows, _input, { operation }) {
-    const { asset, content } = owned(operation);
-    const kept = placed(rows);
-    if (kept === undefined)
-      throw new Refused({
-        code: 'key-expired',
-        detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
-      });
-    return { assetId: asset, ...kept, deduplicated: kept.content !== content };
-  },
+export const finalize: TransactionStep<AssetSteps['finalize']['input']> = {
+  effect: (input, { operation, step }) => placeAsset({ operation, ...owned(operation), ...input }, step),
+  refusal: () => ({
+    code: 'key-expired',
+    detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
+  }),
   async undo(tx, { operation }) {
     await releaseAsset(tx, operation);
   },
 };
 
-export const publish: TransactionStep<AssetSteps['publish']['input'], null> = {
-  effect: (_input, { operation }) => publishAsset(operation),
-  outcome(rows, { assetId }, { operation }) {
-    if (rows.length !== 1) throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
-    return null;
+export const publish: TransactionStep<AssetSteps['publish']['input']> = {
+  effect: (_input, { operation, step }) => publishAsset(operation, step),
+  refusal(_row, { assetId }, { operation }) {
+    throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
   },
 };
 

@@ -1,16 +1,16 @@
 import { ownedId } from '../workflows/operation/key.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { TransactionStep } from './run-step.ts';
-import { type About, Refused } from './stores/effect.ts';
+import type { About } from './stores/effect.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
 import {
   type Line,
   orderHolder,
   type Reservation,
-  type Reserved,
-  reserved,
   reserveOrder,
+  type Unreserved,
+  unreserved,
 } from './stores/postgres/orders/reserve-order.ts';
 
 export type Money = { readonly minor: number; readonly currency: string };
@@ -24,21 +24,17 @@ export type OrderSteps = {
 };
 
 /** Prices, stock and orders: all of it rows of ours. */
-export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
-  effect: (input, about) => reserveOrder(reservationOf(input, about)),
-  async outcome(rows, input, about, tx) {
+export const reserve: TransactionStep<OrderSteps['reserve']['input']> = {
+  effect: (input, about) => reserveOrder(reservationOf(input, about), about.step),
+  async refusal(row, input, about, ask) {
     const reservation = reservationOf(input, about);
-    const outcome = reserved(rows[0]);
-    if (outcome.kind === 'reserved')
-      return { orderId: reservation.order, amount: { minor: outcome.amount, currency: outcome.currency } };
-    const [holders] = outcome.kind === 'taken' ? await tx.run(orderHolder(reservation)) : [];
+    const why = unreserved(row);
+    const [holders] = why.kind === 'taken' ? await ask(orderHolder(reservation)) : [];
     const holder = holders?.[0];
-    throw new Refused(
-      refusalOf(
-        outcome,
-        reservation.cart,
-        holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending',
-      ),
+    return refusalOf(
+      why,
+      reservation.cart,
+      holder?.own === true ? 'own' : holder?.state === 'paid' ? 'paid' : 'pending',
     );
   },
   async undo(tx, { operation }) {
@@ -46,11 +42,10 @@ export const reserve: TransactionStep<OrderSteps['reserve']['input'], OrderSteps
   },
 };
 
-export const complete: TransactionStep<OrderSteps['complete']['input'], OrderSteps['complete']['result']> = {
-  effect: ({ paymentIntent }, { operation }) => payOrder(operation, paymentIntent),
-  outcome(rows, _input, { operation }) {
-    if (rows.length !== 1) throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
-    return null;
+export const complete: TransactionStep<OrderSteps['complete']['input']> = {
+  effect: ({ paymentIntent }, { operation, step }) => payOrder(operation, paymentIntent, step),
+  refusal(_row, _input, { operation }) {
+    throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
   },
 };
 
@@ -71,7 +66,7 @@ function reservationOf(
   };
 }
 
-function refusalOf(outcome: Exclude<Reserved, { kind: 'reserved' }>, cart: string, holder: Holder): Refusal {
+function refusalOf(outcome: Unreserved, cart: string, holder: Holder): Refusal {
   switch (outcome.kind) {
     case 'unknown':
       return {

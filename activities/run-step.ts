@@ -1,7 +1,16 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Hold, StepCall, StepReply, Thrown, UndoCall } from '../workflows/operation/call.ts';
 import { stepKey, undoKey } from '../workflows/operation/key.ts';
-import { type About, EffectFree, Refused, type Sending, Throttled, type Undoing } from './stores/effect.ts';
+import type { Refusal } from '../workflows/operation/outcome.ts';
+import {
+  type About,
+  EffectFree,
+  type Recording,
+  Refused,
+  type Sending,
+  Throttled,
+  type Undoing,
+} from './stores/effect.ts';
 import { beginStep, begun } from './stores/postgres/begin-step.ts';
 import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
 import type { Database, Row, Statement, Transaction } from './stores/postgres/database.ts';
@@ -12,15 +21,18 @@ import { settle } from './stores/postgres/settle.ts';
 import { stepResult } from './stores/postgres/step-result.ts';
 import { unsent } from './stores/postgres/unsent.ts';
 
-/** An effect that is rows of ours: committed together with the step's own row. */
-export type TransactionStep<Input, Result> = {
-  /** Sent together with the step's own row, so that a step costs two flushes: this one and the commit. */
-  readonly effect: (input: Input, about: About) => Statement;
+/** An effect that is rows of ours: committed together with the step's own row, in one flush. */
+export type TransactionStep<Input> = {
   /**
-   * What the effect's rows mean; `tx` may ask further.
-   * @throws Refused and nothing of the effect stays
+   * One statement that does all of the effect or nothing. Where it has, its row has a column `done`: what `step_done()`
+   * gives, which it hands the step's result. No result of the effect is ever without its record, nor the other way round.
    */
-  readonly outcome: (rows: readonly Row[], input: Input, about: About, tx: Transaction) => Promise<Result> | Result;
+  readonly effect: (input: Input, about: Recording) => Statement;
+  /**
+   * Why nothing was done, from the statement's row; `ask` looks further.
+   * @throws where there is no reason that a caller could have given: a bug of ours
+   */
+  readonly refusal: (row: Row | undefined, input: Input, about: About, ask: Ask) => Promise<Refusal> | Refusal;
   readonly undo?: (tx: Transaction, about: About) => Promise<void>;
 };
 
@@ -41,27 +53,29 @@ export type OutsideStep<Input, Request, Result> = {
   readonly undo?: (request: Request, result: Result | null, about: Undoing) => Promise<void>;
 };
 
+type Ask = (...statements: Statement[]) => Promise<Row[][]>;
 type Activity = (call: StepCall) => Promise<StepReply>;
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 export type StepActivities = { readonly step: Activity; readonly undo: UndoActivity | undefined };
 
 /** Makes the activities of a step whose effect is rows of ours. */
-export function transactionActivities<Input, Result>(
-  database: Database,
-  step: TransactionStep<Input, Result>,
-): StepActivities {
-  const { effect, outcome, undo } = step;
+export function transactionActivities<Input>(database: Database, step: TransactionStep<Input>): StepActivities {
+  const { effect, refusal, undo } = step;
   const once = async (call: StepCall): Promise<StepReply> => {
-    const { operation, position, settlement } = call;
+    const { operation, settlement } = call;
     const input = call.input as Input;
-    const opening = [...beginStep(call, input), effect(input, aboutOf(call))];
-    return await database.transaction(operation.tenant, opening, async (tx, opened) => {
-      const [step, rows = []] = opened.slice(-2);
-      const { attempt } = begun(step);
-      const result = (await outcome(rows, input, aboutOf(call), tx)) ?? null;
-      const closing = [recordSteps(call, [{ step: call.step, position, attempt, state: 'done', result }])];
-      if (settlement !== undefined) closing.push(settle(operation, settlement));
-      return { value: { result }, closing };
+    const about = aboutOf(call);
+    const ask: Ask = (...statements) => database.flush(operation.tenant, ...statements);
+    const begin = beginStep(call, input);
+    const acted = [...begin, effect(input, { ...about, step: call.step })];
+    const settled = settlement === undefined ? [] : [settle(operation, settlement, call.step)];
+    const rows = await ask(...acted, ...settled);
+    const row = rows[acted.length - 1]?.[0];
+    const done = row?.done as { readonly result: unknown } | null | undefined;
+    if (done) return { result: done.result };
+    const { attempt } = begun(rows[begin.length - 1]);
+    return await translated(attempt, async () => {
+      throw new Refused(await refusal(row, input, about, ask));
     });
   };
   return {
@@ -182,6 +196,7 @@ function failureOf(error: unknown, attempt: number): unknown {
       case 'settled':
       case 'cancel-requested':
       case 'impatient':
+      case 'held-before':
         return named(error.code, error);
       case 'done':
       case 'missing':

@@ -201,7 +201,7 @@ export class Gateway {
       const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
       // A failure is not the caller's: the claim is committed, and upkeep starts it within seconds.
       this.#parts.workflows
-        .start(operation)
+        .start(operation, claimed.created ? { request, requestId: claimed.requestId, age: claimed.ageMs } : undefined)
         .catch((error: unknown) => this.#parts.log(`The workflow of ${claimed.id} was not started`, error));
     }
     return { ...claimed, workflowId: id };

@@ -144,7 +144,7 @@ async function lookAfter(workflows: Workflows, due: Due, warn: (context: object,
   const scope = { tenant, environment, subject: keySubject, flow, key };
   const operation = { id, tenant, environment, flow, scope, generation };
   try {
-    if (news === null) await workflows.start(operation, true);
+    if (news === null) await workflows.startAgain(operation);
     else await workflows.startAndSignal(operation, news);
   } catch (err) {
     warn({ err, operation: id, looks: due.looks }, 'an open operation could not be started');

@@ -8,6 +8,9 @@ export type About = {
   readonly environment: Environment;
 };
 
+/** What an effect of our own rows is told: `step` is the name under which its statement records itself. */
+export type Recording = About & { readonly step: string };
+
 /** What an outside system is given besides the request. */
 export type Sending = About & {
   /** The downstream key: the same for every try of this epoch. */

@@ -1,5 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { OperationRef } from '../../workflows/operation/call.ts';
+import type { Opening, OperationRef } from '../../workflows/operation/call.ts';
 import { type Scope, workflowId } from '../../workflows/operation/key.ts';
 import { workflowTaskTimeout } from '../../workflows/operation/presets.ts';
 
@@ -21,16 +21,29 @@ export class Workflows {
 
   /**
    * Starts the workflow of an operation, or finds it running.
-   * @param again whether a run that has ended is followed by another: upkeep's, which knows the ledger's row as open
+   * @param opening what its claimer knows; without it the story first looks into the ledger
    */
-  async start(operation: Startable, again = false): Promise<void> {
+  async start(operation: Startable, opening?: Opening): Promise<void> {
+    await this.#start(operation, 'ALLOW_DUPLICATE_FAILED_ONLY', opening);
+  }
+
+  /** Upkeep's, which knows the ledger's row as open: a run that has ended is followed by another. */
+  async startAgain(operation: Startable): Promise<void> {
+    await this.#start(operation, 'ALLOW_DUPLICATE');
+  }
+
+  async #start(
+    operation: Startable,
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY',
+    opening?: Opening,
+  ): Promise<void> {
     const { scope, generation } = operation;
     try {
       await this.#client.workflow.start(scope.flow, {
         workflowId: workflowId(scope, generation),
-        ...this.#options(operation),
+        ...this.#options(operation, opening),
         workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+        workflowIdReusePolicy,
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -95,10 +108,13 @@ export class Workflows {
       });
   }
 
-  #options({ id, tenant, environment, flow, scope }: Startable) {
+  #options({ id, tenant, environment, flow, scope }: Startable, opening?: Opening) {
     return {
       taskQueue: this.#taskQueue,
-      args: [{ id, tenant, environment, flow }] as [OperationRef],
+      args: [{ id, tenant, environment, flow }, ...(opening === undefined ? [] : [opening])] as [
+        OperationRef,
+        Opening?,
+      ],
       workflowTaskTimeout,
       searchAttributes: { HapaxTenant: [tenant], HapaxFlow: [flow], HapaxKey: [scope.key] },
       staticSummary: `${flow} of ${tenant} (${environment})`,

@@ -16,6 +16,7 @@ import { World } from '../support/world.ts';
 const recovery = 5_000;
 
 const good = [
+  'take:before-record',
   'take:after-record',
   ...['receive', 'finalize', 'publish'].flatMap((step) => [
     `${step}:before-effect`,

@@ -160,7 +160,7 @@ describe.concurrent('a worker that is frozen', () => {
     const one = await lane('zombie-take', context);
     await world.start('workers/upkeep.ts', { HAPAX_TASK_QUEUE: one.queue });
     await plan(world, one.id, 'authorise', { fault: 'hold_before', outlivesClient: true });
-    const zombie = await harmedAt(one, 'freeze', 'take:before-record');
+    const zombie = await harmedAt(one, 'freeze', 'reserve:before-effect');
     await one.healthy();
     const release = await heldRequest(world, one.id);
     // As upkeep leaves an operation that it has looked after for an hour.

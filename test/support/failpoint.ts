@@ -40,10 +40,23 @@ function watchedDatabase(database: Database, reach: Reach, undone: Set<string>):
   };
   const flush: Database['flush'] = async (tenant, ...statements) => {
     for (const move of moves(statements)) await reach(`${move}:before-record`);
-    const rows = await database.flush(tenant, ...statements);
+    const effect = effectOf(statements);
+    const rows =
+      effect === undefined || tenant === null
+        ? await database.flush(tenant, ...statements)
+        : await torn(effect, tenant, statements);
     noteUndos(statements);
-    for (const what of [...recorded(statements), ...moves(statements)]) await reach(`${what}:after-record`);
+    const passed = [...recorded(statements), ...(effect === undefined ? [] : [effect]), ...moves(statements)];
+    for (const what of passed) await reach(`${what}:after-record`);
     return rows;
+  };
+  /** An effect of rows leaves with its commit; here the two are torn apart, as a network may. */
+  const torn = async (effect: string, tenant: string, statements: readonly Statement[]): Promise<Row[][]> => {
+    await reach(`${effect}:before-effect`);
+    return await database.transaction(tenant, statements, async (_, opened) => {
+      await reach(`${effect}:after-effect`);
+      return { value: opened, closing: [] };
+    });
   };
   const transaction = async <T>(
     tenant: string,
@@ -51,12 +64,9 @@ function watchedDatabase(database: Database, reach: Reach, undone: Set<string>):
     work: (tx: Transaction, opened: Row[][]) => Promise<{ value: T; closing: readonly Statement[] }>,
   ): Promise<T> => {
     const name = transactionName(opening);
-    // A step's effect rides with the opening of its transaction, an undo's comes after it.
-    const rides = opening.some((statement) => statement.name === 'begin_step');
-    if (rides) await reach(`${name}:before-effect`);
     let closed: readonly Statement[] = [];
     const value = await database.transaction(tenant, opening, async (tx, opened) => {
-      if (!rides) await reach(`${name}:before-effect`);
+      await reach(`${name}:before-effect`);
       const worked = await work(tx, opened);
       closed = worked.closing;
       await reach(`${name}:after-effect`);
@@ -75,6 +85,12 @@ function watchedDatabase(database: Database, reach: Reach, undone: Set<string>):
   });
 }
 
+/** The step whose effect rides behind its beginning, in the same flush. */
+function effectOf(statements: readonly Statement[]): string | undefined {
+  const begin = statements.findIndex(({ name }) => name === 'begin_step');
+  return begin < 0 || begin === statements.length - 1 ? undefined : String(statements[begin]?.values[2]);
+}
+
 /** Ledger moves that are no step. */
 function moveOf({ name }: Statement): string[] {
   switch (name) {
@@ -90,7 +106,7 @@ function moveOf({ name }: Statement): string[] {
 
 function transactionName(opening: readonly Statement[]): string {
   for (const { name, values } of opening) {
-    if (name === 'begin_step' || name === 'begin_wait') return String(values[2]);
+    if (name === 'begin_wait') return String(values[2]);
     if (name === 'begin_undo') return `${String(values[1])}.undo`;
   }
   return 'unnamed';

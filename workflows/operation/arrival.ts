@@ -3,7 +3,7 @@ import { activityName, type WaitCall, type WaitReply } from './call.ts';
 import type { AnyFlow, StepDeclaration, StepName } from './flow.ts';
 import { patienceEnds } from './patience.ts';
 import { ledgerWrite } from './presets.ts';
-import { news, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { held, news, type StepSignatures, type Story, tellPeople } from './story.ts';
 
 /**
  * Waits for a step that the caller makes, such as sending bytes: looks in the ledger, sleeps until there is news or the
@@ -30,7 +30,7 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
   try {
     for (let looks = 0; ; looks += 1) {
       const seen = engine.wakes;
-      const reply = await look({ ...engine.hold, step: name, position, carry: engine.carry });
+      const reply = await look({ ...held(story), step: name, position, carry: engine.carry });
       engine.carry = [];
       if (reply.kind === 'arrived') {
         engine.until = patienceEnds(flow, 0);

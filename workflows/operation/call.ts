@@ -12,6 +12,17 @@ export type OperationRef = {
   readonly flow: string;
 };
 
+/**
+ * What the claimer knows of an operation that nobody has held yet. With it a story begins at once, and its first step takes
+ * the operation over in its own transaction; without it the story first looks into the ledger.
+ */
+export type Opening = {
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly requestId: string;
+  /** How much of the flow's patience was gone when the run was asked for, by the ledger's clock. Milliseconds. */
+  readonly age: number;
+};
+
 /** The right to write: an operation and the fence that its latest take-over was given. */
 export type Hold = {
   readonly operation: OperationRef;
@@ -51,8 +62,10 @@ export type StepCall<Input = unknown> = Hold & {
   readonly carry: readonly Finished[];
   readonly effect: StepDeclaration['effect'];
   readonly noReturn: boolean;
-  /** Of the flow: past it the step of no return is not begun. Milliseconds. */
+  /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
   readonly patience: number;
+  /** The run that takes the operation over with this step, which nobody may have held before. */
+  readonly opens?: string;
   /** The story ends with this step: outcome and effect are committed together. */
   readonly settlement?: Settlement;
 };
@@ -123,7 +136,7 @@ export type LedgerMoves = {
 };
 
 /** What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal. */
-export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'impatient';
+export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'impatient' | 'held-before';
 
 /** Activity names are derived: unique over the worker, readable in Temporal's UI. */
 export const activityName = (flow: string, step: string): string => `${flow}.${step}`;

@@ -1,14 +1,15 @@
 import { ApplicationFailure, CancellationScope, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { Ending, OperationRef, Taken } from './call.ts';
+import type { Ending, Opening, OperationRef, Taken } from './call.ts';
 import type { AnyFlow, RequestOf } from './flow.ts';
 import type { Refusal } from './outcome.ts';
-import { patienceEnds } from './patience.ts';
+import { ageOfRun, patienceEnds } from './patience.ts';
 import { compensate } from './saga.ts';
 import type { OperationState } from './state.ts';
 import {
   cancelRequestedSignal,
   type Engine,
   ledger,
+  NotOpened,
   refusalOf,
   type StepSignatures,
   type Story,
@@ -24,25 +25,47 @@ import { thrownBy, toldOf } from './thrown.ts';
 export function operation<F extends AnyFlow, S extends StepSignatures>(
   flow: F,
   tell: (story: Story<F, S>) => Promise<void>,
-): (ref: OperationRef) => Promise<OperationState> {
-  return async (ref) => {
+): (ref: OperationRef, opening?: Opening) => Promise<OperationState> {
+  return async (ref, opening) => {
     // A cancel from Temporal's UI is only a request: the ledger says whether it is still in time.
     const root = CancellationScope.current();
     return await CancellationScope.nonCancellable(async () => {
+      let story: Story<F, S> | undefined;
+      root.cancelRequested.catch(() =>
+        ledger.requestCancel({ operation: ref }).then(() => story?.engine.interrupt?.()),
+      );
+      if (opening !== undefined) {
+        story = begin<F, S>(flow, ref, foreseen(opening), workflowInfo().runId);
+        try {
+          return await told(story, tell);
+        } catch (error) {
+          if (!(error instanceof NotOpened)) throw error;
+        }
+      }
       const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
       if (taken.kind === 'settled') return taken.state;
-      const story = begin<F, S>(flow, ref, taken);
-      root.cancelRequested.catch(() => ledger.requestCancel({ operation: ref }).then(() => story.engine.interrupt?.()));
-      return await toItsEnd(story, async () => {
-        if (taken.ending !== null) return await compensate(story, taken.ending);
-        try {
-          await tell(story);
-          return 'succeeded';
-        } catch (error) {
-          return await end(story, error);
-        }
-      });
+      const { ending } = taken;
+      story = begin<F, S>(flow, ref, taken);
+      if (ending === null) return await told(story, tell);
+      const undone = story;
+      return await toItsEnd(undone, () => compensate(undone, ending));
     });
+  };
+}
+
+/** What the ledger will say of an operation that nobody has held: the first step's transaction holds if it is so. */
+function foreseen({ request, requestId, age }: Opening): Extract<Taken, { kind: 'taken' }> {
+  return {
+    kind: 'taken',
+    state: 'running',
+    fence: 1,
+    request,
+    requestId,
+    deadline: null,
+    ending: null,
+    age: age + ageOfRun(),
+    forward: false,
+    done: {},
   };
 }
 
@@ -50,9 +73,11 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
   flow: F,
   ref: OperationRef,
   taken: Extract<Taken, { kind: 'taken' }>,
+  opens?: string,
 ): Story<F, S> {
   const engine: Engine = {
     hold: { operation: ref, fence: taken.fence },
+    opens,
     requestId: taken.requestId,
     done: taken.done,
     until: patienceEnds(flow, taken.age),
@@ -70,6 +95,20 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     engine.interrupt?.();
   });
   return { flow, id: ref.id, request: taken.request as RequestOf<F>, deadline: taken.deadline, engine };
+}
+
+async function told<F extends AnyFlow, S extends StepSignatures>(
+  story: Story<F, S>,
+  tell: (story: Story<F, S>) => Promise<void>,
+): Promise<OperationState> {
+  return await toItsEnd(story, async () => {
+    try {
+      await tell(story);
+      return 'succeeded';
+    } catch (error) {
+      return await end(story, error);
+    }
+  });
 }
 
 /** The ledger may know more than this run: that the operation has settled, or that another run holds it. */

@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { AnyFlow } from './flow.ts';
 import type { Story } from './story.ts';
 
@@ -7,6 +7,11 @@ import type { Story } from './story.ts';
 /** @param age how much of it is gone, by the ledger's clock. Milliseconds. @returns its end by the workflow's clock */
 export function patienceEnds({ patience }: AnyFlow, age: number): number {
   return now() + patience - age;
+}
+
+/** How long ago this run was asked for: work may wait for a worker. Milliseconds. */
+export function ageOfRun(): number {
+  return now() - workflowInfo().startTime.getTime();
 }
 
 /** @throws a failure when it has ended: the story is then undone */

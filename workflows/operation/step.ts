@@ -14,7 +14,7 @@ import { localFirst } from './local-first.ts';
 import { successAnswer } from './outcome.ts';
 import { expectPatience, withinPatience } from './patience.ts';
 import { bytesWork, ledgerCall, ledgerRetry, mediaWork, providerCall, providerRetry } from './presets.ts';
-import { ledger, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { held, ledger, NotOpened, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
 import { causeOf } from './thrown.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
@@ -58,7 +58,9 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   const declaration = flow.steps[name] as StepDeclaration;
   const position = Object.keys(flow.steps).indexOf(name);
   const call: StepCall = {
-    ...engine.hold,
+    // Only what commits together with its own row can take the operation over in the same transaction.
+    ...(declaration.effect === 'transaction' ? engine.hold : held(story)),
+    ...(engine.opens === undefined ? {} : { opens: engine.opens }),
     step: name,
     position,
     input,
@@ -73,10 +75,13 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   tellPeople(story, declaration.says);
   try {
     const reply = await run(story, declaration, call);
+    engine.opens = undefined;
     engine.carry = reply.finished === undefined ? [] : [reply.finished];
     return reply.result;
   } catch (error) {
     const refusal = refusalOf(error);
+    // What was refused was committed before that; of anything else nobody knows.
+    if (refusal === undefined && engine.opens !== undefined) throw new NotOpened('', { cause: error });
     if (refusal !== undefined) {
       const attempt = Number((causeOf(error) as ApplicationFailure).details?.[1] ?? 1);
       engine.carry = [...engine.carry, { step: name, position, attempt, state: 'failed', refusal }];

@@ -36,6 +36,8 @@ export type Story<F extends AnyFlow = AnyFlow, S extends StepSignatures = StepSi
 
 export type Engine = {
   readonly hold: Hold;
+  /** The run that is to take the operation over with its first step; undefined once it has. */
+  opens: string | undefined;
   readonly requestId: string;
   readonly done: Readonly<Record<string, unknown>>;
   /** When patience ends. Milliseconds since 1970, by the workflow's clock. */
@@ -49,6 +51,17 @@ export type Engine = {
   /** Cancels the step that is being retried, if it may be. */
   interrupt: (() => void) | undefined;
 };
+
+/** The first step has not taken the operation over: that is then a move of its own, and the story is told from its start. */
+export class NotOpened extends Error {
+  override readonly name = 'NotOpened';
+}
+
+/** The right to write, for a move that cannot take the operation over by itself. @throws NotOpened while nobody has */
+export function held({ engine }: Story): Hold {
+  if (engine.opens !== undefined) throw new NotOpened();
+  return engine.hold;
+}
 
 /** @returns the refusal that a step has thrown, or undefined for any other failure */
 export function refusalOf(error: unknown): Refusal | undefined {

@@ -1,6 +1,7 @@
 import type { StepCall } from '../../../workflows/operation/call.ts';
 import type { StepState } from '../../../workflows/operation/state.ts';
 import type { Row, Statement } from './database.ts';
+import { openOperation } from './open-operation.ts';
 import { type Entering, hold } from './hold.ts';
 
 /** What the row says of a step that is about to be tried. */
@@ -31,7 +32,7 @@ returning state, attempt, epoch, request, result, extract(epoch from now() - sen
 
 /** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
 export function beginStep(call: StepCall, request: unknown): Statement[] {
-  const { operation, step, effect, position, noReturn, patience, carry } = call;
+  const { operation, step, effect, position, noReturn, patience, carry, opens } = call;
   const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
   const inTime: Statement = {
     name: 'expect_patience',
@@ -39,6 +40,7 @@ export function beginStep(call: StepCall, request: unknown): Statement[] {
     values: [operation.id, patience],
   };
   return [
+    ...(opens === undefined ? [] : [openOperation(operation, opens, patience)]),
     ...(noReturn ? [inTime] : []),
     ...hold(call, entering, carry, step),
     {

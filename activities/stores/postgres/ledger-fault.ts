@@ -7,6 +7,8 @@ export type LedgerFaultCode =
   | 'missing'
   /** The step of no return was to be begun after its flow's patience had ended. */
   | 'impatient'
+  /** A first step cannot take the operation over along the way: that is to be a move of its own. */
+  | 'held-before'
   /** The step has been done already; its result stands in its row. */
   | 'done'
   /** A named constraint was violated; see `constraint`. */
@@ -35,6 +37,7 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
   HX004: 'missing',
   HX005: 'done',
   HX006: 'impatient',
+  HX007: 'held-before',
 };
 
 /** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */

@@ -14,6 +14,7 @@ with settled as (
       tombstone_until = now() + $10 * interval '1 millisecond',
       sweep_at = now() + $11 * interval '1 millisecond'
   where id = $1 and settled_at is null
+    and ($12::text is null or exists (select from step where operation_id = $1 and name = $12 and state = 'done'))
   returning id, state, renewable, flow_version, answer_status, answer_headers, answer_body, answer_expires_at, tenant
 )
 select pg_notify((select name from news_channel), case
@@ -24,9 +25,11 @@ select pg_notify((select name from news_channel), case
   else jsonb_build_object('id', id, 'tenant', tenant)::text end)
 from settled`;
 
+/** @param by the step that ends the story, in whose transaction this is: nothing settles unless it is done */
 export function settle(
   { id }: OperationRef,
   { state, answer, result, refusal, renewable, keep, sweepAfter }: Settlement,
+  by: string | null = null,
 ): Statement {
   const { status, headers, body } = answer;
   return {
@@ -44,6 +47,7 @@ export function settle(
       keep.response,
       Math.max(keep.tombstone, keep.response),
       sweepAfter,
+      by,
     ],
   };
 }

@@ -11,8 +11,8 @@ insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
 select tenant, operation_id, id, 1, 'receipt.requested',
   jsonb_build_object('order', id, 'amount', amount_minor, 'currency', currency, 'email', email)
 from paid
-returning aggregate`;
+returning step_done($1, $3, null) as done`;
 
-export function payOrder(operation: string, paymentIntent: string): Statement {
-  return { name: 'pay_order', text, values: [operation, paymentIntent] };
+export function payOrder(operation: string, paymentIntent: string, step: string): Statement {
+  return { name: 'pay_order', text, values: [operation, paymentIntent, step] };
 }

@@ -43,7 +43,9 @@ with line as (
   update catalogue_item i set stock = i.stock - priced.quantity
   from priced, ordered where i.tenant = $3 and i.environment = $4 and i.sku = priced.sku
 )
-select ordered.amount_minor, ordered.currency,
+select case when ordered.id is not null then step_done($2, $8, jsonb_build_object(
+    'orderId', ordered.id,
+    'amount', jsonb_build_object('minor', ordered.amount_minor, 'currency', ordered.currency))) end as done,
   (select jsonb_agg(sku) from line where sku not in (select sku from priced)) as unknown,
   (select jsonb_agg(jsonb_build_object('sku', sku, 'stock', stock, 'asked', quantity))
      from priced where stock < quantity) as short,
@@ -55,12 +57,12 @@ select state, operation_id = $4 as own from customer_order
 where tenant = $1 and environment = $2 and (operation_id = $4 or (cart_id = $3 and state in ('pending', 'paid')))
 order by own desc limit 1`;
 
-export function reserveOrder(asked: Reservation): Statement {
+export function reserveOrder(asked: Reservation, step: string): Statement {
   const { order, operation, tenant, environment, cart, email, lines } = asked;
   return {
     name: 'reserve_order',
     text,
-    values: [order, operation, tenant, environment, cart, email, JSON.stringify(lines)],
+    values: [order, operation, tenant, environment, cart, email, JSON.stringify(lines), step],
   };
 }
 
@@ -69,17 +71,15 @@ export function orderHolder({ tenant, environment, cart, operation }: Reservatio
   return { name: 'order_holder', text: holder, values: [tenant, environment, cart, operation] };
 }
 
-export type Reserved =
-  | { readonly kind: 'reserved'; readonly amount: number; readonly currency: string }
+/** Why nothing was reserved. */
+export type Unreserved =
   | { readonly kind: 'unknown'; readonly skus: readonly string[] }
   | { readonly kind: 'short'; readonly items: readonly { sku: string; stock: number; asked: number }[] }
   | { readonly kind: 'mixed' }
   | { readonly kind: 'taken' };
 
-export function reserved(row: Row | undefined): Reserved {
+export function unreserved(row: Row | undefined): Unreserved {
   if (row === undefined) throw new Error('A reservation answers with one row');
-  if (row.amount_minor !== null)
-    return { kind: 'reserved', amount: Number(row.amount_minor), currency: row.currency as string };
   if (row.unknown !== null) return { kind: 'unknown', skus: row.unknown as string[] };
   if (row.short !== null) return { kind: 'short', items: row.short as { sku: string; stock: number; asked: number }[] };
   if ((row.currencies as number) > 1) return { kind: 'mixed' };

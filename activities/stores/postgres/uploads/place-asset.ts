@@ -1,4 +1,4 @@
-import type { Row, Statement } from '../database.ts';
+import type { Statement } from '../database.ts';
 
 /** Within what two uploads of the same bytes share one object. None crosses a tenant or an environment. */
 export type DedupScope = 'global' | 'account' | 'folder' | 'intent';
@@ -39,19 +39,15 @@ with owner as (
   insert into asset (id, tenant, environment, subject, operation_id, destination, name, type, content_id)
   select $2, tenant, environment, subject, $1, $5, $6, $7, kept.id from owner, kept
 )
-select id, object_key from kept`;
+select step_done($1, $11, jsonb_build_object(
+  'assetId', $2::text, 'content', id, 'objectKey', object_key, 'deduplicated', id <> $3)) as done
+from kept`;
 
-export function placeAsset(placement: Placement): Statement {
+export function placeAsset(placement: Placement, step: string): Statement {
   const { operation, asset, content, dedup, destination, name, type, sha256, size, objectKey } = placement;
   return {
     name: 'place_asset',
     text,
-    values: [operation, asset, content, dedup, destination, name, type, sha256, size, objectKey],
+    values: [operation, asset, content, dedup, destination, name, type, sha256, size, objectKey, step],
   };
-}
-
-/** @returns undefined where this operation's key has made an asset long ago */
-export function placed(rows: readonly Row[]): { readonly content: string; readonly objectKey: string } | undefined {
-  const [row] = rows;
-  return row && { content: row.id as string, objectKey: row.object_key as string };
 }

@@ -11,8 +11,8 @@ select r.tenant, r.operation_id, r.id, 1, 'asset.ready',
   jsonb_build_object('asset', r.id, 'destination', r.destination, 'name', r.name, 'type', r.type,
     'size', c.size, 'sha256', c.sha256)
 from ready r join content c on c.id = r.content_id
-returning aggregate`;
+returning step_done($1, $2, null) as done`;
 
-export function publishAsset(operation: string): Statement {
-  return { name: 'publish_asset', text, values: [operation] };
+export function publishAsset(operation: string, step: string): Statement {
+  return { name: 'publish_asset', text, values: [operation, step] };
 }

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { complete } from '../../activities/orders.ts';
+import { transactionActivities } from '../../activities/run-step.ts';
+import { beginStep } from '../../activities/stores/postgres/begin-step.ts';
+import { claim } from '../../activities/stores/postgres/claim.ts';
+import { Database } from '../../activities/stores/postgres/database.ts';
+import { take } from '../../activities/stores/postgres/take.ts';
+import type { OperationRef, Settlement } from '../../workflows/operation/call.ts';
+import { operationId } from '../../workflows/operation/key.ts';
+import { successAnswer } from '../../workflows/operation/outcome.ts';
+import { checkoutScope } from '../support/lane.ts';
+import { World } from '../support/world.ts';
+
+const patience = 60_000;
+const first = { step: 'reserve', position: 0, input: {}, carry: [], effect: 'transaction', noReturn: false } as const;
+
+describe('an operation that is new', () => {
+  let world: World;
+  let database: Database;
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { doors: 0, workers: 0, upkeep: false });
+    database = new Database(world.databaseUrl, 'hapax_app');
+  });
+  afterAll(async () => {
+    await database.close();
+    await world.close();
+  });
+
+  async function claimed(name: string): Promise<OperationRef> {
+    const scope = checkoutScope(world, name);
+    const id = operationId(scope, 1);
+    const made = { subject: 'default', generation: 1, flowVersion: 1, fingerprint: 'f', fingerprintVersion: 1 };
+    const asked = { requestId: 'a test', state: 'claimed', deadline: null, insert: true } as const;
+    await claim(database, { ...made, ...asked, id, scope, request: {} });
+    return { id, tenant: scope.tenant, environment: scope.environment, flow: scope.flow };
+  }
+
+  async function open(operation: OperationRef, run: string): Promise<unknown> {
+    return await database.flush(
+      operation.tenant,
+      ...beginStep({ operation, fence: 1, ...first, patience, opens: run }, {}),
+    );
+  }
+
+  async function row(operation: OperationRef) {
+    const [found] = await world.sql(
+      `select state, fence, run_id, (select count(*)::int from hapax.step where operation_id = id) as steps
+       from hapax.operation where id = $1`,
+      operation.id,
+    );
+    return found;
+  }
+  const opened = (run: string) => ({ state: 'running', fence: '1', run_id: run, steps: 1 });
+  const refused = { code: 'held-before' };
+
+  it('is opened by the first step of one run, whoever comes at the same time', async () => {
+    const operation = await claimed('raced');
+    const runs = Array.from({ length: 12 }, (_, n) => `run-${n}`);
+    const all = await Promise.allSettled(runs.map((run) => open(operation, run)));
+    const winners = runs.filter((_, n) => all[n]?.status === 'fulfilled');
+    expect(winners).toHaveLength(1);
+    for (const one of all) if (one.status === 'rejected') expect(one.reason).toMatchObject(refused);
+    expect(await row(operation)).toEqual(opened(winners[0] ?? ''));
+  });
+
+  it('is not opened by a second try of the run that has opened it: the first one may still be alive', async () => {
+    const operation = await claimed('again');
+    await open(operation, 'the run');
+    await expect(open(operation, 'the run')).rejects.toMatchObject(refused);
+    expect(await row(operation)).toEqual(opened('the run'));
+    expect(await take(database, operation, 'the run')).toMatchObject({ kind: 'taken', fence: 2 });
+  });
+
+  it('is not opened once it was taken over, even by a run that had begun before', async () => {
+    const operation = await claimed('taken');
+    await take(database, operation, 'upkeep');
+    await expect(open(operation, 'late')).rejects.toMatchObject(refused);
+    expect(await row(operation)).toEqual({ state: 'running', fence: '1', run_id: 'upkeep', steps: 0 });
+  });
+
+  it('is not opened once patience has ended: the story then hears of that by taking it over', async () => {
+    const operation = await claimed('waited');
+    await world.sql(
+      `update hapax.operation set created_at = created_at - interval '61 seconds' where id = $1`,
+      operation.id,
+    );
+    await expect(open(operation, 'late')).rejects.toMatchObject(refused);
+    expect(await row(operation)).toMatchObject({ state: 'claimed', fence: '0', steps: 0 });
+  });
+
+  it('does not settle with a last step that has done nothing', async () => {
+    const operation = await claimed('orderless');
+    await open(operation, 'the run');
+    const result = { orderId: 'ord_none', amount: { minor: 1, currency: 'eur' }, paymentIntent: 'pi_none' };
+    const settlement: Settlement = {
+      state: 'succeeded',
+      answer: successAnswer(operation.id, result),
+      result,
+      refusal: null,
+      renewable: false,
+      keep: { response: 1_000, tombstone: 2_000 },
+      sweepAfter: null,
+    };
+    const last = { ...first, step: 'complete', position: 4, input: { paymentIntent: 'pi_none' }, patience, settlement };
+    const ended = transactionActivities(database, complete).step({ operation, fence: 1, ...last });
+    await expect(ended).rejects.toThrow('cannot be paid');
+    expect(await row(operation)).toMatchObject({ state: 'running', steps: 2 });
+    expect(await world.sql(`select state from hapax.step where name = 'complete'`)).toEqual([{ state: 'sent' }]);
+  });
+});
