@@ -25,6 +25,25 @@ describe('a checkout that takes longer than its patience', () => {
     );
   }
 
+  /** As if the claim had been made when only `left` milliseconds of patience were to come. */
+  async function claimedBefore(name: string, keys: string, left: number): Promise<void> {
+    await world.sql(`create function hapax.${name}() returns trigger language plpgsql as $$ begin
+        new.created_at = now() - interval '${checkoutFlow.patience - left} milliseconds'; return new; end $$`);
+    await world.sql(`create trigger ${name} before insert on hapax.operation for each row
+        when (new.key like '${keys}') execute function hapax.${name}()`);
+  }
+
+  it('before its run could begin is not begun by that run either, which knows it by itself', async (context) => {
+    const lane = await Lane.open(world, 'gone');
+    context.onTestFinished(() => lane.close());
+    await claimedBefore('gone', 'gone%', -1_000);
+    await lane.healthy();
+    await lane.start();
+    await lane.settled();
+    expect(await traces(world, lane.id)).toMatchObject({ effects: [], state: 'compensated', orders: [] });
+    expect((await lane.workflow.describe()).status.name).toBe('COMPLETED');
+  });
+
   it('before it could begin is not begun any more', async (context) => {
     const lane = await Lane.open(world, 'late');
     context.onTestFinished(() => lane.close());
@@ -43,10 +62,7 @@ describe('a checkout that takes longer than its patience', () => {
     const lane = await Lane.open(world, 'in-doubt');
     context.onTestFinished(() => lane.close());
     await plan(world, lane.id, 'authorise', { fault: 'drop_after', times: 100 });
-    await world.sql(`create function hapax.claimed_before() returns trigger language plpgsql as $$ begin
-        new.created_at = now() - interval '${checkoutFlow.patience - 5_000} milliseconds'; return new; end $$`);
-    await world.sql(`create trigger claimed_before before insert on hapax.operation for each row
-        when (new.key like 'in-doubt%') execute function hapax.claimed_before()`);
+    await claimedBefore('in_doubt', 'in-doubt%', 5_000);
     await lane.healthy();
     await lane.start();
     await lane.settled();

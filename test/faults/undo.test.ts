@@ -36,6 +36,8 @@ describe.concurrent('a checkout that cannot go on', () => {
     const answer = await world.checkout(key, { items: [{ sku, quantity }] });
     expect(answer).toMatchObject({ status, json: { code } });
     expect(await traces(world, idOf(key))).toMatchObject({ effects: [], state: 'refused', orders: [] });
+    // Its first step has opened it, and nothing was told twice.
+    expect(await world.sql('select fence from hapax.operation where id = $1', idOf(key))).toEqual([{ fence: '1' }]);
     expect((await world.checkout(key, { items: [{ sku, quantity }] })).text).toBe(answer.text);
   });
 

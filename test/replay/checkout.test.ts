@@ -6,6 +6,7 @@ import { replayStories } from './replay-stories.ts';
 replayStories('checkout', {
   succeeded: (world, key) => world.checkout(key),
   declined: (world, key) => world.checkout(key, { paymentMethod: 'pm_card_visa_chargeDeclined' }),
+  refused: (world, key) => world.checkout(key, { items: [{ sku: 'poster', quantity: 1 }] }),
   async cancelled(world, key) {
     const id = operationId(checkoutScope(world, key), 1);
     await plan(world, id, 'authorise', { fault: 'hold_before', outlivesClient: true });

@@ -5,7 +5,7 @@ import { localFirst } from './local-first.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerCall, ledgerRetry, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
-import { ledger, refusalOf, type Story, tellPeople } from './story.ts';
+import { held, ledger, refusalOf, type Story, tellPeople } from './story.ts';
 import { thrownBy, toldOf } from './thrown.ts';
 
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
@@ -17,7 +17,7 @@ type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 export async function compensate(story: Story, ending: Ending): Promise<OperationState> {
   const { engine, flow } = story;
   tellPeople(story, `Undoing: ${ending.refusal.detail}`);
-  const plan = await ledger.compensate({ ...engine.hold, carry: engine.carry, ending });
+  const plan = await ledger.compensate({ ...held(story), carry: engine.carry, ending });
   if (plan.kind === 'forward')
     throw ApplicationFailure.nonRetryable(
       `${story.id} is past its point of no return and only goes forward: ${ending.refusal.detail}`,

@@ -80,8 +80,9 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     return reply.result;
   } catch (error) {
     const refusal = refusalOf(error);
-    // What was refused was committed before that; of anything else nobody knows.
+    // Of anything but a refusal, which comes after the commit, nobody knows whether it has opened the operation.
     if (refusal === undefined && engine.opens !== undefined) throw new NotOpened('', { cause: error });
+    engine.opens = undefined;
     if (refusal !== undefined) {
       const attempt = Number((causeOf(error) as ApplicationFailure).details?.[1] ?? 1);
       engine.carry = [...engine.carry, { step: name, position, attempt, state: 'failed', refusal }];
