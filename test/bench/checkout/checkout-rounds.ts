@@ -15,8 +15,8 @@ export type Round = Readonly<Record<SideName, SideRound>>;
 const block = 15;
 const blocks = 4;
 export const sequential = block * blocks;
-/** At 40 at once a burst of this many takes 3–6 s, long beside its run-up and its tail. */
-export const burst = 240;
+/** At 40 at once a burst of this many takes 13–20 s, long beside its run-up and its tail, in which fewer are under way. */
+export const burst = 480;
 export const atOnce = 40;
 
 /** Code that has run a few hundred times is compiled, and connections are open. */
