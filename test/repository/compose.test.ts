@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readText, repository } from './source-files.ts';
+import { dynamicConfig } from '../../workers/local/temporal.ts';
 
 type Service = {
   image: string;
@@ -101,14 +102,13 @@ it("mounts PostgreSQL's volume where 18 wants it", () => {
   expect(compose.services.postgres?.volumes).toEqual(['postgres:/var/lib/postgresql']);
 });
 
-it('starts Temporal with the search attributes and the raised poll rates', () => {
+it('starts Temporal with the search attributes, and tuned as the embedded one is', () => {
   const command = compose.services.temporal?.command ?? [];
   expect(command.slice(0, 3)).toEqual(['server', 'start-dev', '--ip=0.0.0.0']);
   expect(command.filter((word) => word.startsWith('--db-filename='))).toHaveLength(1);
   for (const attribute of ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'])
     expect(command).toContain(`--search-attribute=${attribute}=Keyword`);
-  for (const queue of ['transfer', 'timer', 'visibility'])
-    expect(command).toContain(`--dynamic-config-value=history.${queue}ProcessorMaxPollRPS=2000`);
+  for (const value of dynamicConfig) expect(command).toContain(`--dynamic-config-value=${value}`);
 });
 
 it('asks for secrets by name and says what to give', () => {

@@ -13,7 +13,9 @@ const searchAttributes = ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'];
  * 50 ms beat. Measured on 2 cores: four activities 250 → 60 ms.
  */
 const pollsPerSecond = 2_000;
-const polls = ['transfer', 'timer', 'visibility'].map((queue) => `history.${queue}ProcessorMaxPollRPS`);
+const polls = ['transfer', 'timer', 'visibility'].map(
+  (queue) => `history.${queue}ProcessorMaxPollRPS=${pollsPerSecond}`,
+);
 
 /**
  * A queue is cut in four by default, for more polls than one worker makes (two of the SDK's ten go to the common queue, and
@@ -21,6 +23,9 @@ const polls = ['transfer', 'timer', 'visibility'].map((queue) => `history.${queu
  * others overtook them; with one part 0.9 s.
  */
 const parts = ['Read', 'Write'].map((side) => `matching.numTaskqueue${side}Partitions=1`);
+
+/** What Temporal's development server is told, here and in docker-compose.yml. */
+export const dynamicConfig: readonly string[] = [...polls, ...parts];
 
 /** SQLite waits for the disk once a checkpoint, not once a commit: 25 → 38 operations/s. A power cut may cost the last moments. */
 const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
@@ -54,7 +59,7 @@ export async function startTemporal(options: {
       ...(options.uiPort ? ['--ui-port', String(options.uiPort), '--ui-disable-news-fetch'] : ['--headless']),
       ...(options.persist ? ['--db-filename', join(directory, 'temporal.db')] : []),
       ...(options.persist ? each('--sqlite-pragma', pragmas) : []),
-      ...each('--dynamic-config-value', [...polls.map((name) => `${name}=${pollsPerSecond}`), ...parts]),
+      ...each('--dynamic-config-value', dynamicConfig),
       ...each(
         '--search-attribute',
         searchAttributes.map((name) => `${name}=Keyword`),
