@@ -1,17 +1,23 @@
+import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { complete } from '../../activities/orders.ts';
 import { transactionActivities } from '../../activities/run-step.ts';
 import { beginStep } from '../../activities/stores/postgres/begin-step.ts';
 import { claim } from '../../activities/stores/postgres/claim.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
+import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { take } from '../../activities/stores/postgres/take.ts';
 import type { OperationRef, Settlement } from '../../workflows/operation/call.ts';
 import { operationId } from '../../workflows/operation/key.ts';
 import { successAnswer } from '../../workflows/operation/outcome.ts';
-import { checkoutScope } from '../support/lane.ts';
+import { checkoutScope, Lane } from '../support/lane.ts';
+import { paidOnce, traces } from '../support/one-checkout.ts';
+import { heldRequest, plan } from '../support/provider-faults.ts';
 import { World } from '../support/world.ts';
 
 const patience = 60_000;
+/** How often a step of rows is tried before it becomes an activity (presets.ledgerCall). */
+const near = 5;
 const first = { step: 'reserve', position: 0, input: {}, carry: [], effect: 'transaction', noReturn: false } as const;
 
 describe('an operation that is new', () => {
@@ -42,7 +48,7 @@ describe('an operation that is new', () => {
     );
   }
 
-  async function row(operation: OperationRef) {
+  async function row(operation: { readonly id: string }) {
     const [found] = await world.sql(
       `select state, fence, run_id, (select count(*)::int from hapax.step where operation_id = id) as steps
        from hapax.operation where id = $1`,
@@ -88,6 +94,57 @@ describe('an operation that is new', () => {
     expect(await row(operation)).toMatchObject({ state: 'claimed', fence: '0', steps: 0 });
   });
 
+  it('is told anew where the answer to its opening is lost, and shows no trouble once it goes on', async (context) => {
+    const lane = await Lane.open(world, 'unanswered');
+    context.onTestFinished(() => lane.close());
+    let tries = 0;
+    await lane.healthy((own) => {
+      const flush = own.database.flush.bind(own.database);
+      own.database.flush = async (tenant, ...statements) => {
+        if (!statements.some(({ name }) => name === 'open_operation')) return await flush(tenant, ...statements);
+        tries += 1;
+        // Away for all tries near the workflow; the last of them is committed.
+        if (tries === near) await flush(tenant, ...statements);
+        if (tries <= near) throw new LedgerFault('unavailable', 'a test');
+        return await flush(tenant, ...statements);
+      };
+      return own;
+    });
+    await lane.start();
+    await lane.settled();
+    await lane.workflow.result();
+    expect(tries).toBeGreaterThan(near);
+    expect(await traces(world, lane.id)).toEqual(paidOnce);
+    expect((await lane.workflow.describe()).searchAttributes.HapaxStep ?? []).toEqual([]);
+  });
+
+  it('is taken over by a run that a person has reset', async (context) => {
+    const lane = await Lane.open(world, 'reset');
+    context.onTestFinished(() => lane.close());
+    await plan(world, lane.id, 'capture', { fault: 'hold_before', outlivesClient: true });
+    await lane.healthy();
+    await lane.start();
+    const release = await heldRequest(world, lane.id);
+    const task = await world.until('its first task has been recorded', async () => {
+      const { events } = await lane.workflow.fetchHistory();
+      return events?.find(({ workflowTaskCompletedEventAttributes: completed }) => completed)?.eventId ?? undefined;
+    });
+    const connection = await Connection.connect({ address: world.env.TEMPORAL_ADDRESS as string });
+    await connection.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: lane.workflow.workflowId },
+      workflowTaskFinishEventId: task,
+      requestId: lane.id,
+      reason: 'a test',
+    });
+    await connection.close();
+    await world.until('it is taken over', async () => (await row(lane))?.fence === '2');
+    await release();
+    await lane.settled();
+    expect(await traces(world, lane.id)).toEqual(paidOnce);
+    expect(await row(lane)).toMatchObject({ fence: '2' });
+  });
+
   it('does not settle with a last step that has done nothing', async () => {
     const operation = await claimed('orderless');
     await open(operation, 'the run');
@@ -105,6 +162,10 @@ describe('an operation that is new', () => {
     const ended = transactionActivities(database, complete).step({ operation, fence: 1, ...last });
     await expect(ended).rejects.toThrow('cannot be paid');
     expect(await row(operation)).toMatchObject({ state: 'running', steps: 2 });
-    expect(await world.sql(`select state from hapax.step where name = 'complete'`)).toEqual([{ state: 'sent' }]);
+    const completed = await world.sql(
+      `select state from hapax.step where operation_id = $1 and name = 'complete'`,
+      operation.id,
+    );
+    expect(completed).toEqual([{ state: 'sent' }]);
   });
 });

@@ -18,8 +18,8 @@ import {
 import { thrownBy, toldOf } from './thrown.ts';
 
 /**
- * Makes a workflow of a story. The ledger decides at its start whether there is anything to do, and at its end what
- * became of it; a failure in between is undone from step rows.
+ * Makes a workflow of a story. The ledger decides at its start whether there is anything to do (a new operation is opened
+ * by its first step), and at its end what became of it; a failure in between is undone from step rows.
  * @returns the function that Temporal registers; it resolves with the state that the operation settled in
  */
 export function operation<F extends AnyFlow, S extends StepSignatures>(
@@ -45,7 +45,9 @@ export function operation<F extends AnyFlow, S extends StepSignatures>(
       const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
       if (taken.kind === 'settled') return taken.state;
       const { ending } = taken;
+      const troubled = story?.engine.troubled;
       story = begin<F, S>(flow, ref, taken);
+      story.engine.troubled = troubled;
       if (ending === null) return await told(story, tell);
       const undone = story;
       return await toItsEnd(undone, () => compensate(undone, ending));

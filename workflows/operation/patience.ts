@@ -9,7 +9,7 @@ export function patienceEnds({ patience }: AnyFlow, age: number): number {
   return now() + patience - age;
 }
 
-/** How long ago this run was asked for: work may wait for a worker. Milliseconds. */
+/** How long ago this run was asked for, or the one that it was reset from: work may wait for a worker. Milliseconds. */
 export function ageOfRun(): number {
   return now() - workflowInfo().startTime.getTime();
 }

@@ -36,7 +36,7 @@ export type Story<F extends AnyFlow = AnyFlow, S extends StepSignatures = StepSi
 
 export type Engine = {
   readonly hold: Hold;
-  /** The run that is to take the operation over with its first step; undefined once it has. */
+  /** The run that is to take the operation over with its first step; undefined once that was answered. */
   opens: string | undefined;
   readonly requestId: string;
   readonly done: Readonly<Record<string, unknown>>;

@@ -121,6 +121,8 @@ export class Database {
 
 /** Two commands of PostgreSQL's simple protocol, which takes no parameters, in one message. */
 function begin(tenant: string | null): Statement {
+  // Texts end with it on the wire: a `begin` that is cut there would fail, and what follows would be no transaction.
+  if (tenant?.includes('\0')) throw new TypeError('The name of a tenant holds a NUL character');
   const tenantsOwn = tenant === null ? '' : `; set local hapax.tenant = ${pg.escapeLiteral(tenant)}`;
   return { name: '', text: `begin${tenantsOwn}`, values: [] };
 }

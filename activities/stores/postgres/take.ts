@@ -26,7 +26,7 @@ union all
 select false, state, fence, null, null, null, null, null, null, null from operation
 where id = $1 and not exists (select from taken)`;
 
-/** A story's first move. @returns what the ledger knows, or that there is nothing left to do */
+/** A take-over as a move of its own. @returns what the ledger knows, or that there is nothing left to do */
 export async function take(database: Database, operation: OperationRef, run: string): Promise<Taken> {
   const [rows] = await database.flush(operation.tenant, { name: 'take', text, values: [operation.id, run] });
   const row = rows?.[0];
