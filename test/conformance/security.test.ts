@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
 import { type Answered, World } from '../support/world.ts';
 import { allEffects, effectsOf, nothing, paidOnce } from './effects.ts';
 
@@ -277,6 +278,24 @@ describe('behind the door PostgreSQL itself', () => {
     }
     if (['operation', 'step', 'outbox', 'catalogue_item', 'customer_order', 'order_line'].includes(table))
       expect(seen.size).toBe(2);
+  });
+
+  it('names a tenant exactly as it is spelled, and none for the next transaction', async () => {
+    const database = new Database(world.databaseUrl, 'hapax_app', 1);
+    const asked = { name: 'who', text: 'select current_tenant() as who', values: [] };
+    for (const tenant of ["o'neil", 'back\\slash', "'; commit; --", "$1\n'' ", 'ünï']) {
+      expect(await database.flush(tenant, asked)).toEqual([[{ who: tenant }]]);
+      expect(await database.flush(null, asked)).toEqual([[{ who: null }]]);
+    }
+    const { alpha } = world.tenants;
+    const issue = {
+      name: 'issue',
+      text: `insert into issued_key (key, tenant, environment, subject) values ('cut', $1, 'test', 'ann')`,
+      values: [alpha],
+    };
+    await expect(database.flush(`${alpha}\0`, issue)).rejects.toThrow('NUL');
+    expect(await world.sql(`select from hapax.issued_key where key = 'cut'`)).toEqual([]);
+    await database.close();
   });
 
   it('refuses to write, change or delete rows of another tenant', async () => {
