@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { complete } from '../../activities/orders.ts';
 import { transactionActivities } from '../../activities/run-step.ts';
@@ -143,6 +144,31 @@ describe('an operation that is new', () => {
     await lane.settled();
     expect(await traces(world, lane.id)).toEqual(paidOnce);
     expect(await row(lane)).toMatchObject({ fence: '2' });
+  });
+
+  it('does not begin its step of no return by a look at patience from before the lock', async () => {
+    const operation = await claimed('late-look');
+    await open(operation, 'the run');
+    const other = new pg.Client({ connectionString: world.databaseUrl });
+    await other.connect();
+    await other.query('begin');
+    await other.query('select from hapax.operation where id = $1 for update', [operation.id]);
+    const capture = { ...first, step: 'capture', position: 3, effect: 'keyed', noReturn: true } as const;
+    const begun = database.flush(operation.tenant, ...beginStep({ operation, fence: 1, ...capture, patience }, {}));
+    const impatient = expect(begun).rejects.toMatchObject({ code: 'impatient' });
+    await world.until('it waits for the row', async () => {
+      const waiting = await world.sql(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    });
+    await other.query(`update hapax.operation set created_at = now() - interval '61 seconds' where id = $1`, [
+      operation.id,
+    ]);
+    await other.query('commit');
+    await other.end();
+    await impatient;
+    expect(await row(operation)).toEqual(opened('the run'));
   });
 
   it('does not settle with a last step that has done nothing', async () => {
