@@ -45,6 +45,7 @@ export function operation<F extends AnyFlow, S extends StepSignatures>(
       const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
       if (taken.kind === 'settled') return taken.state;
       const { ending } = taken;
+      // What people are shown outlives the telling.
       const troubled = story?.engine.troubled;
       story = begin<F, S>(flow, ref, taken);
       story.engine.troubled = troubled;

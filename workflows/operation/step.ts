@@ -123,14 +123,13 @@ function activity(proxy: Record<string, StepActivity>, name: string): StepActivi
 async function eitherWay(
   story: Story,
   call: StepCall,
-  says: string,
+  summary: string,
   { near, far }: { readonly near: LocalActivityOptions; readonly far: ActivityOptions },
 ): Promise<StepReply> {
   const name = activityName(story.flow.name, call.step);
-  const summary = says;
   return await localFirst(
     story,
-    { step: call.step, says },
+    { step: call.step, says: summary },
     () => activity(proxyLocalActivities<Record<string, StepActivity>>({ ...near, summary }), name)(call),
     () =>
       interruptible(story, call, () =>

@@ -1,8 +1,8 @@
 import type { StepCall } from '../../../workflows/operation/call.ts';
 import type { StepState } from '../../../workflows/operation/state.ts';
 import type { Row, Statement } from './database.ts';
-import { openOperation } from './open-operation.ts';
 import { type Entering, hold } from './hold.ts';
+import { openOperation } from './open-operation.ts';
 
 /** What the row says of a step that is about to be tried. */
 export type Begun = {
