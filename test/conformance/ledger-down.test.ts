@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Answered, World } from '../support/world.ts';
 import { allEffects, effectsOf, paidOnce } from './effects.ts';
-import { FaultyLine } from './faulty-line.ts';
+import { FaultyLine } from '../support/faulty-line.ts';
 import { holdConfirm, release, untilHeld } from './held.ts';
 
 let world: World;

@@ -100,6 +100,37 @@ describe('what arrives after an upload has ended', () => {
     await s3.close();
   });
 
+  it.each([
+    ['before the store removes it', 'swallowed', 1],
+    ['once the store has removed it', 'answer-held', 0],
+  ] as const)('is removed though upkeep is killed %s', async (when, fault, left) => {
+    const bytes = randomBytes(1_000);
+    const announced = await uploader.announced(`killed ${when}`, bytes, {
+      transfer: 'presigned',
+      sha256: sha256(bytes),
+    });
+    await world.ask('POST', `/v1/operations/${announced.id}/cancel`);
+    await uploader.ended(announced.id);
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    const s3 = await FaultyS3.to(world.env.S3_ENDPOINT as string);
+    const outage = s3.fail(fault, ['DeleteObject'], announced.id);
+    await world.sql('update hapax.operation set sweep_at = now() where id = $1', announced.id);
+    const upkeep = await world.start('workers/upkeep.ts', { S3_ENDPOINT: s3.url });
+    await world.until('the store is asked', () => Promise.resolve(outage.met > 0 && outage.done >= 1 - left));
+    await upkeep.kill();
+    await s3.close();
+    expect(await uploader.objects(announced.id)).toHaveLength(left);
+    // Not forgotten: the next look is ten minutes away.
+    const [row] = await world.sql<{ minutes: number }>(
+      'select (extract(epoch from sweep_at - now()) / 60)::float8 as minutes from hapax.operation where id = $1',
+      announced.id,
+    );
+    expect(row?.minutes).toBeGreaterThan(8);
+    expect(row?.minutes).toBeLessThanOrEqual(10);
+    await swept(announced.id);
+    expect(await uploader.objects(announced.id)).toEqual([]);
+  });
+
   it('is never looked for after a checkout, which has nothing outside that could', async () => {
     expect((await world.checkout('no-bytes')).status).toBe(201);
     const [row] = await world.sql(`select sweep_at from hapax.operation where key = 'no-bytes'`);

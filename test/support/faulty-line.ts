@@ -1,28 +1,31 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** The way from one process to PostgreSQL, which a test may cut, or let swallow everything. */
+/** The way from one process to PostgreSQL or Temporal, which a test may cut, slow down, or let swallow everything. */
 export class FaultyLine {
   readonly url: string;
   readonly #server: Server;
   readonly #target: URL;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
+  readonly #slower: number;
   #state: 'well' | 'refusing' | 'swallowing' = 'well';
 
-  private constructor(server: Server, target: URL, url: string) {
+  private constructor(server: Server, target: URL, url: string, slower: number) {
     this.#server = server;
     this.#target = target;
+    this.#slower = slower;
     this.url = url;
     server.on('connection', (near) => this.#joined(near));
   }
 
-  static async to(databaseUrl: string): Promise<FaultyLine> {
+  /** @param target with a scheme, a host and a port */
+  static async to(target: string, slower = 0): Promise<FaultyLine> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const target = new URL(databaseUrl);
-    const url = new URL(databaseUrl);
+    const url = new URL(target);
     url.hostname = '127.0.0.1';
     url.port = String((server.address() as { port: number }).port);
-    return new FaultyLine(server, target, url.href);
+    return new FaultyLine(server, new URL(target), url.href, slower);
   }
 
   #joined(near: Socket): void {
@@ -32,7 +35,11 @@ export class FaultyLine {
     far.on('error', () => near.destroy());
     const pair = [near, far] as const;
     this.#pairs.add(pair);
-    near.on('data', (chunk) => this.#state === 'well' && far.write(chunk));
+    near.on('data', (chunk) => {
+      if (this.#state !== 'well') return;
+      if (this.#slower === 0) far.write(chunk);
+      else setTimeout(() => far.writable && far.write(chunk), this.#slower);
+    });
     far.on('data', (chunk) => this.#state === 'well' && near.write(chunk));
     near.on('close', () => {
       far.destroy();
