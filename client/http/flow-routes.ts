@@ -134,7 +134,14 @@ function schemaOf(flow: AnyFlow) {
       ...preferHeader,
     }),
     response: {
-      ...(flow.answers === 'state' ? { 201: z.union([open, succeeded]), 202: open } : { 201: succeeded }),
+      ...(flow.answers === 'state'
+        ? {
+            201: z
+              .union([open, succeeded])
+              .describe('It waits for its caller and says what is next, or it has succeeded.'),
+            202: open.describe('It goes on by itself: `Location` tells how it ends.'),
+          }
+        : { 201: succeeded.describe('It has succeeded. Whoever asks again with the same key gets these same bytes.') }),
       ...problems,
     },
   };

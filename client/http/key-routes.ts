@@ -7,7 +7,7 @@ import { problems } from './schemas.ts';
 
 /** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
 export function keyRoutes(app: FastifyInstance, database: Database): void {
-  const issued = z.object({ key: z.string() });
+  const issued = z.object({ key: z.string() }).describe('A key that nobody else has. Nothing has begun.');
   app.post(
     '/v1/keys',
     {

@@ -33,11 +33,19 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
   const params = z.object({ id: operationId });
   const tags = ['operations'];
-  const response = { 200: operationSchema, ...problems };
+  const found = operationSchema.describe('The operation as it is now, or as it has ended.');
 
   app.get(
     '/v1/operations/:id',
-    { schema: { summary: 'Look at an operation', tags, params, headers: z.looseObject(preferHeader), response } },
+    {
+      schema: {
+        summary: 'Look at an operation',
+        tags,
+        params,
+        headers: z.looseObject(preferHeader),
+        response: { 200: found, ...problems },
+      },
+    },
     async (request) => {
       let record = await owned(gateway, request, request.params.id);
       const wait = preferredWait(request.headers.prefer, 0);
@@ -66,10 +74,12 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       .optional()
       .describe('`next` of the page before'),
   });
-  const page = z.object({ operations: z.array(operationSchema), next: z.string().optional() });
+  const page = z
+    .object({ operations: z.array(operationSchema), next: z.string().optional() })
+    .describe('One page. `next` is there while older ones may follow.');
   app.get(
     '/v1/operations',
-    { schema: { summary: 'List operations, newest first', tags, querystring, response: { ...response, 200: page } } },
+    { schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } } },
     async (request) => {
       const { limit, after, ...filter } = request.query;
       const records = await listOperations(database, {
@@ -86,7 +96,9 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
     },
   );
 
-  const accepted = z.object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() });
+  const accepted = z
+    .object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() })
+    .describe('The cancel is in time, or is done already: `Location` tells how the operation ends.');
   app.post(
     '/v1/operations/:id/cancel',
     {

@@ -20,12 +20,9 @@ const largestBody = 5 * 1024 ** 3;
 const drained = 8 * 1024 ** 2;
 
 const params = z.object({ id: operationId });
-const answered = z.object({
-  id: z.string(),
-  state: z.enum(operationStates),
-  size: z.int(),
-  sha256: z.string().nullable(),
-});
+const answered = z
+  .object({ id: z.string(), state: z.enum(operationStates), size: z.int(), sha256: z.string().nullable() })
+  .describe('The bytes are there and in the ledger, by this request or by one before it.');
 const tags = ['uploads'];
 const response = { 200: answered, ...problems };
 /** OpenAPI's word for bytes as they are. Nothing is read of them to validate: a stream passes. */

@@ -190,6 +190,7 @@ describe('the document of the API', () => {
       for (const [status, { description, content }] of Object.entries(route.responses)) {
         const type = Number(status[0]) >= 4 ? 'application/problem+json' : 'application/json';
         expect([method, path, status, Object.keys(content)]).toEqual([method, path, status, [type]]);
+        expect([method, path, status, description]).not.toContain('Default Response');
         if (Number(status[0]) < 4) continue;
         expect(content[type]?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
         for (const [code, row] of Object.entries(failures))
