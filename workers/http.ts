@@ -4,7 +4,7 @@ import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
-import { connectS3 } from './connect-s3.ts';
+import { connectS3, s3Settings } from './connect-s3.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
 import { countFlushes, metricsText, requests } from './telemetry.ts';
@@ -23,12 +23,7 @@ const settings = [
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
-  'S3_ENDPOINT',
-  'S3_PUBLIC_ENDPOINT',
-  'S3_REGION',
-  'S3_BUCKET',
-  'S3_ACCESS_KEY_ID',
-  'S3_SECRET_ACCESS_KEY',
+  ...s3Settings,
 ] as const;
 
 /** The door for the network. It holds no state that another door would miss. */

@@ -1,4 +1,5 @@
 import { type Config, readConfig } from '../../../workers/config.ts';
+import { s3Settings } from '../../../workers/connect-s3.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
 /** Checkouts touch no objects: nobody needs to be at the S3 address. */
@@ -28,12 +29,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       'TEMPORAL_NAMESPACE',
       'STRIPE_API_BASE',
       'STRIPE_SECRET_KEY',
-      'S3_ENDPOINT',
-      'S3_PUBLIC_ENDPOINT',
-      'S3_REGION',
-      'S3_BUCKET',
-      'S3_ACCESS_KEY_ID',
-      'S3_SECRET_ACCESS_KEY',
+      ...s3Settings,
       'HAPAX_TASK_QUEUE',
       'HAPAX_WORKFLOW_BUNDLE',
       'HAPAX_HEALTH_PORT',
