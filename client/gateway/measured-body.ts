@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
 
 /** Why a body did not become an object. */
-export type BodyFault = 'cut' | 'too-long' | 'too-short';
+export type BodyFault = 'cut' | 'too-long' | 'too-short' | 'other-bytes';
+
+/** What was announced of a body. Bytes, and lower-case hex where the digest is known. */
+export type Expected = { readonly size: number; readonly sha256?: string | undefined };
 
 /**
  * A caller's bytes on their way to the store: counted, hashed and remembered at their start, in the one pass that they
@@ -16,24 +19,29 @@ export class MeasuredBody {
   fault: BodyFault | undefined;
   readonly #source: Readable;
   readonly #hash = createHash('sha256');
+  #digest: string | undefined;
 
   /**
-   * @param expected how many bytes there must be
    * @param startLength how many of the first bytes are kept
    * @param failed told at once of a fault: the store would wait for the rest
    */
-  constructor(source: Readable, expected: number, startLength: number, failed: () => void) {
+  constructor(source: Readable, expected: Expected, startLength: number, failed: () => void) {
     this.#source = source;
     this.stream = new Transform({
       transform: (piece: Buffer, _encoding, done) => {
         this.size += piece.length;
-        if (this.size > expected) return done(this.#failed('too-long'));
+        if (this.size > expected.size) return done(this.#failed('too-long'));
         this.#hash.update(piece);
         if (this.start.length < startLength)
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
         done(null, piece);
       },
-      flush: (done) => done(this.size < expected ? this.#failed('too-short') : null),
+      // Before the store is told that this was all: it keeps nothing of what is not wanted.
+      flush: (done) => {
+        if (this.size < expected.size) return done(this.#failed('too-short'));
+        const { sha256 = this.digest() } = expected;
+        done(sha256 === this.digest() ? null : this.#failed('other-bytes'));
+      },
     });
     this.stream.on('error', failed);
     const cut = (cause?: Error): void => {
@@ -50,9 +58,10 @@ export class MeasuredBody {
     this.stream.destroy();
   }
 
-  /** Of all bytes that have passed. @returns lower-case hex; to be asked once, after the last byte */
+  /** Of all bytes that have passed. @returns lower-case hex; to be asked after the last byte */
   digest(): string {
-    return this.#hash.digest('hex');
+    this.#digest ??= this.#hash.digest('hex');
+    return this.#digest;
   }
 
   #failed(fault: BodyFault, cause?: unknown): Error {
@@ -64,7 +73,7 @@ export class MeasuredBody {
 export type ReadBody = { readonly kind: 'read'; readonly sha256: string } | { readonly kind: BodyFault };
 
 /** Reads a body that is not to be kept, to compare it. */
-export async function readBody(source: Readable, expected: number): Promise<ReadBody> {
+export async function readBody(source: Readable, expected: Expected): Promise<ReadBody> {
   const body = new MeasuredBody(source, expected, 0, () => undefined);
   try {
     for await (const _ of body.stream);

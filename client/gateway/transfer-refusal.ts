@@ -41,6 +41,14 @@ export function sizeRefusal(declared: number, actual: string): Refusal {
   };
 }
 
+export function digestRefusal(declared: string | undefined, actual: string): Refusal {
+  return {
+    code: 'bytes-refused',
+    detail: `The SHA-256 of what came is ${actual}, not the announced one. Nothing was kept and the upload goes on: send the announced bytes to the same URL.`,
+    more: { field: 'sha256', declared, actual },
+  };
+}
+
 function essence(type: string): string {
   return (type.split(';')[0] ?? '').trim().toLowerCase();
 }

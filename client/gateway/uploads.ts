@@ -23,7 +23,7 @@ import type { Gateway } from '../gateway.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { storeBody } from './store-body.ts';
-import { contentTypeRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
+import { contentTypeRefusal, digestRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
 
 export type UploadParts = {
   readonly database: Database;
@@ -117,10 +117,10 @@ export class Uploads {
   }
 
   async #store(record: OperationRecord, stream: Readable): Promise<Received> {
-    const { size, type } = announcement(record);
+    const { size, type, sha256 } = announcement(record);
     const { objects, log } = this.#parts;
     const ending = new AbortController();
-    const body = new MeasuredBody(stream, size, sniffLength, () => ending.abort());
+    const body = new MeasuredBody(stream, { size, sha256 }, sniffLength, () => ending.abort());
     const objectKey = doorKey(record.id, randomUUID());
     const about = { key: objectKey, size, type, operation: record.id, signal: ending.signal };
     const stored = await storeBody(objects, body, about, (error) => log(`No object for ${record.id}`, error));
@@ -130,6 +130,8 @@ export class Uploads {
       case 'too-long':
       case 'too-short':
         return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
+      case 'other-bytes':
+        return refused(digestRefusal(sha256, body.digest()));
       case 'failed':
         return refused(storeAway);
       case 'stored': {
@@ -187,7 +189,7 @@ export class Uploads {
   /** Bytes for an upload that has its bytes: read, compared, and not kept. */
   async #again(bytes: ReceivedBytes, stream: Readable, contentLength: number | undefined): Promise<Received> {
     if (contentLength !== undefined && contentLength !== bytes.size) return refused(others);
-    const read = await readBody(stream, bytes.size);
+    const read = await readBody(stream, { size: bytes.size });
     if (read.kind === 'cut') return { kind: 'cut' };
     return read.kind === 'read' && read.sha256 === bytes.sha256 ? received(bytes, true) : refused(others);
   }

@@ -44,7 +44,8 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
         tags,
         description:
           'For a transfer plan that names the door: the answered PUT ends the transfer. Repeatable, needs no key. ' +
-          'Bytes of another length are refused and the upload goes on waiting for the right ones.',
+          'Bytes of another length, or of another SHA-256 than announced, are refused and the upload goes on waiting for the ' +
+          'right ones.',
         params,
         consumes: ['application/octet-stream', '*/*'],
         body: bytes,

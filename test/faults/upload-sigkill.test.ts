@@ -52,7 +52,7 @@ describe('a worker that dies with SIGKILL in an upload', () => {
   });
 
   /** An upload on a queue of its own, whose first worker dies at `point`. */
-  async function dieAt(point: string, wrongDigest: boolean, nth: number) {
+  async function dieAt(point: string, wrongType: boolean, nth: number) {
     const key = `kill-${point.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${nth}`;
     const env = { HAPAX_TASK_QUEUE: `${world.env.HAPAX_TASK_QUEUE}-${key}` };
     const bytes = randomBytes(3_000);
@@ -65,9 +65,9 @@ describe('a worker that dies with SIGKILL in an upload', () => {
     const scope = { tenant: world.tenants.alpha, environment: 'test', subject: 'default' } as const;
     const id = operationId({ ...scope, flow: 'upload', key }, 1);
     try {
-      const declared = sha256(wrongDigest ? Buffer.from('other') : bytes);
-      const request = { name: 'a', size: bytes.length, type: 'application/octet-stream', destination: 'd' };
-      await gateway.start(uploadFlow, { ...scope, key, request: { ...request, sha256: declared } });
+      const type = wrongType ? 'image/png' : 'application/octet-stream';
+      const request = { name: 'a', size: bytes.length, type, destination: 'd', sha256: sha256(bytes) };
+      await gateway.start(uploadFlow, { ...scope, key, request });
       const record = (await gateway.status(scope.tenant, id)) ?? expect.unreachable();
       const uploads = new Uploads({ database, objects: uploader.store, gateway, log: console.error });
       const sent = await uploads.receiveBytes(record, Readable.from([bytes]), bytes.length, undefined);

@@ -35,7 +35,7 @@ replayStories(
       await uploader.expire(announced.id);
     }, 'presigned'),
     refused: told((uploader, announced, bytes) => uploader.send(announced, bytes), 'door', {
-      sha256: sha256(Buffer.from('other bytes')),
+      type: 'application/pdf',
     }),
     expired: told((uploader, { id }) => uploader.expire(id)),
     cancelled: told((uploader, { id }) => uploader.world.ask('POST', `/v1/operations/${id}/cancel`)),

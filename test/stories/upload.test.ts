@@ -192,11 +192,44 @@ describe('an upload', () => {
     expect(await uploader.objects(announced.id)).toHaveLength(1);
   });
 
+  it('refuses bytes of another digest than announced and waits for the right ones', async () => {
+    const bytes = randomBytes(5_000);
+    const flipped = Buffer.from(bytes);
+    flipped[4_999] = (flipped[4_999] ?? 0) ^ 1;
+    const announced = await uploader.announced('flipped', bytes, { sha256: sha256(bytes) });
+    const { status, json } = await uploader.send(announced, flipped);
+    expect([status, json.code]).toEqual([422, 'bytes-refused']);
+    expect(json).toMatchObject({
+      field: 'sha256',
+      declared: sha256(bytes),
+      actual: sha256(flipped),
+      sameKeySafe: true,
+    });
+    expect((await sendChunked(announced.transfer.url, flipped)).status).toBe(422);
+    expect(await uploader.objects(announced.id)).toEqual([]);
+    expect(await world.state(announced.id)).toBe('waiting');
+    expect((await sendChunked(announced.transfer.url, bytes)).status).toBe(200);
+    expect((await uploader.settled(announced.id)).json.state).toBe('succeeded');
+    expect(await uploader.objects(announced.id)).toHaveLength(1);
+  });
+
   it('of other content than declared is refused, and its bytes are gone', async () => {
     const bytes = randomBytes(5_000);
     const declared = sha256(Buffer.from('something else'));
-    const digest = (await uploader.upload('digest', bytes, { sha256: declared })).json;
-    expect(digest).toMatchObject({ state: 'refused', problem: { code: 'digest-mismatch', actual: sha256(bytes) } });
+    const digest = await uploader.announced('digest', bytes, { sha256: declared });
+    // No way of transfer lets them in: as if the object had been changed behind us.
+    const objectKey = `uploads/${digest.id}/changed`;
+    await putOnce(uploader.store, objectKey, bytes, { type: 'text/plain', metadata: {} });
+    await world.sql(
+      `insert into hapax.transfer (operation_id, tenant, outcome, method, object_key, size, sha256)
+       values ($1, $2, 'received', 'presigned', $3, $4, null)`,
+      ...[digest.id, world.tenants.alpha, objectKey, bytes.length],
+    );
+    await uploader.wake(digest.id);
+    expect((await uploader.settled(digest.id)).json).toMatchObject({
+      state: 'refused',
+      problem: { code: 'digest-mismatch', actual: sha256(bytes) },
+    });
     const png = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
       .png()
       .toBuffer();
