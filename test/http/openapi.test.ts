@@ -68,11 +68,8 @@ const isWrite = ({ method }: { method: string }) => !['GET', 'HEAD', 'OPTIONS'].
 const takesKey = ({ route }: { route: Documented }) =>
   route.parameters?.some((one) => one.in === 'header' && one.name === 'idempotency-key') ?? false;
 
-/** A sound request for each flow. */
-const sound: Readonly<Record<string, (name: string) => object>> = {
-  checkout: (name) => world.cart(name),
-  upload: (name) => ({ name: `${name}.bin`, size: 3, type: 'application/octet-stream', destination: 'inbox' }),
-};
+/** A sound request, as the document has it. */
+const example = ({ requestBody }: Documented) => requestBody?.content['application/json']?.example;
 
 async function count(text: string, ...values: unknown[]): Promise<number> {
   return Number((await world.sql<{ n: string }>(`select count(*) as n from ${text}`, ...values))[0]?.n);
@@ -163,11 +160,11 @@ describe('the document of the API', () => {
   it('has an example of each request that works as it stands', async () => {
     for (const flow of flows) {
       const route = document.paths[`/v1/${flow.route}`]?.post as Documented;
-      const { requestBody, parameters } = route;
-      const key = parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
-      const body = requestBody?.content['application/json']?.example ?? expect.unreachable();
+      const key = route.parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
+      const body = example(route) ?? expect.unreachable();
       const answer = await world.ask('POST', `/v1/${flow.route}`, { key, body });
       expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([flow.name, 201, 'created']);
+      fits(answer, route);
     }
   });
 
@@ -247,9 +244,7 @@ describe('each route that is documented', () => {
         await shown();
         continue;
       }
-      const flow = flows.find(({ route }) => one.path === `/v1/${route}`);
-      const body = sound[flow?.name ?? '']?.('keyless');
-      if (body === undefined) throw new Error(`${name} takes a key: give a sound request for it here`);
+      const body = example(one.route) ?? expect.unreachable();
       const before = await allEffects(world);
       const refused = await world.ask(one.method, one.path, { body });
       expect([name, refused.status, refused.json.code]).toEqual([name, 400, 'key-missing']);
@@ -261,16 +256,12 @@ describe('each route that is documented', () => {
   it('answers with what is documented', async () => {
     const paid = await world.checkout('documented');
     const { id } = await uploader.announced('documented-upload', Buffer.from('abc'));
-    const bodies: Record<string, object> = {
-      '/v1/checkouts': world.cart('walked'),
-      '/v1/uploads': sound.upload?.('walked') as object,
-    };
     for (const { method, path, route } of routes()) {
       const target = path.replace('{id}', path.includes('/uploads/') ? id : paid.json.id);
       const bytes =
         method === 'PUT'
           ? { body: 'abc', headers: { 'content-type': 'application/octet-stream' } }
-          : { body: bodies[path] };
+          : { body: example(route) };
       const answer: Answered = await world.ask(method, target, { key: 'walked', ...bytes });
       const codes = Object.keys(route.responses);
       const covered = codes.includes(String(answer.status)) || codes.includes(`${Math.floor(answer.status / 100)}XX`);
@@ -326,6 +317,8 @@ it('a door starts without a warning', async () => {
 
 describe('a list', () => {
   it('is read page by page, each operation once, newest first, whatever is added meanwhile', async () => {
+    const refused = async () => (await world.ask('GET', '/v1/operations?flow=checkout&state=refused')).json.operations;
+    const before = ((await refused()) as { key: string }[]).map(({ key }) => key);
     for (let n = 0; n < 7; n += 1) await world.checkout(`paged-${n}`, { items: [{ sku: 'poster', quantity: 1 }] });
     const seen: string[] = [];
     let next: string | undefined;
@@ -343,7 +336,7 @@ describe('a list', () => {
       await world.checkout(`added-${seen.length}`, { items: [{ sku: 'poster', quantity: 1 }] });
       ({ next } = page);
     } while (next !== undefined);
-    expect(seen).toEqual(Array.from({ length: 7 }, (_, n) => `paged-${6 - n}`));
+    expect(seen).toEqual([...Array.from({ length: 7 }, (_, n) => `paged-${6 - n}`), ...before]);
     expect((await world.ask('GET', '/v1/operations?key=paged-3')).json.operations).toHaveLength(1);
   });
 });

@@ -24,7 +24,7 @@ const known: Record<Room, Room[]> = {
 
 /** The two declared side doors: claims and reads, and bytes, never pass through Temporal. */
 const sideDoors = {
-  from: /^client\/(gateway\.ts$|gateway\/|http\/|uploads\.ts$|uploads\/)/,
+  from: /^client\/(gateway\.ts$|gateway\/|http\/)/,
   to: /^activities\/stores\/(postgres|s3)\//,
 };
 

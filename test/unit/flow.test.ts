@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createActivities } from '../../activities/create-activities.ts';
@@ -36,7 +37,7 @@ describe('a declaration of a flow', () => {
     expect(declared().name).toBe('demo');
   });
 
-  it.each(['', 'Demo', '1demo', 'de mo', 'de/mo', 'd'.repeat(32)])(
+  it.each(['', 'Demo', '1demo', 'de mo', 'de-mo', 'de/mo', 'd'.repeat(32)])(
     'is refused with the name %j, which stands in keys and ids',
     (name) => {
       expect(() => declared({ name })).toThrow(/Flow name/);
@@ -82,6 +83,16 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
   it('is the only one of its name and route', () => {
     expect(flowNamed(name)).toBe(flow);
     expect(flows.filter((one) => one.name === name || one.route === flow.route)).toHaveLength(1);
+  });
+
+  it('has a story that Temporal registers under its name, and histories of it to replay', async () => {
+    const { stackTraceLimit } = Error;
+    const stories: Readonly<Record<string, unknown>> = await import('../../workflows/index.ts');
+    // Set for the workers' thread by the module.
+    Error.stackTraceLimit = stackTraceLimit;
+    expect(stories[name]).toBeTypeOf('function');
+    const histories = await readdir(new URL('../replay/histories/', import.meta.url));
+    expect(histories.filter((file) => file.startsWith(`${name}-`))).not.toEqual([]);
   });
 
   it('has a way back from each step before its point of no return', () => {

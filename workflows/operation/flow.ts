@@ -71,8 +71,8 @@ export type RequestOf<F extends AnyFlow> = z.output<F['request']>;
 export type ResultOf<F extends AnyFlow> = z.output<F['result']>;
 export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
 
-/** A flow's name is part of keys, ids and rows: a permanent contract. */
-const flowName = /^[a-z][a-z0-9-]{0,30}$/;
+/** A flow's name is part of keys, ids and rows, and what its story is exported as: a permanent contract. */
+const flowName = /^[a-z][A-Za-z0-9]{0,30}$/;
 /** Step names stand in downstream keys at providers: a permanent contract too. */
 const stepName = /^[a-z][A-Za-z0-9]{0,40}$/;
 
