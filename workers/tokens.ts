@@ -31,7 +31,8 @@ export function readTokens(setting: string): ReadonlyMap<string, Identity> {
       name.test(subject);
     if (!sound || (environment !== 'live' && environment !== 'test'))
       throw new ConfigFault(
-        `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject, with a token of 8 or more characters without a dot`,
+        `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject, with a token of 8 or more characters without a dot, ` +
+          'and a tenant and a subject of at most 63 letters, digits, - and _ that begin with a letter or a digit',
       );
     tokens.set(digestOf(token), { tenant, environment, subject });
   }

@@ -95,7 +95,7 @@ export const uploadFlow = defineFlow({
     tombstone: days(400),
     because: 'a client that was offline for some weeks still learns what became of its file; a tombstone covers a year',
   },
-  // A signed URL works for an hour at most, and a PUT of 5 GiB that begins then takes six at 2 Mbit/s.
+  // A signed URL works for an hour at most, a PUT of 5 GiB that begins then takes six at 2 Mbit/s, and one is to spare.
   sweepAfter: hours(8),
   steps: {
     receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'compensated', placement: 'ledger' },

@@ -19,7 +19,7 @@ export type GatewayOptions = {
 export type ConnectedGateway = {
   readonly gateway: Gateway;
   readonly database: Database;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 };
 
 /**

@@ -106,7 +106,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       reply.header('idempotency-status', 'ignored');
   });
   await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
-  await app.register(cors, { origin: [...parts.corsOrigins], exposedHeaders: exposed });
+  await app.register(cors, { origin: [...parts.corsOrigins], exposedHeaders: exposed, strictPreflight: false });
   await app.register(rateLimit, {
     global: false,
     max: parts.newPerMinute,

@@ -272,6 +272,8 @@ describe('an answer says', () => {
     expect(answer.status).toBe(204);
     expect(answer.headers.get('access-control-allow-methods')).toContain('POST');
     expect(answer.headers.get('access-control-allow-headers')).toContain('idempotency-key');
+    // Whoever asks what there is, and is no browser, is told no less politely.
+    expect((await world.ask('OPTIONS', '/v1/checkouts', { token: null })).status).toBe(204);
   });
 
   it('the same in the ledger’s view of the operation', async () => {

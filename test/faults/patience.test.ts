@@ -54,7 +54,7 @@ describe('a checkout that takes longer than its patience', () => {
     const nothing = { effects: [], state: 'compensated', status: 409, orders: [], receipts: 0 };
     expect(await traces(world, lane.id)).toEqual(nothing);
     const { first } = await lane.answers();
-    expect(first.json).toMatchObject({ code: 'compensated', detail: expect.stringContaining('within 10 minutes') });
+    expect(first.json).toMatchObject({ code: 'compensated', detail: expect.stringContaining('within 10 min') });
     await expectEqualAnswers(lane, 409);
   });
 

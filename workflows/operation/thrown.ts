@@ -46,6 +46,6 @@ export function toldOf(error: unknown, what: string, flow: AnyFlow): string {
   log.warn(`${what} has failed`, { cause: cause instanceof Error ? cause.message : String(cause) });
   const impatient = cause instanceof ApplicationFailure && cause.type === 'impatient';
   return impatient
-    ? `${what} was not finished within ${flow.patience / minutes(1)} minutes.`
+    ? `${what} was not finished within ${flow.patience / minutes(1)} min.`
     : `${what} could not be finished.`;
 }
