@@ -116,7 +116,8 @@ export class Gateway {
     if (claimed === undefined) return { kind: 'not-admitted' };
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
-    if (!follows && !sameIntent(flow, call, claimed, digest)) {
+    // Who follows another asker of the same request may follow one who was refused: the row is somebody else's.
+    if (!sameIntent(flow, call, claimed, digest)) {
       this.#arrived(flow, call, id, 'refused', 'ledger');
       return { kind: 'key-reused' };
     }
@@ -159,13 +160,13 @@ export class Gateway {
     const live = { fingerprint: digest, claimed };
     if (!this.#live.has(name)) {
       this.#live.set(name, live);
-      // Only what is open is worth joining here; everything else is answered by the cache or the ledger.
-      claimed.then(
-        (row) => {
-          if (row?.answer.kind !== 'none' && this.#live.get(name) === live) this.#live.delete(name);
-        },
-        () => this.#live.delete(name),
-      );
+      // Only what is open, and this request's own, is worth joining here; all else is answered by the cache or the ledger.
+      const forget = (): void => {
+        if (this.#live.get(name) === live) this.#live.delete(name);
+      };
+      claimed.then((row) => {
+        if (row?.answer.kind !== 'none' || !sameIntent(flow, call, row, digest)) forget();
+      }, forget);
     }
     return claimed;
   }

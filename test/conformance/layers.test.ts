@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { World } from '../support/world.ts';
 import { anotherBuild } from './another-build.ts';
 import { effectsOf, paidOnce } from './effects.ts';
+import { holdConfirm, release, untilHeld } from './held.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -134,5 +135,59 @@ describe('a new key', () => {
     // Each process went to the ledger once; all others were told by their own process.
     expect(arrived.find(({ layer }) => layer === 'ledger')?.n).toBe(2);
     expect(await effectsOf(world, 'crowded')).toEqual(paidOnce);
+  });
+});
+
+describe('another request under a key that is taken', () => {
+  const otherwise = { items: [{ sku: 'mug-blue', quantity: 7 }] };
+  const refused = (n: number) => Array.from({ length: n }, () => [422, 'key-reused']);
+
+  /** One after the other, and then all at once: they are equal among themselves. */
+  async function usurp(key: string, door: number): Promise<void> {
+    const codes: unknown[] = [];
+    for (let n = 0; n < 3; n += 1) codes.push(await ask(key, door, otherwise));
+    codes.push(...(await Promise.all(Array.from({ length: 6 }, () => ask(key, door, otherwise)))));
+    expect((codes as Awaited<ReturnType<typeof ask>>[]).map(({ status, json }) => [status, json.code])).toEqual(
+      refused(9),
+    );
+  }
+
+  it('gets nothing of it, at no door, however often it asks; whoever has the key gets the answer', async () => {
+    await holdConfirm(world, 'usurped');
+    const first = ask('usurped', 0);
+    await untilHeld(world, 'usurped');
+    for (const door of [0, 1]) await usurp('usurped', door);
+    const joined = ask('usurped', 1);
+    await usurp('usurped', 1);
+    await release(world);
+    const { status, text } = await first;
+    expect([status, (await joined).text]).toEqual([201, text]);
+    for (const door of [0, 1]) {
+      await usurp('usurped', door);
+      expect((await ask('usurped', door)).text).toBe(text);
+    }
+    expect(await effectsOf(world, 'usurped')).toEqual(paidOnce);
+  });
+
+  it('gets nothing either of what is told again by a door that has just begun', async () => {
+    const paid = await ask('usurped-late', 0);
+    await usurp('usurped-late', 1);
+    expect((await ask('usurped-late', 1)).text).toBe(paid.text);
+    await usurp('usurped-late', 1);
+    expect(await effectsOf(world, 'usurped-late')).toEqual(paidOnce);
+  });
+
+  it('gets no transfer of an upload that another one has announced', async () => {
+    const announce = (size: number) =>
+      world.ask('POST', '/v1/uploads', {
+        key: 'usurped-upload',
+        body: { name: 'a', size, type: 'text/plain', destination: 'd' },
+      });
+    const { json } = await announce(3);
+    for (let n = 0; n < 3; n += 1) {
+      const other = await announce(4);
+      expect([other.status, other.json.code, other.json.transfer]).toEqual([422, 'key-reused', undefined]);
+    }
+    expect((await announce(3)).json.id).toBe(json.id);
   });
 });
