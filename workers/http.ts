@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { createDoor } from '../client/http/door.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
+import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
@@ -25,6 +26,11 @@ const settings = [
   'HAPAX_PUBLIC_URL',
   ...s3Settings,
 ] as const;
+
+/** What is under way may take this long to be answered when the door is told to stop; supervisors kill after 10 s. */
+const drain = seconds(5);
+/** Callers keep connections for later: one that has become idle while the door drains is closed within this time. */
+const idleLook = milliseconds(100);
 
 /** The door for the network. It holds no state that another door would miss. */
 export async function startHttp(
@@ -72,7 +78,11 @@ export async function startHttp(
     ended: new Promise(() => undefined),
     async stop() {
       open = false;
+      const idle = setInterval(() => app.server.closeIdleConnections(), idleLook);
+      const late = setTimeout(() => app.server.closeAllConnections(), drain);
       await app.close();
+      clearInterval(idle);
+      clearTimeout(late);
       await connected.close();
       objects.close();
     },
