@@ -96,6 +96,24 @@ describe.concurrent('an upload whose object store', () => {
     agent.destroy();
   });
 
+  it('is sent what a slow caller has sent, and does not wait in silence for the rest', async () => {
+    const bytes = randomBytes(60_000);
+    const announced = await uploader.announced('trickle', bytes);
+    // The way breaks when the store has been sent this much: that is how the caller sees that it was.
+    const outage = s3.fail({ cutAfter: 7_000 }, ['PutObject'], announced.id);
+    const put = request(announced.transfer.url, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer local-alpha', 'content-length': bytes.length },
+    });
+    put.write(bytes.subarray(0, 10_000));
+    const [seen] = (await once(put, 'response', { signal: AbortSignal.timeout(10_000) })) as [IncomingMessage];
+    expect(seen.statusCode).toBe(503);
+    expect(outage.met).toBeGreaterThan(0);
+    put.destroy();
+    outage.end();
+    await sentAgain('trickle', announced, bytes);
+  });
+
   it.each(['answer-lost', 'answer-refused'] as const)('has its bytes once after an %s', async (fault) => {
     const bytes = randomBytes(300_000);
     const announced = await uploader.announced(fault, bytes);

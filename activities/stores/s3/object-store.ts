@@ -30,8 +30,12 @@ const silence = seconds(5);
 const pause = seconds(30);
 /** Bodies that one process streams at a time; the SDK's own 50 would let as many slow telephones close the door. */
 const streams = 1_000;
-/** S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError); bigger ones cost fewer of them. Bytes. */
-const chunk = 64 * 1024;
+/**
+ * S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError). What a fast caller sends comes in bigger
+ * pieces; of a slow one it must not be kept back for longer than the store bears silence: at 1 KB/s 64 KiB take a minute.
+ * Bytes.
+ */
+const chunk = 8 * 1024;
 
 /** Failures are thrown and told by whoever knows their operation; the SDK's own lines name neither. */
 const mute = (): void => undefined;
