@@ -18,6 +18,14 @@ describe('an upload', () => {
     await world.close();
   });
 
+  /** As if the time of its tombstone had come. */
+  async function forgotten(id: string): Promise<void> {
+    const upkeep = new Database(world.databaseUrl, 'hapax_upkeep', 1);
+    await world.sql('update hapax.operation set answer_expires_at = now(), tombstone_until = now() where id = $1', id);
+    await forget(upkeep, 100);
+    await upkeep.close();
+  }
+
   it.each([
     ['the same bytes', true],
     ['other bytes', false],
@@ -25,13 +33,7 @@ describe('an upload', () => {
     const key = `forgotten-${same}`;
     const bytes = randomBytes(500);
     const first = (await uploader.upload(key, bytes)).json;
-    const upkeep = new Database(world.databaseUrl, 'hapax_upkeep', 1);
-    await world.sql(
-      'update hapax.operation set answer_expires_at = now(), tombstone_until = now() where id = $1',
-      first.id,
-    );
-    await forget(upkeep, 100);
-    await upkeep.close();
+    await forgotten(first.id);
     const again = await uploader.upload(key, same ? bytes : randomBytes(500));
     expect(again.json).toMatchObject({ id: first.id, state: 'refused', problem: { code: 'key-expired' } });
     const [asset] = await world.sql<{ id: string }>('select id from hapax.asset where operation_id = $1', first.id);
@@ -39,6 +41,30 @@ describe('an upload', () => {
     const objects = await uploader.objects(first.id);
     expect(objects).toHaveLength(1);
     expect((await uploader.bytes(objects[0] as string)).equals(bytes)).toBe(true);
+  });
+
+  it('whose key is forgotten, and which left its content to another one, begins nothing under that name', async () => {
+    const bytes = randomBytes(500);
+    const media = world.running('workers/media.ts');
+    for (const worker of media) worker.signal('SIGSTOP');
+    const shared = { dedup: 'account' };
+    const left = await uploader.announced('leaves', bytes, shared);
+    await uploader.send(left, bytes);
+    const placed = async (id: string) => (await uploader.rows(id)).assets === 1;
+    await world.until('it is placed', () => placed(left.id));
+    const heir = await uploader.announced('inherits', bytes, shared);
+    await uploader.send(heir, bytes);
+    await world.until('the other one shares it', () => placed(heir.id));
+    await world.ask('POST', `/v1/operations/${left.id}/cancel`);
+    for (const worker of media) worker.signal('SIGCONT');
+    await Promise.all([left, heir].map(({ id }) => uploader.ended(id)));
+    expect([await world.state(left.id), await world.state(heir.id)]).toEqual(['cancelled', 'succeeded']);
+    await forgotten(left.id);
+    const others = randomBytes(500);
+    const again = await uploader.upload('leaves', others, shared);
+    expect(again.json).toMatchObject({ id: left.id, state: 'refused', problem: { code: 'key-expired' } });
+    const [inherited] = await uploader.objects(left.id);
+    expect((await uploader.bytes(inherited as string)).equals(bytes)).toBe(true);
   });
 
   it('that is completed after its deadline counts where its bytes are there, as when nobody says so', async () => {

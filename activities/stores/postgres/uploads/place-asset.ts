@@ -19,7 +19,7 @@ export type Placement = {
 /**
  * The asset, and the content it refers to: the one that lives in the scope, or else these bytes. The conflicting update
  * changes nothing; it gives the living row and holds it, so that nobody collects it before this commit. No rows come where
- * this operation has an asset from before its key was forgotten.
+ * this operation has an asset from before its key was forgotten, or has left a content to others.
  */
 const text = `
 with owner as (
@@ -30,6 +30,7 @@ with owner as (
     when 'intent' then jsonb_build_array(tenant, environment, 'intent', id) end as shares
   from operation
   where id = $1 and not exists (select from asset where operation_id = $1)
+    and not exists (select from content where id = $3)
 ), kept as (
   insert into content (id, tenant, environment, dedup_scope, sha256, size, type, object_key)
   select $3, tenant, environment, encode(sha256(convert_to(shares::text, 'UTF8')), 'hex'), $8, $9, $7, $10 from owner
