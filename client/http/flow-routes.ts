@@ -62,7 +62,8 @@ export async function requireKey(request: FastifyRequest): Promise<void> {
   request.idempotencyKey = key;
 }
 
-async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
+/** Whether the caller may begin something new; it is counted. */
+export async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
   const limit = await app.newOperations(request);
   return limit.isAllowed || !limit.isExceeded;
 }
@@ -139,7 +140,7 @@ function schemaOf(flow: AnyFlow) {
             201: z
               .union([open, succeeded])
               .describe('It waits for its caller and says what is next, or it has succeeded.'),
-            202: open.describe('It goes on by itself: `Location` tells how it ends.'),
+            202: open.describe('It goes on by itself, or has just ended: `Location` tells how.'),
           }
         : { 201: succeeded.describe('It has succeeded. Whoever asks again with the same key gets these same bytes.') }),
       ...problems,

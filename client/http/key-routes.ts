@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { issueKey } from '../../activities/stores/postgres/issue-key.ts';
+import { admitted } from './flow-routes.ts';
+import { HttpProblem } from './http-problem.ts';
 import { problems } from './schemas.ts';
 
 /** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
@@ -18,6 +20,8 @@ export function keyRoutes(app: FastifyInstance, database: Database): void {
       },
     },
     async (request, reply) => {
+      if (!(await admitted(app, request)))
+        throw new HttpProblem('too-many-requests', 'Too many new keys and operations: wait, then ask again.');
       const key = `key_${randomUUID()}`;
       await issueKey(database, { key, ...request.caller });
       return reply.code(201).send({ key });

@@ -111,6 +111,8 @@ describe('while an operation is in flight, the same request', () => {
     for (let n = 0; n < 5; n += 1) expect((await ask('limited')).text).toBe(first.text);
     expect((await ask('limited', { cartId: 'another' })).status).toBe(422);
     expect((await effectsOf(world, 'one-too-many')).operations).toBe(0);
+    const key = await world.ask('POST', '/v1/keys', { door });
+    expect([key.status, key.json.code]).toEqual([429, 'too-many-requests']);
     expect((await world.checkout('one-too-many')).status).toBe(201);
   });
 });

@@ -138,6 +138,18 @@ describe('a key whose tombstone is gone as well', () => {
   });
 });
 
+it('a key that was issued and not used for a month is forgotten', async () => {
+  const [old, fresh] = await Promise.all([world.ask('POST', '/v1/keys'), world.ask('POST', '/v1/keys')]);
+  const issued = () =>
+    world.sql('select key from hapax.issued_key where key in ($1, $2)', old.json.key, fresh.json.key);
+  await world.sql(
+    `update hapax.issued_key set issued_at = now() - interval '31 days' where key = $1`,
+    ...[old.json.key],
+  );
+  await forget(upkeep, 100);
+  expect(await issued()).toEqual([{ key: fresh.json.key }]);
+});
+
 describe('the sweep', () => {
   it('against late retries leaves each of them one truth: the answer, or that it has expired', async () => {
     const keys = Array.from({ length: 8 }, (_, n) => `swept-${n}`);

@@ -25,6 +25,12 @@ const arrivals = `
 delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)
 returning id`;
 
+/** An issued key that nobody has begun anything with by then is only a name. */
+const issuedKeys = `
+delete from issued_key where key in (
+  select key from issued_key where issued_at < now() - interval '30 days' limit $1)
+returning key`;
+
 /**
  * Forgets one step of what has outlived its retention; each kind by itself, so that one cannot hold up the others.
  * @param limit rows of each kind: a step locks them, and is to be over in milliseconds
@@ -35,6 +41,7 @@ export async function forget(database: Database, limit: number): Promise<boolean
     await database.flush(null, { name: 'forget_answers', text: answers, values: [limit] }),
     await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] }),
     await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] }),
+    await database.flush(null, { name: 'forget_issued_keys', text: issuedKeys, values: [limit] }),
   ];
   return gone.some(([rows]) => rows?.length === limit);
 }
