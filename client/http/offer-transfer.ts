@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import type { RequestOf } from '../../workflows/operation/flow.ts';
+import type { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Uploads } from '../gateway/uploads.ts';
 
 /** What an operation offers its caller while it is open: an upload that waits for bytes says where to send them. */
@@ -10,7 +12,9 @@ export function offerTransfer(uploads: Uploads, publicUrl: string | undefined): 
   return async (record, request) => {
     if (record.flow !== 'upload') return {};
     const base = publicUrl ?? `${request.protocol}://${request.host}`;
-    const transfer = await uploads.plan(record, base);
+    // Whoever announces again may have learnt that the other way suits them better.
+    const { transfer: wanted } = (request.body ?? {}) as Pick<RequestOf<typeof uploadFlow>, 'transfer'>;
+    const transfer = await uploads.plan(record, base, wanted);
     return transfer === undefined ? {} : { transfer };
   };
 }

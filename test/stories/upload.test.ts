@@ -115,6 +115,19 @@ describe('an upload', () => {
     }
   });
 
+  it('that was announced for the door can be asked for as presigned, with the same key, and back', async () => {
+    const bytes = randomBytes(1_000);
+    const announced = await uploader.announced('either', bytes, { transfer: 'door', sha256: sha256(bytes) });
+    const ask = async (changes: object) =>
+      (await uploader.announced('either', bytes, { sha256: sha256(bytes), ...changes })).transfer;
+    const presigned = await ask({ transfer: 'presigned' });
+    expect(presigned.url).toContain('X-Amz-Signature');
+    expect(await ask({})).toEqual(announced.transfer);
+    expect((await uploader.send({ ...announced, transfer: presigned }, bytes)).status).toBe(200);
+    expect((await uploader.complete(announced.id)).status).toBe(200);
+    expect((await uploader.settled(announced.id)).json.state).toBe('succeeded');
+  });
+
   it('that was announced as presigned can be finished through the door', async () => {
     const bytes = randomBytes(1_000);
     const announced = await uploader.announced('both', bytes, { transfer: 'presigned', sha256: sha256(bytes) });
