@@ -20,12 +20,13 @@ import { answerBrokenRequest } from './broken-request.ts';
 import type { Uploads } from '../gateway/uploads.ts';
 import { flowRoutes } from './flow-routes.ts';
 import { ignoreBodies } from './ignore-bodies.ts';
-import { HttpProblem } from './http-problem.ts';
+import { limitBodies } from './body-arrival.ts';
 import { keyRoutes } from './key-routes.ts';
 import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { requireSoundHost } from './sound-host.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 export type DoorParts = {
@@ -91,16 +92,12 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   ignoreBodies(app);
+  limitBodies(app);
   answerProblems(app, parts.log);
   rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
-    // "A server MUST respond with a 400 status code to any HTTP/1.1 request message that lacks a Host header field"
-    // (RFC 9112, 3.2).
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
-      throw new HttpProblem('http-malformed', 'The request has no Host header: name the host that you ask.', {
-        header: 'Host',
-      });
+    requireSoundHost(request.raw);
     // A key on a question changes nothing, and its sender is told so.
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');

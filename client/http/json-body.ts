@@ -1,39 +1,17 @@
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import { seconds } from '../../workflows/operation/duration.ts';
 import { HttpProblem } from './http-problem.ts';
 import { strictJson } from './strict-json.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Gives the body up. */
-    late: NodeJS.Timeout | undefined;
-  }
-}
 
 /** A cart of 100 items takes 10 KB. Bytes, before and after decompression. */
 export const jsonLimit = 64 * 1024;
 
-/** 64 KiB take a second on the slowest line that people bear. */
-const arrival = seconds(8);
-
 const json = 'application/json';
 
-/** Reads JSON bodies, plain or gzipped, bounded in size and time, and strictly. */
+/** Reads JSON bodies, plain or gzipped, bounded in size, and strictly. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.decorateRequest('late', undefined);
-  app.addHook('preParsing', (request, reply, payload, next) => {
-    request.late = setTimeout(() => {
-      // What still comes is not read.
-      reply.header('connection', 'close');
-      payload.emit('error', new HttpProblem('request-timeout', 'The body did not arrive in time: nothing was done.'));
-    }, arrival);
-    reply.raw.once('close', () => clearTimeout(request.late));
-    next();
-  });
   app.addHook('preValidation', (request, _reply, next) => {
-    clearTimeout(request.late);
     if (request.body !== undefined) return next();
     next(new HttpProblem('body-malformed', `The request has no body: send a JSON object as ${json}.`));
   });

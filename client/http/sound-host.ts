@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import { HttpProblem } from './http-problem.ts';
+
+/** A name or an address, and a port (RFC 3986, 3.2.2): our own URLs are made of it. */
+const name = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/**
+ * "A server MUST respond with a 400 status code to any HTTP/1.1 request message that lacks a Host header field and to any
+ * request message that contains more than one Host header field line or a Host header field with an invalid field value"
+ * (RFC 9112, 3.2).
+ * @throws HttpProblem http-malformed
+ */
+export function requireSoundHost({ headersDistinct }: IncomingMessage): void {
+  const lines = headersDistinct.host ?? [];
+  const [host = ''] = lines;
+  if (lines.length === 1 && name.test(host) && URL.canParse(`http://${host}`)) return;
+  const fault =
+    lines.length === 0
+      ? 'The request has no Host header'
+      : lines.length > 1
+        ? 'Host was sent twice'
+        : 'Host is no host';
+  throw new HttpProblem(
+    'http-malformed',
+    `${fault}: name the host that you ask, once, with its port where it has one.`,
+    {
+      header: 'Host',
+    },
+  );
+}
