@@ -16,8 +16,13 @@ test('finds what was committed, after a SIGKILL and after its process id went to
 
   const first = await start();
   await ask(first.url, 'create table kept (word text)', "insert into kept values ('hapax')");
+  // A process of its own that is slow to see it still holds its memory.
+  const [slow] = await ask(first.url, "select pid from pg_stat_activity where backend_type = 'checkpointer'");
+  const left = slow?.pid as number;
+  process.kill(left, 'SIGSTOP');
   process.kill(first.pid, 'SIGKILL');
   await first.ended;
+  setTimeout(() => process.kill(left, 'SIGCONT'), 1_500);
 
   const second = await start();
   expect(await ask(second.url, 'select word from kept')).toEqual([{ word: 'hapax' }]);

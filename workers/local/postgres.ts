@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
-import { startChild } from './child.ts';
+import { milliseconds, seconds } from '../../workflows/operation/duration.ts';
+import { type Child, startChild } from './child.ts';
 import type { Keeper } from './keeper.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
 import { ensureCluster } from './postgres-cluster.ts';
@@ -55,27 +56,49 @@ export async function startPostgres(options: {
     data,
     ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  const child = await startChild({
-    command: command as string,
-    args,
-    logFile: options.logFile,
-    keeper: options.keeper,
-    stopSignal: 'SIGINT', // "fast" shutdown: SIGTERM would wait for every client to leave
-    ...(runsAs.identity && { identity: runsAs.identity }),
-  });
   const address = (database: string) => `postgres://hapax:${password}@127.0.0.1:${options.port}/${database}`;
-  await untilReady({
-    what: 'PostgreSQL',
-    child,
-    probe: () => ensureDatabase(address),
-    advice: `See ${options.logFile}; another port is set by HAPAX_POSTGRES_PORT, a PostgreSQL of your own by DATABASE_URL.`,
-  });
+  const start = async (): Promise<Child> => {
+    const child = await startChild({
+      command: command as string,
+      args,
+      logFile: options.logFile,
+      keeper: options.keeper,
+      stopSignal: 'SIGINT', // "fast" shutdown: SIGTERM would wait for every client to leave
+      ...(runsAs.identity && { identity: runsAs.identity }),
+    });
+    await untilReady({
+      what: 'PostgreSQL',
+      child,
+      probe: () => ensureDatabase(address),
+      advice: `See ${options.logFile}; another port is set by HAPAX_POSTGRES_PORT, a PostgreSQL of your own by DATABASE_URL.`,
+    });
+    return child;
+  };
+  const child = await onceLeft(start);
   return {
     url: address('hapax'),
     pid: child.pid,
     ended: child.ended,
     stop: (patience = 5_000) => child.stop(patience),
   };
+}
+
+/** Sessions of a postmaster that was killed see it within a second or two, and leave; this bears a busy machine. */
+const leaving = seconds(15);
+const lookAgain = milliseconds(250);
+
+/** Starts, and starts again while what a killed postmaster has left behind still holds its memory. */
+async function onceLeft<T>(start: () => Promise<T>): Promise<T> {
+  const end = Date.now() + leaving;
+  for (;;) {
+    try {
+      return await start();
+    } catch (fault) {
+      const held = (fault as Error).message.includes('pre-existing shared memory block');
+      if (!held || Date.now() > end) throw fault;
+      await new Promise((resolve) => setTimeout(resolve, lookAgain));
+    }
+  }
 }
 
 async function ensureDatabase(address: (database: string) => string): Promise<void> {
