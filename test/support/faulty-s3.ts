@@ -72,9 +72,9 @@ export class FaultyS3 {
     this.#endpoint = endpoint;
     this.url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
     server.on('request', (near, answer) => {
-      // Kept: a request that has failed has lost its socket.
+      // Kept: a request that has failed has lost its socket. One that was answered shares it with the next.
       const { socket } = near;
-      void this.#pass(near, answer).catch(() => socket.resetAndDestroy());
+      void this.#pass(near, answer).catch(() => answer.writableFinished || socket.resetAndDestroy());
     });
   }
 
@@ -121,8 +121,9 @@ export class FaultyS3 {
     });
     // The store has to notice when a caller goes away in the middle.
     answer.on('close', () => !answer.writableFinished && asked.destroy());
-    const [far] = await Promise.all([answered, pipeline(near, upTo(limit), asked)]);
-    return far;
+    // A store that has answered has what it wanted, however its connection ends.
+    const sent = pipeline(near, upTo(limit), asked);
+    return await Promise.race([answered, sent.then(() => answered)]);
   }
 
   async close(): Promise<void> {
