@@ -97,7 +97,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
-    requireSoundHost(request.raw);
+    requireSoundHost(request.raw, false);
     // A key on a question changes nothing, and its sender is told so.
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');
@@ -128,6 +128,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       // What one caller may see is kept for nobody else, and tells of a moment.
       reply.header('cache-control', 'no-store');
       authenticateRequest(request, parts.authenticate);
+      requireSoundHost(request.raw, true);
     });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);
     operationRoutes(guarded, { ...parts, offer });

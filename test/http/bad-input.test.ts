@@ -429,6 +429,13 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
       'http-malformed',
       'Host',
     ],
+    [
+      'no host in HTTP/1.0, where URLs are made of it',
+      wire('GET /v1/operations HTTP/1.0\r\nAuthorization: Bearer local-alpha\r\n\r\n'),
+      400,
+      'http-malformed',
+      'Host',
+    ],
     ['two hosts', frame(['Host: other']), 400, 'http-malformed', 'Host'],
     ...['', 'a b', 'x:99999', '[::1', '%zz', 'a/b', 'ü'].map((host): Case => {
       const bytes = wire(`GET /v1/operations HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer local-alpha\r\n\r\n`);
@@ -440,6 +447,11 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
     ['noise', Buffer.from('\0\u0001\u0002\u0003\r\n\r\n'), 400, 'http-malformed', 'HTTP'],
   ];
   it.each(cases)('%s', async (...one) => refused(one));
+
+  it('but health is told to load balancers that ask in HTTP/1.0 without a host', async () => {
+    const [answer] = await exchange(address, wire('GET /healthz HTTP/1.0\r\n\r\n'));
+    expect(answer?.status).toBe(200);
+  });
 
   it('headers and bodies that never end are given up in less than ten seconds', async () => {
     const before = await allEffects(world);
