@@ -191,7 +191,6 @@ export class Gateway {
     });
     let claimed = await claim(this.#parts.database, asked(1));
     while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
-      if (!insert) return undefined;
       claimed = await claim(this.#parts.database, asked(claimed.generation + 1));
     }
     if (claimed === undefined) return undefined;

@@ -37,36 +37,11 @@ export type Claimed = {
   readonly answer: StoredAnswer;
 };
 
-const returned = `id, environment, generation, fingerprint, fingerprint_version, state, request_id, run_id, renewable,
-  deadline, extract(epoch from now() - created_at) * 1000 as age_ms, ${answerColumns}`;
-
-/**
- * The claim decides who goes first. Guarded by operation_has_one_name, so that of any number of claims one inserts.
- * A loser whose snapshot is older than the winner's commit sees neither row (4–19 of 500 at once): it asks again.
- */
+/** A function of the ledger (0011_claim_in_one_message.sql), which decides who goes first in a transaction of its own. */
 const text = `
-with inserted as (
-  insert into operation (id, tenant, environment, subject, key_subject, flow, flow_version, key, generation,
-                         fingerprint, fingerprint_version, request, request_id, state, deadline)
-  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + $15 * interval '1 millisecond'
-  where $16 and not exists (
-    select from operation
-    where tenant = $2 and environment = $3 and key_subject = $5 and flow = $6 and key = $8
-      and (generation >= $9 or (generation = $9 - 1 and not renewable)))
-  on conflict do nothing
-  returning *
-), latest as (
-  select * from operation
-  where tenant = $2 and environment = $3 and key_subject = $5 and flow = $6 and key = $8
-    and not exists (select from inserted)
-  order by generation desc limit 1
-)
-select true as created, ${returned} from inserted
-union all
-select false as created, ${returned} from latest`;
-
-/** Snapshots heal at once; more repeats than this mean that something else is wrong. */
-const repeats = 20;
+select created, id, environment, generation, fingerprint, fingerprint_version, state, request_id, run_id, renewable, deadline,
+  extract(epoch from now() - created_at) * 1000 as age_ms, ${answerColumns}
+from claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`;
 
 /**
  * Takes the operation's name, or gives the row that has it. Committed when this returns.
@@ -76,6 +51,7 @@ const repeats = 20;
 export async function claim(database: Database, asked: Claim): Promise<Claimed | undefined> {
   const { scope } = asked;
   const values = [
+    asked.insert,
     asked.id,
     scope.tenant,
     scope.environment,
@@ -91,28 +67,22 @@ export async function claim(database: Database, asked: Claim): Promise<Claimed |
     asked.requestId,
     asked.state,
     asked.deadline,
-    asked.insert,
   ];
-  for (let n = 0; n < repeats; n += 1) {
-    const [rows] = await database.flush(scope.tenant, { name: 'claim', text, values });
-    const row = rows?.[0];
-    if (row !== undefined)
-      return {
-        created: row.created as boolean,
-        id: row.id as string,
-        environment: row.environment as Environment,
-        generation: row.generation as number,
-        fingerprint: row.fingerprint as string,
-        fingerprintVersion: row.fingerprint_version as number,
-        state: row.state as OperationState,
-        requestId: row.request_id as string,
-        started: row.run_id !== null,
-        renewable: row.renewable as boolean,
-        deadline: row.deadline as Date | null,
-        ageMs: Number(row.age_ms),
-        answer: storedAnswer(row),
-      };
-    if (!asked.insert) return undefined;
-  }
-  throw new Error(`The claim of ${asked.id} saw no row in ${repeats} tries`);
+  const [row] = await database.alone({ name: 'claim', text, values });
+  if (row === undefined) return undefined;
+  return {
+    created: row.created as boolean,
+    id: row.id as string,
+    environment: row.environment as Environment,
+    generation: row.generation as number,
+    fingerprint: row.fingerprint as string,
+    fingerprintVersion: row.fingerprint_version as number,
+    state: row.state as OperationState,
+    requestId: row.request_id as string,
+    started: row.run_id !== null,
+    renewable: row.renewable as boolean,
+    deadline: row.deadline as Date | null,
+    ageMs: Number(row.age_ms),
+    answer: storedAnswer(row),
+  };
 }

@@ -74,6 +74,14 @@ export class Database {
     });
   }
 
+  /**
+   * Runs one statement that is its own transaction and sets its tenant itself: one message instead of three.
+   * @throws LedgerFault as `flush` does
+   */
+  async alone(statement: Statement): Promise<Row[]> {
+    return await this.#session(async (send) => (await send([statement]))[0] ?? []);
+  }
+
   /** Runs `work` inside a transaction that `opening` begins and whose `closing` statements ride with the commit. */
   async transaction<T>(
     tenant: string,
