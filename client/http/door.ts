@@ -26,6 +26,7 @@ import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
@@ -102,6 +103,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');
   });
+  requireSoundExpectation(app);
   await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
   await app.register(cors, { origin: [...parts.corsOrigins], exposedHeaders: exposed, strictPreflight: false });
   await app.register(rateLimit, {

@@ -436,6 +436,7 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
       'http-malformed',
       'Host',
     ],
+    ['an expectation of one’s own', frame(['Expect: banana']), 400, 'http-malformed', 'Expect'],
     ['two hosts', frame(['Host: other']), 400, 'http-malformed', 'Host'],
     ...['', 'a b', 'x:99999', '[::1', '%zz', 'a/b', 'ü'].map((host): Case => {
       const bytes = wire(`GET /v1/operations HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer local-alpha\r\n\r\n`);
@@ -479,6 +480,9 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
     const [paid, again] = await exchange(address, Buffer.concat([good, good]), 2);
     expect([paid?.status, again?.status]).toEqual([201, 201]);
     expect(again?.body.toString()).toBe(paid?.body.toString());
+    const [goOn, last] = await exchange(address, rawRequest(body(cart, ['expect', '100-Continue'])), 2);
+    expect([goOn?.status, last?.status]).toEqual([100, 201]);
+    expect(last?.body.toString()).toBe(paid?.body.toString());
     expect(await effectsOf(world, 'bad-input')).toEqual(paidOnce);
     expect(await allEffects(world)).toEqual(paidOnce);
   });
