@@ -86,7 +86,7 @@ export const operationSchema = z
         name: z.string(),
         says: z.string(),
         state: z.enum(stepStates),
-        attempts: z.int(),
+        attempts: z.int().describe('How often the step or its undo was begun.'),
         sentAt: z.string().optional(),
         endedAt: z.string().optional(),
         problem: z.object({ code: z.string(), detail: z.string() }).optional(),
