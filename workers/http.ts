@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
 import { createDoor } from '../client/http/door.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
@@ -62,12 +63,7 @@ export async function startHttp(
     authenticate: (bearer) => identify(tokens, bearer),
     log,
     metrics: metricsText,
-    ready: async () =>
-      open &&
-      (await database.flush(null).then(
-        () => true,
-        () => false,
-      )),
+    ready: async () => open && (await answersClaims(database)),
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
     ...(extend === undefined ? {} : { extend }),

@@ -1,5 +1,5 @@
 import { Database } from '../activities/stores/postgres/database.ts';
-import { durabilityFaults, migrateSchema, migrationSql } from '../activities/stores/postgres/migrate.ts';
+import { serverFaults, migrateSchema, migrationSql } from '../activities/stores/postgres/migrate.ts';
 import { seedCatalogue } from '../activities/stores/postgres/orders/seed-catalogue.ts';
 import { ConfigFault, readConfig } from './config.ts';
 import { tenantsOf } from './tokens.ts';
@@ -13,7 +13,7 @@ export async function migrate(
   log: (line: string) => void,
   options: { readonly seedTenants?: readonly string[] } = {},
 ): Promise<void> {
-  const faults = await durabilityFaults(databaseUrl);
+  const faults = await serverFaults(databaseUrl);
   if (faults.length > 0)
     throw new ConfigFault(`DATABASE_URL names a server that cannot be relied on:\n  ${faults.join('\n  ')}`);
   await migrateSchema(databaseUrl, log);

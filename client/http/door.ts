@@ -37,7 +37,7 @@ export type DoorParts = {
   readonly authenticate: Authenticate;
   readonly log: Logger;
   readonly metrics: () => Promise<string>;
-  /** Whether the door may be sent work: the ledger answers and nobody has told it to stop. */
+  /** Whether the door may be sent work: the ledger decides claims and nobody has told the door to stop. */
   readonly ready: () => Promise<boolean>;
   /** New operations that one subject may begin in a minute. */
   readonly newPerMinute: number;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { expect, inject, it } from 'vitest';
 import { migrateSchema } from '../../activities/stores/postgres/migrate.ts';
+import { World } from '../support/world.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
 
 it('a schema that another build has made is told, with what to do, and left as it is', async (context) => {
@@ -16,4 +17,16 @@ it('a schema that another build has made is told, with what to do, and left as i
   const { rows } = await client.query(`select name from hapax_migration where name like '0004_%'`);
   expect(rows).toEqual([{ name: '0004_of_another_build' }]);
   await client.end();
+});
+
+it('a door on a database that has not been migrated for it is not ready, and says so', async (context) => {
+  const world = await World.create(inject('ground'), { workers: 0, upkeep: false });
+  context.onTestFinished(() => world.close());
+  const readiness = async () => (await world.ask('GET', '/readyz')).status;
+  expect(await readiness()).toBe(200);
+  await world.sql('alter function hapax.claim rename to claim_of_a_build_to_come');
+  expect(await readiness()).toBe(503);
+  expect((await world.ask('GET', '/healthz')).status).toBe(200);
+  await world.sql('alter function hapax.claim_of_a_build_to_come rename to claim');
+  expect(await readiness()).toBe(200);
 });

@@ -38,8 +38,11 @@ export async function migrationSql(): Promise<string> {
   return parts.join('\n');
 }
 
-/** Acceptance means durability: @returns the settings of the server that break it, in words */
-export async function durabilityFaults(url: string): Promise<readonly string[]> {
+/** `transaction_timeout` came with it. As `server_version_num` counts. */
+const oldestServer = 170_000;
+
+/** Acceptance means durability: @returns what of the server breaks it, in words */
+export async function serverFaults(url: string): Promise<readonly string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
@@ -49,6 +52,11 @@ export async function durabilityFaults(url: string): Promise<readonly string[]> 
     const faults = rows
       .filter(({ setting }) => setting === 'off' || setting === 'local')
       .map(({ name, setting }) => `${name} is ${setting}: set it to on, or a crash forgets what was accepted`);
+    const version = await client.query<{ number: number; name: string }>(
+      `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
+    );
+    for (const { number, name } of version.rows)
+      if (number < oldestServer) faults.push(`it is PostgreSQL ${name}: take version 17 or a later one`);
     const recovering = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
     if (recovering.rows[0]?.standby === true) faults.push('the server is a standby: give the address of the primary');
     return faults;
