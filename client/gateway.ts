@@ -191,7 +191,11 @@ export class Gateway {
     });
     let claimed = await claim(this.#parts.database, asked(1));
     while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
-      claimed = await claim(this.#parts.database, asked(claimed.generation + 1));
+      if (!insert) return undefined;
+      // Where upkeep has dropped that generation meanwhile, the name begins anew.
+      claimed =
+        (await claim(this.#parts.database, asked(claimed.generation + 1))) ??
+        (await claim(this.#parts.database, asked(1)));
     }
     if (claimed === undefined) return undefined;
     const id = workflowId(scope, claimed.generation);

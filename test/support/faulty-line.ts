@@ -9,6 +9,8 @@ export class FaultyLine {
   /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
   readonly #slower: number;
   #state: 'well' | 'refusing' | 'swallowing' = 'well';
+  /** So many bytes at the end of each piece are lost on their way there, and the end of a connection is too. */
+  #cutting = 0;
 
   private constructor(server: Server, target: URL, url: string, slower: number) {
     this.#server = server;
@@ -37,11 +39,13 @@ export class FaultyLine {
     this.#pairs.add(pair);
     near.on('data', (chunk) => {
       if (this.#state !== 'well') return;
-      if (this.#slower === 0) far.write(chunk);
+      if (this.#cutting > 0) far.write(chunk.subarray(0, -this.#cutting));
+      else if (this.#slower === 0) far.write(chunk);
       else setTimeout(() => far.writable && far.write(chunk), this.#slower);
     });
     far.on('data', (chunk) => this.#state === 'well' && near.write(chunk));
     near.on('close', () => {
+      if (this.#cutting > 0) return;
       far.destroy();
       this.#pairs.delete(pair);
     });
@@ -59,18 +63,28 @@ export class FaultyLine {
     this.#state = 'swallowing';
   }
 
+  /** A network that goes away in the middle of a piece: its last bytes are lost, and so is every word of an end. */
+  loseTheLast(bytes: number): void {
+    this.#cutting = bytes;
+  }
+
   /** Bytes that were lost are lost: what is connected begins anew. */
   heal(): void {
     this.#state = 'well';
+    this.#cutting = 0;
     this.#cut();
   }
 
   #cut(): void {
-    for (const [near] of this.#pairs) near.resetAndDestroy();
+    for (const [near, far] of this.#pairs) {
+      near.resetAndDestroy();
+      far.destroy();
+    }
   }
 
   async close(): Promise<void> {
     this.#state = 'refusing';
+    this.#cutting = 0;
     this.#cut();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }

@@ -45,7 +45,7 @@ from claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
 
 /**
  * Takes the operation's name, or gives the row that has it. Committed when this returns.
- * @returns undefined where the name is free and nothing was to be inserted
+ * @returns undefined where the name is free and nothing was to be inserted, and where the generation before has been dropped
  * @throws LedgerFault `unavailable`
  */
 export async function claim(database: Database, asked: Claim): Promise<Claimed | undefined> {

@@ -35,6 +35,12 @@ const idleInTransaction = 3_000;
 /** A frozen server or a network that loses everything says nothing at all: our own clock then ends the wait. */
 const silence = statementTimeout + 1_000;
 
+/**
+ * Where the end of a message is lost with the network, PostgreSQL waits for it inside a transaction, and no other of its
+ * clocks runs. After ours, so that who still waits gets an answer.
+ */
+const transactionTimeout = silence + 2_000;
+
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
 /**
@@ -49,7 +55,7 @@ export class Database {
   constructor(url: string, role: Role, max = connectionsPerProcess) {
     this.#pool = new pg.Pool({
       connectionString: url,
-      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=${idleInTransaction} -c plan_cache_mode=force_generic_plan`,
+      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=${idleInTransaction} -c transaction_timeout=${transactionTimeout} -c plan_cache_mode=force_generic_plan`,
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: connectTimeout,
       query_timeout: silence,
