@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { activityName, type Hold, undoActivityName } from '../workflows/operation/call.ts';
+import { heartbeat } from '../workflows/operation/presets.ts';
 
 export type Activity = (call: never) => Promise<unknown>;
 
@@ -22,14 +23,11 @@ export function namedActivities<Call extends Hold, UndoCall extends Hold>(
   return named;
 }
 
-/** A quarter of the shortest heartbeat timeout, so that one late beat is no death. Milliseconds. */
-const beat = 500;
-
-/** Activities beside the workflow are not heartbeated; the others are, so that a dead worker is noticed in 2 s. */
+/** Activities beside the workflow are not heartbeated; the others are, so that a dead worker is noticed in 1.5 s. */
 async function heartbeating<T>(work: () => Promise<T>): Promise<T> {
   const context = Context.current();
   if (context.info.isLocal) return await work();
-  const timer = setInterval(() => context.heartbeat(), beat);
+  const timer = setInterval(() => context.heartbeat(), heartbeat);
   try {
     return await work();
   } finally {

@@ -1,4 +1,5 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { heartbeat } from '../workflows/operation/presets.ts';
 import type { Config } from './config.ts';
 import { type Running, serveHealth } from './process.ts';
 
@@ -13,7 +14,7 @@ type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | 'HAPAX_
  */
 export async function runWorker(
   config: Settings,
-  options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'>,
+  options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval'>,
   close: () => Promise<void>,
 ): Promise<Running> {
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
@@ -22,6 +23,8 @@ export async function runWorker(
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     shutdownGraceTime: drain,
+    // Otherwise the SDK holds beats back for 0.8 of the timeout, and the one that follows must not be late at all.
+    maxHeartbeatThrottleInterval: heartbeat / 2,
   });
   const running = worker.run();
   const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => worker.getState() === 'RUNNING');

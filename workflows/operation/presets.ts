@@ -5,6 +5,10 @@ import { hours, milliseconds, minutes, seconds } from './duration.ts';
  * Timeouts and retries by name, each number with its reason. Figures were measured on 2 cores (ARCHITECTURE.md).
  */
 
+/** Activities say so often that they live: two beats may be lost or late before a worker is taken for dead. */
+export const heartbeat = milliseconds(500);
+const heartbeatTimeout = heartbeat * 3;
+
 /**
  * A move of the ledger itself, without which nothing can go on: it takes about a millisecond, and five seconds without an
  * answer mean that PostgreSQL is failing over.
@@ -23,7 +27,7 @@ export const ledgerCall: LocalActivityOptions = {
 /** PostgreSQL stays away, or refuses the statement: tried again as an activity, which shows in the UI and can be bounded. */
 export const ledgerRetry: ActivityOptions = {
   startToCloseTimeout: seconds(5),
-  heartbeatTimeout: seconds(2),
+  heartbeatTimeout,
   retry: { initialInterval: milliseconds(300), backoffCoefficient: 2, maximumInterval: seconds(2) },
 };
 
@@ -36,15 +40,15 @@ export const providerCall: LocalActivityOptions = {
 /** The provider stays in doubt: ask again, by key, as an activity that shows in the UI and is heartbeated. */
 export const providerRetry: ActivityOptions = {
   startToCloseTimeout: seconds(12),
-  // A worker that was killed is noticed after 2 s: recovery in 4.1 s instead of 16.1 s.
-  heartbeatTimeout: seconds(2),
+  // Without it a worker that was killed is noticed after 12 s: recovery in 16.1 s.
+  heartbeatTimeout,
   retry: { initialInterval: milliseconds(300), backoffCoefficient: 2, maximumInterval: seconds(10) },
 };
 
 /** Reading and hashing bytes: 5 GiB at 100 MB/s is under a minute; heartbeats tell a slow read from a dead worker. */
 export const bytesWork: ActivityOptions = {
   startToCloseTimeout: minutes(15),
-  heartbeatTimeout: seconds(2),
+  heartbeatTimeout,
   retry: { initialInterval: milliseconds(300), backoffCoefficient: 2, maximumInterval: seconds(10) },
 };
 
@@ -55,7 +59,7 @@ export const bytesWork: ActivityOptions = {
 export const mediaWork: ActivityOptions = {
   startToCloseTimeout: minutes(2),
   scheduleToCloseTimeout: hours(1),
-  heartbeatTimeout: seconds(2),
+  heartbeatTimeout,
   retry: { initialInterval: seconds(1), backoffCoefficient: 4, maximumInterval: minutes(2), maximumAttempts: 5 },
 };
 
