@@ -63,6 +63,9 @@ const requestTimeout = 3_600_000;
 /** Answers that are this late are better refused. */
 const pressure = { maxEventLoopDelay: 3_000, retryAfter: 2 };
 
+/** What pages of other origins may do; without PUT they could not send the bytes of an upload. */
+const methods = ['GET', 'HEAD', 'POST', 'PUT'];
+
 const exposed = [
   'Idempotency-Key',
   'Idempotency-Status',
@@ -105,7 +108,12 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   });
   requireSoundExpectation(app);
   await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
-  await app.register(cors, { origin: [...parts.corsOrigins], exposedHeaders: exposed, strictPreflight: false });
+  await app.register(cors, {
+    origin: [...parts.corsOrigins],
+    methods: [...methods],
+    exposedHeaders: exposed,
+    strictPreflight: false,
+  });
   await app.register(rateLimit, {
     global: false,
     max: parts.newPerMinute,
@@ -123,7 +131,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
   await app.register(async (open) => serviceRoutes(open, parts));
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', async (request, reply) => {

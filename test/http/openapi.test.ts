@@ -216,7 +216,7 @@ describe('the document of the API', () => {
   it('is shown to people at /docs', async () => {
     const page = await world.ask('GET', '/docs', { token: null });
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    expect(page.text).toContain('Swagger UI');
+    expect(page.text).toContain('<title>Hapax</title>');
     const script = await world.ask('GET', '/docs/static/swagger-ui-bundle.js', { token: null });
     expect(script.status).toBe(200);
   });
