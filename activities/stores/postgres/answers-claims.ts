@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 /** No operation has this name: no tenant's name is empty. */
 const nobody = { tenant: '', environment: 'test', subject: '', flow: '', key: '' } as const;
 
-/** Whether PostgreSQL can decide claims now: it answers, and its schema is not older than this build. */
+/** Whether PostgreSQL can decide claims now: it answers, and its schema has the claim that this build asks. */
 export async function answersClaims(database: Database): Promise<boolean> {
   const asked = {
     id: '',

@@ -1,5 +1,5 @@
 -- The ledger: the authority on names, branches and answers. Temporal drives progress; these rows decide.
--- Everything here may be read and run by a DBA as it stands.
+-- Everything here may be read by a DBA as it stands; `npm run migrate` runs it, and keeps what has been run.
 
 create schema hapax;
 

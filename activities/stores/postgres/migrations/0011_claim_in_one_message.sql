@@ -1,7 +1,7 @@
 -- The claim decides who goes first: guarded by operation_has_one_name, so that of any number of claims one inserts.
 -- It is a function so that it is one message and its own transaction: it sets its tenant, looks, and inserts only where the
 -- name is free, so that a replay pays for one look at an index. Gives no row where the name is free and may_insert is
--- false, and where the generation before has been dropped.
+-- false, and where the generation before has been dropped. It runs with its caller's rights: row-level security decides.
 create function hapax.claim(
   may_insert boolean, new_id text, of_tenant text, of_environment text, asked_by text, of_key_subject text, of_flow text,
   new_flow_version integer, of_key text, new_generation integer, new_fingerprint text, new_fingerprint_version integer,
