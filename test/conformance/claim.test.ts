@@ -247,6 +247,17 @@ describe('the claim of a name', () => {
     await cut.close();
   });
 
+  it('is to be asked again where PostgreSQL has ended its transaction', async () => {
+    const slow = new Database(world.databaseUrl, 'hapax_app', 1);
+    const run = (text: string) => slow.flush(null, { name: '', text, values: [] });
+    // On its one connection, and from the next transaction on.
+    await run('set transaction_timeout = 100');
+    const ended = run('select pg_sleep(2)');
+    await expect(ended).rejects.toMatchObject({ code: 'unavailable', cause: { code: '25P04' } });
+    expect(await slow.flush(null)).toEqual([]);
+    await slow.close();
+  });
+
   it('leaves its connection without a tenant', async () => {
     await claim(database, asked(checkoutScope(world, 'leaves-none')));
     const who = { name: 'who', text: 'select current_tenant() as who', values: [] };

@@ -43,11 +43,11 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
 /** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */
 const passing = new Set(['08', '40', '53', '55', '57', '58']);
 /**
- * `read_only_sql_transaction`: a standby answers, which can replay but not claim; the primary will be
- * back. `idle_in_transaction_session_timeout`: we were
- * frozen, and PostgreSQL has taken its locks back.
+ * `read_only_sql_transaction`: a standby answers, which can replay but not claim; the primary will be back.
+ * `idle_in_transaction_session_timeout` and `transaction_timeout`: we were frozen or slow, and PostgreSQL has taken its
+ * locks back.
  */
-const passingToo = new Set(['25006', '25P03']);
+const passingToo = new Set(['25006', '25P03', '25P04']);
 
 /** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
 export function ledgerFault(error: unknown): LedgerFault {
