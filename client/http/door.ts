@@ -110,7 +110,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
   await app.register(cors, {
     origin: [...parts.corsOrigins],
-    methods: [...methods],
+    methods,
     exposedHeaders: exposed,
     strictPreflight: false,
   });

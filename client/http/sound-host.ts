@@ -5,9 +5,8 @@ import { HttpProblem } from './http-problem.ts';
 const name = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /**
- * "A server MUST respond with a 400 status code to any HTTP/1.1 request message that lacks a Host header field and to any
- * request message that contains more than one Host header field line or a Host header field with an invalid field value"
- * (RFC 9112, 3.2). Without one HTTP/1.0 may ask for what makes no URL of it: load balancers look at health so.
+ * HTTP/1.1 asks a server to refuse with 400 what has no Host, two of them, or one that is no host (RFC 9112, 3.2). Without
+ * one HTTP/1.0 may ask for what makes no URL of it: load balancers look at health so.
  * @throws HttpProblem http-malformed
  */
 export function requireSoundHost({ headersDistinct, httpVersion }: IncomingMessage, forUrls: boolean): void {

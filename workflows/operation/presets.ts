@@ -5,7 +5,7 @@ import { hours, milliseconds, minutes, seconds } from './duration.ts';
  * Timeouts and retries by name, each number with its reason. Figures were measured on 2 cores (ARCHITECTURE.md).
  */
 
-/** Activities say so often that they live: two beats may be lost or late before a worker is taken for dead. */
+/** Activities say so often that they live: one beat may be lost and the next one late before a worker is taken for dead. */
 export const heartbeat = milliseconds(500);
 const heartbeatTimeout = heartbeat * 3;
 
