@@ -63,7 +63,18 @@ export async function startHttp(
     authenticate: (bearer) => identify(tokens, bearer),
     log,
     metrics: metricsText,
-    ready: async () => open && (await answersClaims(database)),
+    ready: async () => [
+      open
+        ? { name: 'process', state: 'holds', says: 'Takes requests.' }
+        : { name: 'process', state: 'failed', says: 'Is stopping: send requests elsewhere.' },
+      (await answersClaims(database))
+        ? { name: 'ledger', state: 'holds', says: 'PostgreSQL decides claims.' }
+        : {
+            name: 'ledger',
+            state: 'failed',
+            says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
+          },
+    ],
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
     ...(extend === undefined ? {} : { extend }),

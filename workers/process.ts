@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Check, isReady, readinessText } from '../client/http/readiness.ts';
 import { ConfigFault } from './config.ts';
 import { metricsText } from './telemetry.ts';
 
@@ -37,16 +38,21 @@ export async function runProcess(name: string, start: () => Promise<Running>): P
 /** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus; on loopback. */
 export async function serveHealth(
   port: number,
-  ready: () => boolean,
+  ready: () => readonly Check[],
 ): Promise<{ address: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    if (request.url === '/metrics') {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://health');
+    response.setHeader('content-type', 'text/plain; charset=utf-8');
+    if (pathname === '/metrics') {
       void metricsText().then((text) => response.setHeader('content-type', 'text/plain; version=0.0.4').end(text));
-      return;
+    } else if (pathname === '/readyz') {
+      const checks = ready();
+      response.statusCode = isReady(checks) ? 200 : 503;
+      response.end(readinessText(checks, searchParams.has('verbose')));
+    } else {
+      response.statusCode = pathname === '/healthz' ? 200 : 404;
+      response.end(pathname === '/healthz' ? 'ok\n' : 'no\n');
     }
-    const well = request.url === '/healthz' || (request.url === '/readyz' && ready());
-    response.statusCode = well ? 200 : request.url === '/readyz' ? 503 : 404;
-    response.end(well ? 'ok\n' : 'no\n');
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   return {

@@ -27,7 +27,11 @@ export async function runWorker(
     maxHeartbeatThrottleInterval: heartbeat / 2,
   });
   const running = worker.run();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => worker.getState() === 'RUNNING');
+  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => {
+    const state = worker.getState();
+    const polls = `The worker is ${state.toLowerCase()} on the queue ${options.taskQueue}.`;
+    return [{ name: 'worker', state: state === 'RUNNING' ? 'holds' : 'failed', says: polls }];
+  });
   return {
     address: health.address,
     ended: running,

@@ -122,7 +122,15 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   })();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => well && !stopping);
+  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => [
+    well && !stopping
+      ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
+      : {
+          name: 'rounds',
+          state: 'failed',
+          says: 'The last look at what is open failed, or upkeep is stopping: see the log.',
+        },
+  ]);
   return {
     address: health.address,
     ended,

@@ -26,6 +26,7 @@ import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { type Check, isReady, readinessText } from './readiness.ts';
 import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
 import { uploadRoutes } from './upload-routes.ts';
@@ -37,8 +38,8 @@ export type DoorParts = {
   readonly authenticate: Authenticate;
   readonly log: Logger;
   readonly metrics: () => Promise<string>;
-  /** Whether the door may be sent work: the ledger decides claims and nobody has told the door to stop. */
-  readonly ready: () => Promise<boolean>;
+  /** What the door needs before it may be sent work, and whether it holds now. */
+  readonly ready: () => Promise<readonly Check[]>;
   /** New operations that one subject may begin in a minute. */
   readonly newPerMinute: number;
   readonly corsOrigins: readonly string[];
@@ -158,7 +159,10 @@ function serviceRoutes(app: FastifyInstance, { metrics, ready, flows }: DoorPart
   const schema = { hide: true };
   app.get('/', { schema }, (_, reply) => reply.redirect('/docs'));
   app.get('/healthz', { schema }, () => 'ok\n');
-  app.get('/readyz', { schema }, async (_, reply) => ((await ready()) ? 'ok\n' : reply.code(503).send('not ready\n')));
+  app.get<{ Querystring: { verbose?: string } }>('/readyz', { schema }, async ({ query }, reply) => {
+    const checks = await ready();
+    return reply.code(isReady(checks) ? 200 : 503).send(readinessText(checks, query.verbose !== undefined));
+  });
   app.get('/metrics', { schema }, async (_, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
   app.get('/openapi.json', { schema }, () => app.swagger());
   problemPages(app, flows);
