@@ -7,6 +7,7 @@ import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
 import { countFlushes, metricsText, requests } from './telemetry.ts';
@@ -74,11 +75,13 @@ export async function startHttp(
             state: 'failed',
             says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
           },
+      ...connected.proofs(),
     ],
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
     ...(extend === undefined ? {} : { extend }),
   });
+  sayGround(log, connected.proofs());
   const address = await app.listen({ host: config.HAPAX_HTTP_HOST, port: config.HAPAX_HTTP_PORT });
   return {
     address,

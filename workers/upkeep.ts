@@ -10,6 +10,7 @@ import { flows } from '../workflows/flows.ts';
 import { retentionFaults } from '../workflows/operation/retention.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess, serveHealth } from './process.ts';
 import { open } from './telemetry.ts';
@@ -54,6 +55,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   const database = new Database(config.DATABASE_URL, 'hapax_upkeep', 2);
   // Sweeping does what a tenant's own operation would have done, under the same row-level security.
   const tenants = new Database(config.DATABASE_URL, 'hapax_app', 1);
+  const ground = await Ground.prove(database, log);
   const objects = connectS3(config);
   const sweeps = createSweeps({ database: tenants, objects });
   const unswept = flows.filter(({ name, sweepAfter }) => (sweepAfter === undefined) !== (sweeps[name] === undefined));
@@ -122,7 +124,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   })();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => [
+  const health = await serveHealth(config.HAPAX_HEALTH_PORT, async () => [
     well && !stopping
       ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
       : {
@@ -130,6 +132,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
           state: 'failed',
           says: 'The last look at what is open failed, or upkeep is stopping: see the log.',
         },
+    ...(await ground.checks()),
   ]);
   return {
     address: health.address,
@@ -139,6 +142,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await ended;
       await sweeping;
       await health.close();
+      ground.close();
       await connection.close();
       await database.close();
       await tenants.close();

@@ -1,0 +1,138 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Role, sessionOptions, sessionSettings } from '../../activities/stores/postgres/ground/session.ts';
+import { effectsOf, paidOnce } from '../conformance/effects.ts';
+import { FaultyLine } from '../support/faulty-line.ts';
+import { type PoolerSettings, pgbouncerBinary, startPgbouncer } from '../support/pgbouncer.ts';
+import { World } from '../support/world.ts';
+
+const processes = ['workers/http.ts', 'workers/operations.ts', 'workers/media.ts', 'workers/upkeep.ts'];
+
+describe('behind PgBouncer', () => {
+  let world: World;
+  const stops: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0', HAPAX_LOG_LEVEL: 'info' } });
+    expect((await world.checkout('known')).status).toBe(201);
+  });
+  afterAll(async () => {
+    await Promise.all(stops.map((stop) => stop()));
+    await world.close();
+  });
+
+  async function pooler(settings: PoolerSettings, target = world.databaseUrl): Promise<string> {
+    const { url, stop } = await startPgbouncer(world.directory, target, settings);
+    stops.push(stop);
+    return url;
+  }
+
+  /** A login that has by itself what `options` would give it. @returns the address with it */
+  async function loginAs(role: Role): Promise<string> {
+    const name = `${role}_${world.name}`;
+    await world.sql(`create role ${name} login password 'secret' in role ${role}`);
+    for (const [setting, value] of Object.entries(sessionSettings(role)))
+      await world.sql(`alter role ${name} set ${setting} = '${value}'`);
+    stops.push(async () => void (await world.sql(`drop role ${name}`)));
+    const url = new URL(world.databaseUrl);
+    [url.username, url.password] = [name, 'secret'];
+    return url.href;
+  }
+
+  /** @returns what a process says that ends instead of getting ready */
+  async function refusal(script: string, DATABASE_URL: string): Promise<string[]> {
+    const fault = await world.start(script, { DATABASE_URL }).then(
+      () => expect.unreachable(`${script} got ready`),
+      (error: Error) => error.message,
+    );
+    const [ended, ...lines] = fault.trim().split('\n');
+    expect(ended).toBe(`${script} ended with 1:`);
+    return lines;
+  }
+
+  test.runIf(pgbouncerBinary)(
+    'that drops how a session begins, no process starts, and each says why in one line',
+    async () => {
+      const url = await pooler({ pool_mode: 'session', ignore_startup_parameters: 'options' });
+      // What the door's own connection would be: the login, which sees every tenant's rows as one that does not exist.
+      const stray = new pg.Client({ connectionString: url, options: sessionOptions('hapax_app') });
+      await stray.connect();
+      await stray.query(`select set_config('hapax.tenant', 'nobody', false)`);
+      const { rows } = await stray.query('select count(*)::int as count, current_user from hapax.operation');
+      await stray.end();
+      expect(rows).toEqual([{ count: 1, current_user: 'hapax' }]);
+      for (const script of processes) {
+        const lines = await refusal(script, url);
+        expect(lines).toHaveLength(1);
+        const meant = script === 'workers/upkeep.ts' ? 'hapax_upkeep' : 'hapax_app';
+        expect(lines[0]).toMatch(
+          new RegExp(
+            `^The ground does not hold: role: it acts as hapax, its login, and not as ${meant}\\. .*\`options\`.*docs/production\\.md.*row-security: row security is off.*time-limits: statement_timeout is 0 ms`,
+          ),
+        );
+      }
+    },
+  );
+
+  test.runIf(pgbouncerBinary)('that refuses how a session begins, no process starts, and each says why', async () => {
+    const url = await pooler({ pool_mode: 'session' });
+    for (const script of processes) {
+      const lines = await refusal(script, url);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(
+        /connection: .*refused: unsupported startup parameter: options\. A pooler stands in between/,
+      );
+    }
+  });
+
+  test.runIf(pgbouncerBinary)(
+    'in session mode, with a login that has the settings, a checkout is paid and told',
+    async () => {
+      const url = await pooler(
+        { pool_mode: 'session', ignore_startup_parameters: 'options' },
+        await loginAs('hapax_app'),
+      );
+      const env = { DATABASE_URL: url, HAPAX_TASK_QUEUE: `pooled-${world.name}` };
+      await world.start('workers/operations.ts', env);
+      const door = world.doors.push(await world.start('workers/http.ts', env)) - 1;
+      const ready = await world.ask('GET', '/readyz?verbose', { door });
+      expect([ready.status, ready.text]).toEqual([200, expect.stringContaining('[+]notify')]);
+      expect((await world.checkout('pooled', {}, { door, body: world.cart('pooled') })).status).toBe(201);
+      expect(await effectsOf(world, 'pooled')).toEqual(paidOnce);
+    },
+  );
+
+  test.runIf(pgbouncerBinary)(
+    'in transaction mode, no process starts even where its login has the settings',
+    async () => {
+      const settings = { pool_mode: 'transaction', ignore_startup_parameters: 'options' } as const;
+      const url = await pooler(settings, await loginAs('hapax_upkeep'));
+      const lines = await refusal('workers/upkeep.ts', url);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(
+        /own-session: two connections were given one session of PostgreSQL.*pool_mode = session/,
+      );
+    },
+  );
+
+  test.runIf(pgbouncerBinary)('that comes in between later, the door refuses by name and asks nothing', async () => {
+    const line = await FaultyLine.to(world.databaseUrl);
+    stops.push(() => line.close());
+    const door = world.doors.push(await world.start('workers/http.ts', { DATABASE_URL: line.url })) - 1;
+    const worker = await world.start('workers/media.ts', { DATABASE_URL: line.url });
+    line.turnTo(await pooler({ pool_mode: 'session', ignore_startup_parameters: 'options' }));
+    const answer = await world.checkout('behind', {}, { door, body: world.cart('behind') });
+    expect([answer.status, answer.json.code]).toEqual([503, 'ledger-unavailable']);
+    const ready = await world.ask('GET', '/readyz?verbose', { door });
+    expect([ready.status, ready.text]).toEqual([503, expect.stringMatching(/\[-\]role: it acts as hapax, its login/)]);
+    expect(await world.sql(`select id from hapax.operation where key = 'behind'`)).toEqual([]);
+    const working = await fetch(`${worker.address}/readyz?verbose`);
+    expect([working.status, await working.text()]).toEqual([503, expect.stringMatching(/\[-\]role: it acts as hapax/)]);
+    line.turnTo(world.databaseUrl);
+    const paid = await world.until('the door trusts its ledger again', async () => {
+      const again = await world.checkout('behind', {}, { door, body: world.cart('behind') });
+      return again.status === 201 && again;
+    });
+    expect(paid.status).toBe(201);
+    expect(await effectsOf(world, 'behind')).toEqual(paidOnce);
+  });
+});
