@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, Statement } from '../activities/stores/postgres/database.ts';
+import { type Bucket, bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { groundFaultOf, type Proof } from '../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../activities/stores/postgres/ground/prove-server.ts';
 import type { Check } from '../client/http/readiness.ts';
@@ -19,21 +20,24 @@ const unproved: Check = {
 export class Ground {
   readonly #database: Database;
   readonly #log: Logger;
+  readonly #store: Bucket;
   #server: readonly Proof[] | undefined;
   #retry: NodeJS.Timeout | undefined;
   #fault: string | undefined;
 
-  private constructor(database: Database, log: Logger) {
+  private constructor(database: Database, store: Bucket, log: Logger) {
     this.#database = database;
+    this.#store = store;
     this.#log = log;
   }
 
   /**
    * Proves the ground. Where PostgreSQL is away the process may start, is not ready, and the proof is made once it is back.
+   * @param store the bucket that the process uses; what upkeep has seen of it is shown
    * @throws GroundFault where it was tried and does not hold
    */
-  static async prove(database: Database, log: Logger): Promise<Ground> {
-    const ground = new Ground(database, log);
+  static async prove(database: Database, store: Bucket, log: Logger): Promise<Ground> {
+    const ground = new Ground(database, store, log);
     await ground.#prove(true);
     return ground;
   }
@@ -42,7 +46,8 @@ export class Ground {
     try {
       this.#server = await proveServer(this.#database);
       this.#fault = undefined;
-      sayGround(this.#log, [...this.#database.proofs, ...this.#server]);
+      const store = await bucketProof(this.#database, this.#store);
+      sayGround(this.#log, [...this.#database.proofs, ...this.#server, store]);
     } catch (error) {
       const fault = groundFaultOf(error);
       if (fault !== undefined && starting) throw fault;
@@ -64,6 +69,7 @@ export class Ground {
         ? { name: 'ledger', state: 'holds', says: 'PostgreSQL answers.' }
         : { name: 'ledger', state: 'failed', says: away },
       ...(this.#server === undefined ? [unproved] : [...this.#database.proofs, ...this.#server]),
+      await bucketProof(this.#database, this.#store),
     ];
   }
 

@@ -35,7 +35,7 @@ export async function startMedia(
     database: new Database(config.DATABASE_URL, 'hapax_app', connections),
     objects: connectS3(config),
   };
-  const ground = await Ground.prove(own.database, createLogger('media', config.HAPAX_LOG_LEVEL));
+  const ground = await Ground.prove(own.database, own.objects, createLogger('media', config.HAPAX_LOG_LEVEL));
   const { database, objects } = ports(own);
   return await runWorker(
     config,

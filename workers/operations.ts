@@ -45,7 +45,7 @@ export async function startOperations(
     stripe: connectStripe(config),
     objects: connectS3(config),
   };
-  const ground = await Ground.prove(own.database, createLogger('operations', config.HAPAX_LOG_LEVEL));
+  const ground = await Ground.prove(own.database, own.objects, createLogger('operations', config.HAPAX_LOG_LEVEL));
   const { database, stripe, objects } = ports(own);
   countFlushes(() => database.flushes);
   return await runWorker(

@@ -24,9 +24,11 @@ create table hapax.bucket_proof (
   endpoint      text not null,
   bucket        text not null,
   state         text not null default 'untried' check (state in ('untried', 'holds', 'failed')),
-  says          text not null default '',
+  says          text not null default '', -- what was seen, or why it could not be tried yet
+  -- What becomes of a multipart upload whose Complete is refused because its object is there.
+  failed_complete text check (failed_complete in ('parts-kept', 'upload-gone', 'replaced', 'unknown')),
   proved_at     timestamptz,
-  next_try_at   timestamptz not null default now(), -- whoever tries puts it off first, so that one process tries at a time
+  next_try_at   timestamptz not null, -- a process that tries puts it off first, so that one tries at a time
   primary key (endpoint, bucket),
   constraint bucket_proof_says_what_was_seen check ((state = 'untried') = (proved_at is null))
 );
