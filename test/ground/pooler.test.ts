@@ -1,22 +1,29 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
 import { type Role, sessionOptions, sessionSettings } from '../../activities/stores/postgres/ground/session.ts';
 import { effectsOf, paidOnce } from '../conformance/effects.ts';
 import { FaultyLine } from '../support/faulty-line.ts';
 import { type PoolerSettings, pgbouncerBinary, startPgbouncer } from '../support/pgbouncer.ts';
 import { World } from '../support/world.ts';
 
+/** All that PgBouncer's DISCARD ALL resets, but the role, which it would end. */
+const keepsTheRole =
+  'reset all; deallocate all; close all; unlisten *; select pg_advisory_unlock_all(); discard plans; discard temp';
+
 const processes = ['workers/http.ts', 'workers/operations.ts', 'workers/media.ts', 'workers/upkeep.ts'];
 
 describe('behind PgBouncer', () => {
   let world: World;
   const stops: (() => Promise<void>)[] = [];
+  let logins = 0;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0', HAPAX_LOG_LEVEL: 'info' } });
     expect((await world.checkout('known')).status).toBe(201);
   });
   afterAll(async () => {
-    await Promise.all(stops.map((stop) => stop()));
+    await Promise.all(world.processes.filter(({ name }) => processes.includes(name)).map((each) => each.stop()));
+    for (const stop of stops.toReversed()) await stop();
     await world.close();
   });
 
@@ -26,9 +33,20 @@ describe('behind PgBouncer', () => {
     return url;
   }
 
+  /** @returns the role of one connection, which is closed again */
+  async function actsAs(url: string, role: Role = 'hapax_app'): Promise<unknown> {
+    const database = new Database(url, role, 1);
+    try {
+      return (await database.alone({ name: '', text: 'select current_user as role', values: [] }))[0]?.role;
+    } finally {
+      await database.close();
+    }
+  }
+
   /** A login that has by itself what `options` would give it. @returns the address with it */
   async function loginAs(role: Role): Promise<string> {
-    const name = `${role}_${world.name}`;
+    logins += 1;
+    const name = `login_${role.replace('hapax_', '')}_${world.name}_${logins}`;
     await world.sql(`create role ${name} login password 'secret' in role ${role}`);
     for (const [setting, value] of Object.entries(sessionSettings(role)))
       await world.sql(`alter role ${name} set ${setting} = '${value}'`);
@@ -60,27 +78,30 @@ describe('behind PgBouncer', () => {
       const { rows } = await stray.query('select count(*)::int as count, current_user from hapax.operation');
       await stray.end();
       expect(rows).toEqual([{ count: 1, current_user: 'hapax' }]);
-      for (const script of processes) {
-        const lines = await refusal(script, url);
-        expect(lines).toHaveLength(1);
-        const meant = script === 'workers/upkeep.ts' ? 'hapax_upkeep' : 'hapax_app';
-        expect(lines[0]).toMatch(
-          new RegExp(
-            `^The ground does not hold: role: it acts as hapax, its login, and not as ${meant}\\. .*\`options\`.*docs/production\\.md.*row-security: row security is off.*time-limits: statement_timeout is 0 ms`,
-          ),
-        );
-      }
+      await Promise.all(
+        processes.map(async (script) => {
+          const lines = await refusal(script, url);
+          expect(lines).toHaveLength(1);
+          const meant = script === 'workers/upkeep.ts' ? 'hapax_upkeep' : 'hapax_app';
+          for (const told of [
+            `The ground does not hold: role: it acts as hapax, its login, and not as ${meant}.`,
+            'The start-up parameter `options` sets it and did not arrive',
+            'row-security: row security is off for hapax on',
+            'time-limits: statement_timeout is 0 ms and not 5000 ms',
+          ])
+            expect(lines[0]).toContain(told);
+        }),
+      );
     },
   );
 
   test.runIf(pgbouncerBinary)('that refuses how a session begins, no process starts, and each says why', async () => {
     const url = await pooler({ pool_mode: 'session' });
-    for (const script of processes) {
-      const lines = await refusal(script, url);
-      expect(lines).toHaveLength(1);
-      expect(lines[0]).toMatch(
-        /connection: .*refused: unsupported startup parameter: options\. A pooler stands in between/,
+    for (const [line, ...more] of await Promise.all(processes.map((script) => refusal(script, url)))) {
+      expect(line).toMatch(
+        /connection: .*refused: unsupported startup parameter: options\. A pooler stands in between.*docs\/production\.md/,
       );
+      expect(more).toEqual([]);
     }
   });
 
@@ -88,9 +109,11 @@ describe('behind PgBouncer', () => {
     'in session mode, with a login that has the settings, a checkout is paid and told',
     async () => {
       const url = await pooler(
-        { pool_mode: 'session', ignore_startup_parameters: 'options' },
+        { pool_mode: 'session', ignore_startup_parameters: 'options', server_reset_query: keepsTheRole },
         await loginAs('hapax_app'),
       );
+      // Each gets the session that the one before has given back.
+      for (let n = 0; n < 3; n += 1) expect(await actsAs(url)).toBe('hapax_app');
       const env = { DATABASE_URL: url, HAPAX_TASK_QUEUE: `pooled-${world.name}` };
       await world.start('workers/operations.ts', env);
       const door = world.doors.push(await world.start('workers/http.ts', env)) - 1;
@@ -98,6 +121,19 @@ describe('behind PgBouncer', () => {
       expect([ready.status, ready.text]).toEqual([200, expect.stringContaining('[+]notify')]);
       expect((await world.checkout('pooled', {}, { door, body: world.cart('pooled') })).status).toBe(201);
       expect(await effectsOf(world, 'pooled')).toEqual(paidOnce);
+    },
+  );
+
+  test.runIf(pgbouncerBinary)(
+    'a session that comes back without its role is refused, whatever the first one was',
+    async () => {
+      const settings = { pool_mode: 'session', ignore_startup_parameters: 'options' } as const;
+      const url = await pooler(settings, await loginAs('hapax_upkeep'));
+      await expect(actsAs(url, 'hapax_upkeep')).resolves.toBe('hapax_upkeep');
+      await expect(actsAs(url, 'hapax_upkeep')).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringMatching(/role: it acts as login_upkeep_\w+, its login, and not as hapax_upkeep/),
+      });
     },
   );
 

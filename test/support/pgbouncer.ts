@@ -14,6 +14,8 @@ export type PoolerSettings = {
   readonly pool_mode: 'session' | 'transaction';
   /** `options` drops what a session of the ledger begins with; without it PgBouncer 1.18 refuses such a session. */
   readonly ignore_startup_parameters?: 'options';
+  /** What is run before a session goes to another client. Usually DISCARD ALL, which also ends the role of the login. */
+  readonly server_reset_query?: string;
 };
 
 /** A real PgBouncer in front of the test's PostgreSQL. It logs in as the address says, whoever asks. */

@@ -4,8 +4,8 @@ import { proveConnection } from './ground/prove-connection.ts';
 import { sessionOptions } from './ground/session.ts';
 import { refusedConnection } from './ledger-fault.ts';
 
-/** As long as any connection of ours may take. */
-const connectTimeout = seconds(1);
+/** Longer than a connection of the pool may take: no caller waits for this one. */
+const connectTimeout = seconds(5);
 
 /**
  * One connection for LISTEN, proved like those of the pool.

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../database.ts';
-import { type Proof, requireGround } from './proof.ts';
+import { groundFaultOf, type Proof, requireGround } from './proof.ts';
 
 /** A commit that was acknowledged is on the disk; the settings that would make it otherwise, where they can be read. */
 const text = `
@@ -38,12 +38,22 @@ export function durabilityProofs({ standby, settings }: Durability): readonly Pr
   return [durable, primary];
 }
 
+/** A start on a busy machine may find a connection late; no caller waits for it yet. */
+const tries = 3;
+
 /**
  * Proves once a start what the ledger rests on: two connections, and the server behind them. Writes nothing.
  * @throws LedgerFault `unavailable`; where the ground does not hold, its cause is a GroundFault
  */
 export async function proveServer(database: Database): Promise<readonly Proof[]> {
-  await database.proveTwo();
+  for (let left = tries - 1; ; left -= 1) {
+    const fault = await database.proveTwo().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (fault === undefined) break;
+    if (left === 0 || groundFaultOf(fault) !== undefined) throw fault;
+  }
   const [row] = await database.alone(durability);
   return requireGround(durabilityProofs(row as Durability));
 }
