@@ -14,12 +14,13 @@ export type PoolerSettings = {
   readonly pool_mode: 'session' | 'transaction';
   /** `options` drops what a session of the ledger begins with; without it PgBouncer 1.18 refuses such a session. */
   readonly ignore_startup_parameters?: 'options';
-  /** What is run before a session goes to another client. Usually DISCARD ALL, which also ends the role of the login. */
-  readonly server_reset_query?: string;
+  readonly default_pool_size?: number;
+  /** Statements for each new session, which end when PgBouncer gives it to another client. */
+  readonly connect_query?: string;
 };
 
 /** A real PgBouncer in front of the test's PostgreSQL. It logs in as the address says, whoever asks. */
-export async function startPgbouncer(root: string, target: string, settings: PoolerSettings) {
+export async function startPgbouncer(root: string, target: string, { connect_query, ...settings }: PoolerSettings) {
   const [port = 0] = await freePorts(1);
   const directory = join(root, `pgbouncer-${port}`);
   await mkdir(directory, { recursive: true });
@@ -27,7 +28,7 @@ export async function startPgbouncer(root: string, target: string, settings: Poo
   const file = join(directory, 'pgbouncer.ini');
   const lines = [
     '[databases]',
-    `* = host=${hostname} port=${targetPort} user=${username} password=${password}`,
+    `* = host=${hostname} port=${targetPort} user=${username} password=${password}${connect_query === undefined ? '' : ` connect_query='${connect_query}'`}`,
     '[pgbouncer]',
     ...Object.entries({
       listen_addr: '127.0.0.1',

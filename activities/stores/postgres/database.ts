@@ -39,6 +39,8 @@ export class Database {
   readonly #pool: pg.Pool;
   /** PostgreSQL's own processes behind the connections that stand now. */
   readonly #backends = new Map<pg.ClientBase, number>();
+  /** Connections that were proved since the ground was last seen to give way. Older ones are not used twice. */
+  #trusted = new WeakSet<pg.ClientBase>();
 
   constructor(url: string, role: Role, max = connectionsPerProcess) {
     const config: Omit<pg.PoolConfig, 'onConnect'> & { onConnect(client: pg.ClientBase): Promise<void> } = {
@@ -64,6 +66,7 @@ export class Database {
     const { proofs, backend } = await proveConnection(client, role);
     this.proofs = requireGround([...proofs, ownSession(backend, [...this.#backends.values()])]);
     this.#backends.set(client, backend);
+    this.#trusted.add(client);
   }
 
   /** Opens two connections at once, each of which is proved, and so shows whether they share a session. */
@@ -74,14 +77,18 @@ export class Database {
       for (let n = 0; n < Math.min(2, this.#pool.options.max); n += 1) clients.push(await this.#connect());
       return this.proofs;
     } finally {
-      for (const client of clients) client.release();
+      for (const client of clients) client.release(!this.#trusted.has(client));
     }
   }
 
   async #connect(): Promise<pg.PoolClient> {
     return await this.#pool.connect().catch((error: unknown) => {
       const fault = refusedConnection(error);
-      this.proofs = groundFaultOf(fault)?.proofs ?? this.proofs;
+      const found = groundFaultOf(fault);
+      if (found !== undefined) {
+        this.proofs = found.proofs;
+        this.#trusted = new WeakSet();
+      }
       throw fault;
     });
   }
@@ -140,7 +147,7 @@ export class Database {
         });
       throw error;
     } finally {
-      client.release(broken);
+      client.release(broken ?? !this.#trusted.has(client));
     }
   }
 
