@@ -1,12 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
+import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { createDoor } from '../client/http/door.ts';
+import type { Check } from '../client/http/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
 import { countFlushes, metricsText, requests } from './telemetry.ts';
@@ -32,6 +35,15 @@ const settings = [
 const drain = seconds(5);
 /** Callers keep connections for later: one that has become idle while the door drains is closed within this time. */
 const idleLook = milliseconds(100);
+
+const takesRequests: Check = { name: 'process', state: 'holds', says: 'Takes requests.' };
+const stops: Check = { name: 'process', state: 'failed', says: 'Is stopping: send requests elsewhere.' };
+const decidesClaims: Check = { name: 'ledger', state: 'holds', says: 'PostgreSQL decides claims.' };
+const decidesNone: Check = {
+  name: 'ledger',
+  state: 'failed',
+  says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
+};
 
 /** The door for the network. It holds no state that another door would miss. */
 export async function startHttp(
@@ -63,22 +75,15 @@ export async function startHttp(
     authenticate: (bearer) => identify(tokens, bearer),
     log,
     metrics: metricsText,
-    ready: async () => [
-      open
-        ? { name: 'process', state: 'holds', says: 'Takes requests.' }
-        : { name: 'process', state: 'failed', says: 'Is stopping: send requests elsewhere.' },
-      (await answersClaims(database))
-        ? { name: 'ledger', state: 'holds', says: 'PostgreSQL decides claims.' }
-        : {
-            name: 'ledger',
-            state: 'failed',
-            says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
-          },
-    ],
+    ready: async () => {
+      const [claims, store] = await Promise.all([answersClaims(database), bucketProof(database, objects)]);
+      return [open ? takesRequests : stops, claims ? decidesClaims : decidesNone, ...connected.proofs(), store];
+    },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
     ...(extend === undefined ? {} : { extend }),
   });
+  sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);
   const address = await app.listen({ host: config.HAPAX_HTTP_HOST, port: config.HAPAX_HTTP_PORT });
   return {
     address,

@@ -20,6 +20,7 @@ import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
+import { BucketStanding } from './bucket-standing.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { storeBody } from './store-body.ts';
@@ -59,9 +60,16 @@ const signatureLifetime = hours(1);
 export class Uploads {
   readonly #parts: UploadParts;
   readonly #bodies = new OpenBodies();
+  readonly #standing: BucketStanding;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
+    this.#standing = new BucketStanding(parts.database, parts.objects);
+  }
+
+  /** @returns why no new upload may begin now, if there is a reason */
+  async refusal(): Promise<Refusal | undefined> {
+    return await this.#standing.refusal();
   }
 
   /**
@@ -79,7 +87,9 @@ export class Uploads {
     if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;
     const { size, type, sha256, transfer: announced = 'door' } = announcement(record);
     const urlOf = (what: string) => new URL(`/v1/uploads/${id}/${what}`, base).href;
-    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined) {
+    const trusted = (await this.#standing.refusal()) === undefined;
+    // Nothing of ours sees a presigned PUT: a store that has failed its proof is given none.
+    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined && trusted) {
       const promised = { key: presignedKey(id), size, type, sha256, operation: id };
       const put = await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
       return { ...put, complete: { method: 'POST', url: urlOf('complete') } };
@@ -103,6 +113,8 @@ export class Uploads {
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return await this.#again(transfer.bytes, stream, contentLength);
+    const untrusted = await this.#standing.refusal();
+    if (untrusted !== undefined) return refused(untrusted);
     const wrongType = contentTypeRefusal(type, contentType);
     if (wrongType !== undefined) return refused(wrongType);
     if (contentLength !== undefined && contentLength !== size) return refused(sizeRefusal(size, String(contentLength)));
@@ -149,6 +161,8 @@ export class Uploads {
     const closed = transferRefusal(late ? { ...transfer, due: false } : transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return received(transfer.bytes, true);
+    const untrusted = await this.#standing.refusal();
+    if (untrusted !== undefined) return refused(untrusted);
     const bytes = await presignedBytes(this.#parts.objects, record.id).catch((error: unknown) => {
       this.#parts.log(`The object of ${record.id} could not be looked at`, error);
       return 'unknown' as const;

@@ -12,13 +12,14 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import type { Uploads } from '../gateway/uploads.ts';
-import { flowRoutes } from './flow-routes.ts';
+import { type Begin, flowRoutes } from './flow-routes.ts';
 import { ignoreBodies } from './ignore-bodies.ts';
 import { limitBodies } from './body-arrival.ts';
 import { keyRoutes } from './key-routes.ts';
@@ -142,9 +143,11 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       requireSoundHost(request.raw, true);
     });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);
+    // Nothing but an upload needs the object store.
+    const begin: Begin = async ({ name }) => (name === uploadFlow.name ? await parts.uploads.refusal() : undefined);
     operationRoutes(guarded, { ...parts, offer });
     keyRoutes(guarded, parts.database);
-    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer));
+    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer, begin));
     await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));
     parts.extend?.(guarded);
   });

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { Reply } from '../gateway/reply.ts';
 import type { Gateway } from '../gateway.ts';
 import { asSent } from './as-sent.ts';
@@ -19,8 +20,17 @@ declare module 'fastify' {
   }
 }
 
+/** Why no operation of a flow may begin now, if there is a reason. What has begun goes on, and replays are given. */
+export type Begin = (flow: AnyFlow) => Promise<Refusal | undefined>;
+
 /** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
-export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gateway: Gateway, offer: Offer): void {
+export function flowRoutes(
+  app: FastifyInstance,
+  flows: readonly AnyFlow[],
+  gateway: Gateway,
+  offer: Offer,
+  begin: Begin,
+): void {
   acceptJson(app);
   for (const flow of flows) {
     const options = {
@@ -41,10 +51,12 @@ export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gate
           request: request.body as never,
           requestId: request.id,
           userAgent: request.headers['user-agent'],
-          admit: () => admitted(app, request),
+          admit: async () => (await begin(flow)) === undefined && (await admitted(app, request)),
         },
         wait,
       );
+      const refusal = answer.kind === 'not-admitted' ? await begin(flow) : undefined;
+      if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
       return await respond(gateway, flow, answer, request, reply, offer);
     });
   }

@@ -3,6 +3,8 @@ import { milliseconds, seconds } from '../../../workflows/operation/duration.ts'
 
 /** One bucket, as its queries need it. */
 export type ObjectStore = {
+  /** Where it is, as its proof is kept: without what a person may have written besides the address. */
+  readonly endpoint: string;
   readonly bucket: string;
   /** For short questions and answers. */
   readonly client: S3Client;
@@ -67,7 +69,9 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
     streaming: client(endpoint, pause, streams),
     signer: client(publicEndpoint ?? endpoint, silence),
   };
+  const { origin, pathname } = new URL(endpoint);
   return {
+    endpoint: `${origin}${pathname.replace(/\/$/, '')}`,
     bucket,
     ...clients,
     close() {
