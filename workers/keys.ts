@@ -145,6 +145,8 @@ if (import.meta.main)
     const wrong = error instanceof WrongUsage;
     if (wrong) console.error(`${error.message}.\n\n${usage}`);
     else if (error instanceof ConfigFault || error instanceof NotDone) console.error(error.message);
+    else if (/permission denied/.test(error.message))
+      console.error(`${error.message}: DATABASE_URL has to name the owner of the schema, as for npm run migrate.`);
     else console.error(`The keys of DATABASE_URL cannot be managed: ${error.message}`);
     process.exitCode = wrong ? 2 : 1;
   });
