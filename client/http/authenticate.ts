@@ -21,11 +21,19 @@ const credentials = /^bearer +([^ ]+)$/i;
 /** JWTs that list a person's groups reach several kilobytes; Node takes at most 16 KiB of headers. Characters. */
 const longestToken = 8_192;
 
-/** One answer for every fault of a token, so that guessing learns nothing. */
-export async function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): Promise<void> {
+/**
+ * One answer for every fault of a token, so that guessing learns nothing.
+ * @returns undefined where the caller is known at once
+ */
+export function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): Promise<void> | undefined {
   const bearer = credentials.exec(request.headers.authorization ?? '')?.[1];
   const found = bearer === undefined || bearer.length > longestToken ? undefined : authenticate(bearer);
-  const caller = found instanceof Promise ? await found : found;
+  if (found instanceof Promise) return found.then((caller) => letIn(request, caller));
+  letIn(request, found);
+  return undefined;
+}
+
+function letIn(request: FastifyRequest, caller: Caller | undefined): void {
   if (caller === undefined)
     throw new HttpProblem('unauthenticated', 'Send a valid token as "Authorization: Bearer …".', {
       header: 'Authorization',

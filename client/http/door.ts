@@ -151,7 +151,8 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     guarded.addHook('onRequest', async (request, reply) => {
       // What one caller may see is kept for nobody else, and tells of a moment.
       reply.header('cache-control', 'no-store');
-      await authenticateRequest(request, parts.authenticate);
+      const later = authenticateRequest(request, parts.authenticate);
+      if (later !== undefined) await later;
       requireRole(request);
       requireSoundHost(request.raw, true);
     });

@@ -12,7 +12,7 @@ import type { Caller } from './caller.ts';
  * Milliseconds.
  */
 const trusted = 800;
-/** Keys in use at once in one process, unknown prefixes included; about 300 bytes each. */
+/** Keys in use at once in one process, unknown prefixes included: a few megabytes at most. */
 const most = 10_000;
 
 type Known = { readonly row: ApiKeyRow | undefined; noted: boolean };

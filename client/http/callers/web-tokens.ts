@@ -27,7 +27,10 @@ const skew = 60;
  * Seconds.
  */
 const longestLife = 86_400;
-/** A verified RS256 token costs some 50 µs and is asked with many times; about 400 bytes each. */
+/**
+ * A token is sent many times. Verifying RS256 takes 150 µs of a processor, finding it here 7 µs; ten thousand take a few
+ * megabytes.
+ */
 const most = 10_000;
 
 type Verified = { readonly caller: Caller; readonly keys: object; readonly until: number };
