@@ -9,6 +9,11 @@ const whole = (what: string, least: number, fallback: number, most?: number) => 
 };
 const port = (fallback: number) => whole('a port', 0, fallback, 65_535);
 const required = (what: string) => z.string({ error: `give the ${what}` }).min(1, `give the ${what}`);
+/** Whoever can change the answer of this URL on its way decides whom we let in. */
+const isSafeUrl = (text: string) => {
+  const { protocol, hostname } = URL.parse(text) ?? {};
+  return protocol === 'https:' || (protocol === 'http:' && /^(127\.0\.0\.1|localhost|\[::1\])$/.test(hostname ?? ''));
+};
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const postgresAddress = 'address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax';
@@ -34,7 +39,19 @@ const fields = {
   HAPAX_PUBLIC_URL: z.string().optional(),
   /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
   HAPAX_HEALTH_PORT: port(0),
-  HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),
+  /** Static tokens, for a local stack. */
+  HAPAX_TOKENS: z.string().optional(),
+  /** Where the issuer of JWTs publishes its public keys; with issuer and audience, all of which a token must name. */
+  HAPAX_JWKS_URL: z
+    .string()
+    .refine(isSafeUrl, 'give the address of the JWKS, with https (http only on the loopback)')
+    .optional(),
+  HAPAX_JWT_ISSUER: z.string().optional(),
+  HAPAX_JWT_AUDIENCE: z.string().optional(),
+  /** Which claims name tenant, environment, subject and role; see client/http/callers/claim-mapping.ts. */
+  HAPAX_JWT_CLAIMS: z.string().optional(),
+  /** Whether API keys are taken, which `npm run keys` makes. */
+  HAPAX_API_KEYS: z.enum(['on', 'off'], { error: 'give on or off' }).default('off'),
   /** New operations that one subject may begin in a minute; replays and questions are never refused. */
   HAPAX_NEW_PER_MINUTE: whole('a number of operations', 1, 6_000),
   /** Origins of web pages that may ask, separated by commas. */

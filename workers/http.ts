@@ -7,27 +7,26 @@ import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { callerSettings, readCallers } from './callers.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
 import { countFlushes, metricsText, requests } from './telemetry.ts';
-import { identify, readTokens } from './tokens.ts';
 
 const settings = [
-  'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
   'HAPAX_HTTP_HOST',
   'HAPAX_HTTP_PORT',
-  'HAPAX_TOKENS',
   'HAPAX_TASK_QUEUE',
   'HAPAX_LOG_LEVEL',
   'HAPAX_NEW_PER_MINUTE',
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
+  ...callerSettings,
   ...s3Settings,
 ] as const;
 
@@ -51,7 +50,7 @@ export async function startHttp(
   extend?: (app: FastifyInstance) => void,
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
-  const tokens = readTokens(config.HAPAX_TOKENS);
+  const openCallers = readCallers(config);
   const connected = await connectGateway({
     databaseUrl: config.DATABASE_URL,
     temporalAddress: config.TEMPORAL_ADDRESS,
@@ -65,6 +64,7 @@ export async function startHttp(
   countFlushes(() => database.flushes);
   const objects = connectS3(config);
   const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
+  const callers = await openCallers(log);
   let open = true;
   const app = await createDoor({
     flows,
@@ -72,12 +72,16 @@ export async function startHttp(
     database,
     uploads,
     publicUrl: config.HAPAX_PUBLIC_URL,
-    authenticate: (bearer) => identify(tokens, bearer),
+    authenticate: callers.authenticate,
     log,
     metrics: metricsText,
     ready: async () => {
-      const [claims, store] = await Promise.all([answersClaims(database), bucketProof(database, objects)]);
-      return [open ? takesRequests : stops, claims ? decidesClaims : decidesNone, ...connected.proofs(), store];
+      const [claims, store, known] = await Promise.all([
+        answersClaims(database),
+        bucketProof(database, objects),
+        callers.check(),
+      ]);
+      return [open ? takesRequests : stops, claims ? decidesClaims : decidesNone, ...connected.proofs(), store, known];
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
@@ -95,6 +99,7 @@ export async function startHttp(
       await app.close();
       clearInterval(idle);
       clearTimeout(late);
+      await callers.close();
       await connected.close();
       objects.close();
     },

@@ -28,6 +28,7 @@ import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
 import { type Check, isReady, readinessText } from './readiness.ts';
+import { documentRoles, requireRole } from './require-role.ts';
 import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
 import { uploadRoutes } from './upload-routes.ts';
@@ -81,6 +82,17 @@ const exposed = [
   'Hapax-Workflow-Id',
 ];
 
+const bearerScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'A JWT of the configured issuer, an API key (`hpx_live_…`, `hpx_test_…`), or a static token of a local stack. It names ' +
+    'the tenant, the environment, the subject and the role. Each route lists the least role that may use it:\n\n' +
+    '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
+    '- `caller` begins, looks at and cancels operations of its own subject\n' +
+    '- `operator` is a caller that also looks at and cancels the operations of every subject',
+} as const;
+
 /** The network's door: derived from the flows' declarations, problem+json from the one failure table. */
 export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   const app = fastify({
@@ -127,7 +139,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Hapax', version: '1', description: 'Operations that happen once.' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      components: { securitySchemes: { token: bearerScheme } },
       security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,
@@ -136,10 +148,13 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
   await app.register(async (open) => serviceRoutes(open, parts));
   await app.register(async (guarded) => {
+    documentRoles(guarded);
     guarded.addHook('onRequest', async (request, reply) => {
       // What one caller may see is kept for nobody else, and tells of a moment.
       reply.header('cache-control', 'no-store');
-      authenticateRequest(request, parts.authenticate);
+      const later = authenticateRequest(request, parts.authenticate);
+      if (later !== undefined) await later;
+      requireRole(request);
       requireSoundHost(request.raw, true);
     });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { listOperations, type OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { mayActAs } from '../../workflows/operation/role.ts';
 import { operationUrl } from '../../workflows/operation/outcome.ts';
 import { isSettled, operationStates } from '../../workflows/operation/state.ts';
 import type { Gateway } from '../gateway.ts';
@@ -12,6 +13,7 @@ import { HttpProblem } from './http-problem.ts';
 import { readCursor, writeCursor } from './page-cursor.ts';
 import { preferredWait } from './prefer-wait.ts';
 import { operationId, operationSchema, preferHeader, problems } from './schemas.ts';
+import { isOwn, shownOperation, shownSubject } from './shown-operations.ts';
 
 /** PostgreSQL stores no NUL, so that nothing has one in its name. */
 const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
@@ -38,6 +40,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   app.get(
     '/v1/operations/:id',
     {
+      config: { role: 'viewer' },
       schema: {
         summary: 'Look at an operation',
         tags,
@@ -47,13 +50,15 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       },
     },
     async (request) => {
-      let record = await owned(gateway, request, request.params.id);
+      let record = await shownOperation(gateway, request.caller, request.params.id);
       const wait = preferredWait(request.headers.prefer, 0);
       if (wait > 0 && !isSettled(record.state)) {
         await gateway.settled(record.tenant, record.id, wait);
-        record = await owned(gateway, request, record.id);
+        record = await shownOperation(gateway, request.caller, record.id);
       }
-      return { ...describeOperation(flowOf(record), record), ...(await offer(record, request)) };
+      // A signed transfer lets its holder write: it is for those who may send the bytes themselves.
+      const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
+      return { ...describeOperation(flowOf(record), record), ...(acts ? await offer(record, request) : {}) };
     },
   );
 
@@ -79,11 +84,15 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
     .describe('One page. `next` is there while older ones may follow.');
   app.get(
     '/v1/operations',
-    { schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } } },
+    {
+      config: { role: 'viewer' },
+      schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } },
+    },
     async (request) => {
       const { limit, after, ...filter } = request.query;
       const records = await listOperations(database, {
         ...request.caller,
+        subject: shownSubject(request.caller),
         ...filter,
         before: after === undefined ? undefined : readCursor(after),
         limit,
@@ -110,9 +119,10 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       },
     },
     async (request, reply) => {
-      const record = await owned(gateway, request, request.params.id);
+      const record = await shownOperation(gateway, request.caller, request.params.id);
       const decision = await gateway.cancel(record);
-      const { id, state } = decision === 'already-settled' ? await owned(gateway, request, record.id) : record;
+      const { id, state } =
+        decision === 'already-settled' ? await shownOperation(gateway, request.caller, record.id) : record;
       const told = () =>
         reply.code(202).header('location', operationUrl(id)).send({ id, state, cancelRequested: true });
       switch (decision) {
@@ -139,13 +149,4 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       }
     },
   );
-}
-
-/** Another tenant's, another environment's and another subject's operation look alike: like none. */
-export async function owned(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
-  const { tenant, environment, subject } = request.caller;
-  const record = await gateway.status(tenant, id);
-  const mine = record?.environment === environment && (record.keySubject === '' || record.subject === subject);
-  if (record === undefined || !mine) throw new HttpProblem('not-found', 'There is no such operation.');
-  return record;
 }

@@ -9,9 +9,9 @@ import { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Received, Uploads } from '../gateway/uploads.ts';
 import { HttpProblem } from './http-problem.ts';
-import { owned } from './operation-routes.ts';
 import { renewingFlows } from './renewing-flows.ts';
 import { operationId, problems } from './schemas.ts';
+import { isOwn, shownOperation } from './shown-operations.ts';
 
 /** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
 const largestBody = 5 * 1024 ** 3;
@@ -108,8 +108,11 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
 }
 
 async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
-  const record = await owned(gateway, request, id);
+  const record = await shownOperation(gateway, request.caller, id);
   if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
+  // An operator sees it, and yet the bytes are for the subject that announced them to send.
+  if (!isOwn(request.caller, record))
+    throw new HttpProblem('forbidden', 'Only the subject that announced an upload may send its bytes or complete it.');
   return record;
 }
 

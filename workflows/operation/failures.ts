@@ -43,6 +43,7 @@ export const failures = {
   'media-type-unsupported': { status: 415, title: 'This media type is not supported here', ...fix },
   'headers-too-large': { status: 431, title: 'The headers are too large', ...fix },
   'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
+  'issuer-unavailable': { status: 503, title: 'The keys of the token issuer cannot be read', ...wait, retryAfter: 5 },
   'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
   overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
   internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },

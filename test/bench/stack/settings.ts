@@ -1,4 +1,5 @@
 import { type Config, readConfig } from '../../../workers/config.ts';
+import { callerSettings } from '../../../workers/callers.ts';
 import { s3Settings } from '../../../workers/connect-s3.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
@@ -37,7 +38,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       'HAPAX_HTTP_HOST',
       'HAPAX_HTTP_PORT',
       'HAPAX_PUBLIC_URL',
-      'HAPAX_TOKENS',
+      ...callerSettings.filter((name) => name !== 'DATABASE_URL'),
       'HAPAX_NEW_PER_MINUTE',
       'HAPAX_CORS_ORIGINS',
       'HAPAX_ANSWER_CACHE',
