@@ -3,7 +3,7 @@ import { Database } from '../activities/stores/postgres/database.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
-import { type Running, runProcess } from './process.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 
 export const mediaSettings = [
@@ -12,7 +12,7 @@ export const mediaSettings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 

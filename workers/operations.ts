@@ -6,7 +6,7 @@ import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { connectStripe } from './connect-stripe.ts';
-import { type Running, runProcess } from './process.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 import { countFlushes } from './telemetry.ts';
 
@@ -19,7 +19,7 @@ export const operationsSettings = [
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 

@@ -11,7 +11,7 @@ import { retentionFaults } from '../workflows/operation/retention.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { createLogger } from './logger.ts';
-import { type Running, runProcess, serveHealth } from './process.ts';
+import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
 import { open } from './telemetry.ts';
 
 const settings = [
@@ -20,7 +20,7 @@ const settings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 
@@ -122,7 +122,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   })();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => [
+  const health = await serveHealth(config, () => [
     well && !stopping
       ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
       : {
