@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
 
@@ -21,6 +22,8 @@ const postgresAddress = 'address of PostgreSQL, such as postgres://user:password
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
 const fields = {
   DATABASE_URL: required(postgresAddress).regex(/^postgres(ql)?:\/\/[^/]/, `give the ${postgresAddress}`),
+  /** Put into DATABASE_URL, encoded: a password of its own may hold any character, and may come from a file. */
+  DATABASE_PASSWORD: z.string().optional(),
   TEMPORAL_ADDRESS: required('address of the Temporal server, such as 127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   S3_ENDPOINT: required('address of the S3 server, such as http://127.0.0.1:7070'),
@@ -37,7 +40,9 @@ const fields = {
   HAPAX_HTTP_PORT: port(8080),
   /** The door's address as callers see it, where a proxy stands in front. */
   HAPAX_PUBLIC_URL: z.string().optional(),
-  /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
+  /** Where each worker process answers /healthz, /readyz and /metrics; a container's network asks from outside it. */
+  HAPAX_HEALTH_HOST: z.string().default('127.0.0.1'),
+  /** 0 takes any free port. */
   HAPAX_HEALTH_PORT: port(0),
   /** Static tokens, for a local stack. */
   HAPAX_TOKENS: z.string().optional(),
@@ -93,17 +98,25 @@ export class ConfigFault extends Error {
 }
 
 /**
- * Reads just the settings that a process needs, so that a worker does not ask for what only the door uses.
+ * Reads just the settings that a process needs, so that a worker does not ask for what only the door uses. Each may also
+ * come from the file that `NAME_FILE` names.
  * @throws ConfigFault with one line for each variable at fault
  */
 export function readConfig<const K extends Setting>(
   wanted: readonly K[],
-  environment: Record<string, string | undefined> = process.env,
+  environment: Environment = process.env,
 ): Pick<Config, K> {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
   for (const name of wanted) {
-    const value = environment[name];
+    let value: string | undefined;
+    try {
+      value = settingValue(name, environment);
+    } catch (fault) {
+      if (!(fault instanceof SettingFault)) throw fault;
+      faults.push(fault.message);
+      continue;
+    }
     // A variable that is empty was not set: shells and compose files leave such ones.
     const blank = value === '' && fields[name].safeParse(undefined).success;
     const parsed = fields[name].safeParse(blank ? undefined : value);
@@ -126,12 +139,21 @@ export function startedByNpm(): boolean {
   return process.env.npm_lifecycle_event !== undefined;
 }
 
-/** What the environment says of a setting, if anything: a part whose address is given is not started locally. */
+/**
+ * What the environment says of a setting, if anything: a part whose address is given is not started locally.
+ * @throws ConfigFault where it is given twice, or its file cannot be read
+ */
 export function given(name: Setting): string | undefined {
-  return process.env[name] || undefined;
+  try {
+    return settingValue(name, process.env) || undefined;
+  } catch (fault) {
+    throw fault instanceof SettingFault ? new ConfigFault(`Cannot start:\n  ${fault.message}`) : fault;
+  }
 }
 
-/** The environment of a child process: ours, with what it is told on top. */
+/** The environment of a child process: ours, with what it is told on top, which replaces every variable that gives it. */
 export function environmentWith(settings: Record<string, string | undefined>): Record<string, string | undefined> {
-  return { ...process.env, ...settings };
+  const replaced = new Set(Object.keys(settings).flatMap(variablesOf));
+  const kept = Object.entries(process.env).filter(([name]) => !replaced.has(name));
+  return { ...Object.fromEntries(kept), ...settings };
 }

@@ -5,7 +5,7 @@ import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
-import { type Running, runProcess } from './process.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 
 export const mediaSettings = [
@@ -14,7 +14,7 @@ export const mediaSettings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 

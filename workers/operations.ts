@@ -8,7 +8,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { connectStripe } from './connect-stripe.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
-import { type Running, runProcess } from './process.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 import { countFlushes } from './telemetry.ts';
 
@@ -21,7 +21,7 @@ export const operationsSettings = [
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 

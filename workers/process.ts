@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GroundFault } from '../activities/stores/postgres/ground/proof.ts';
 import { type Check, isReady, readinessText } from '../client/http/readiness.ts';
-import { ConfigFault } from './config.ts';
+import { type Config, ConfigFault } from './config.ts';
 import { metricsText } from './telemetry.ts';
 
 /** A process of ours that is up. */
@@ -37,9 +37,11 @@ export async function runProcess(name: string, start: () => Promise<Running>): P
   if (!stopping) process.exit(1);
 }
 
-/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus; on loopback. */
+export const healthSettings = ['HAPAX_HEALTH_HOST', 'HAPAX_HEALTH_PORT'] as const;
+
+/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus. */
 export async function serveHealth(
-  port: number,
+  { HAPAX_HEALTH_HOST: host, HAPAX_HEALTH_PORT: port }: Pick<Config, (typeof healthSettings)[number]>,
   ready: () => readonly Check[] | Promise<readonly Check[]>,
 ): Promise<{ address: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
@@ -57,9 +59,9 @@ export async function serveHealth(
       response.end(pathname === '/healthz' ? 'ok\n' : 'no\n');
     }
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `http://${host}:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -2,12 +2,12 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import { heartbeat } from '../workflows/operation/presets.ts';
 import type { Config } from './config.ts';
 import type { Ground } from './ground.ts';
-import { type Running, serveHealth } from './process.ts';
+import { type healthSettings, type Running, serveHealth } from './process.ts';
 
 /** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
 const drain = '20 s';
 
-type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | 'HAPAX_HEALTH_PORT'>;
+type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | (typeof healthSettings)[number]>;
 
 export type WorkerParts = {
   /** What the process rests on: it is ready while this holds too. */
@@ -34,7 +34,7 @@ export async function runWorker(
     maxHeartbeatThrottleInterval: heartbeat / 2,
   });
   const running = worker.run();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, async () => {
+  const health = await serveHealth(config, async () => {
     const state = worker.getState();
     const polls = `The worker is ${state.toLowerCase()} on the queue ${options.taskQueue}.`;
     return [

@@ -13,7 +13,7 @@ import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
-import { type Running, runProcess, serveHealth } from './process.ts';
+import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
 import { open } from './telemetry.ts';
 
 const settings = [
@@ -22,7 +22,7 @@ const settings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 
@@ -129,7 +129,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   })();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, async () => [
+  const health = await serveHealth(config, async () => [
     well && !stopping
       ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
       : {

@@ -33,6 +33,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       ...s3Settings,
       'HAPAX_TASK_QUEUE',
       'HAPAX_WORKFLOW_BUNDLE',
+      'HAPAX_HEALTH_HOST',
       'HAPAX_HEALTH_PORT',
       'HAPAX_LOG_LEVEL',
       'HAPAX_HTTP_HOST',
