@@ -16,7 +16,8 @@ const longest = 255;
 /** An `sf-string` (RFC 9651, 3.3.3), and after it parameters, which mean nothing here. */
 const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:\s*;.*)?$/;
 
-const email = /^[^\s@]+@[^\s@]+\.[A-Za-z]{2,}$/;
+/** Top-level domains are letters, or Punycode (RFC 5890). Without one it is taken for a sender's id, such as `evt_1@2`. */
+const email = /^[^\s@]+@[^\s@]+\.(?:[a-z]{2,}|xn--[a-z0-9-]+)$/i;
 /** Issuers' prefixes and lengths (ISO/IEC 7812): Visa, Mastercard, American Express, Discover. */
 const card = /^(?:4\d{12}(?:\d{3})?(?:\d{3})?|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12})$/;
 
