@@ -23,7 +23,7 @@ export default defineConfig({
           ...common,
           name: 'stack',
           include: ['test/**/*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, 'test/long/**'],
           // Starts one stack for all files of this project, and stops it after the last.
           globalSetup: 'test/support/global-setup.ts',
           // After the others: what they would take from the processor is missing where recovery is timed.

@@ -11,7 +11,8 @@ declare module 'fastify' {
 
 /** Printable ASCII (RFC 20): nothing that a log line, a header or a workflow id would have to escape. */
 const printable = /^[\x20-\x7e]+$/;
-const longest = 255;
+/** Characters, without quotes and escapes. */
+export const longestKey = 255;
 
 /** An `sf-string` (RFC 9651, 3.3.3), and after it parameters, which mean nothing here. */
 const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:\s*;.*)?$/;
@@ -68,7 +69,7 @@ function unquoted(value: string): string {
     throw malformed('holds a comma, so it may be a list of two keys: send one key, or quote it');
   }
   if (key === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
-  if (key.length > longest) throw malformed(`has ${key.length} characters: at most ${longest} are allowed`);
+  if (key.length > longestKey) throw malformed(`has ${key.length} characters: at most ${longestKey} are allowed`);
   return key;
 }
 
