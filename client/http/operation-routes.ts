@@ -79,7 +79,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       .default(pageSize.usual),
     after: z
       .string()
-      .regex(cursorPattern, asItWas)
+      .regex(cursorPattern, { error: asItWas, abort: true })
       .refine((cursor) => readCursor(cursor) !== undefined, asItWas)
       .optional()
       .describe('`next` of the page before'),

@@ -102,6 +102,8 @@ describe('a checkout', () => {
     });
     expect(first.json.detail).toContain('wait, then ask again with the same key');
     expect(first.headers.get('retry-after')).toBe('10');
+    // No answer that is kept, so none that expires.
+    expect(first.headers.get('idempotency-expires')).toBeNull();
     const second = await ask();
     expect(second.headers.get('idempotency-status')).toBe('created');
     expect(second.json.operationUrl).not.toBe(first.json.operationUrl);
