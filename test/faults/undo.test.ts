@@ -161,7 +161,7 @@ describe.concurrent('a checkout that cannot go on', () => {
     );
     await one.start();
     await one.settled();
-    await expectEqualAnswers(one, 422);
+    await expectEqualAnswers(one, 500);
     const { effects, orders } = await traces(world, one.id);
     expect(effects).not.toContain('confirmed');
     expect(orders).toEqual(['released']);

@@ -53,6 +53,8 @@ it('Schemathesis finds no status, header or body that the document does not have
     ...['--config-file', config, '--no-color', 'run', `${address}/openapi.json`],
     ...['--header', 'Authorization: Bearer local-alpha', '--checks', checks.join(',')],
     ...['--max-examples', String(examples), '--continue-on-failure', '--generation-database', 'none'],
+    // An answer may wait for an outcome as long as `Prefer` asks, 30 s at most. Seconds.
+    ...['--request-timeout', '60', '--suppress-health-check', 'too_slow'],
     ...['--report', 'json', '--report-json-path', report],
   ]);
   const told = JSON.parse(await readFile(report, 'utf8')) as Report;
