@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Folders whose tests start what they need themselves, or need nothing. */
 const alone = ['unit', 'sandbox', 'local', 'repository'].map((room) => `test/${room}/**/*.test.ts`);
 
-/** Runs docker-compose.yml on a Docker engine: `npm run test:compose`. */
-const containers = ['test/compose/**/*.test.ts'];
+/** Suites with commands of their own: `npm run test:compose` and `npm run test:long`. */
+const apart = ['test/compose/**', 'test/long/**'];
 
 const common = {
   pool: 'forks',
@@ -21,13 +21,12 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: '.hapax/test-report.json' }]],
     projects: [
       { test: { ...common, name: 'alone', include: alone, sequence: { groupOrder: 0 } } },
-      { test: { ...common, name: 'compose', include: containers, sequence: { groupOrder: 2 } } },
       {
         test: {
           ...common,
           name: 'stack',
           include: ['test/**/*.test.ts'],
-          exclude: [...alone, ...containers],
+          exclude: [...alone, ...apart],
           // Starts one stack for all files of this project, and stops it after the last.
           globalSetup: 'test/support/global-setup.ts',
           // After the others: what they would take from the processor is missing where recovery is timed.

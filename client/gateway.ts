@@ -136,8 +136,9 @@ export class Gateway {
       const now = wait === 0 && !follows ? openState(state) : await this.#stateNow(call.tenant, id, openState(state));
       return { kind: 'open', how, state: now, deadline: claimed.deadline, ...named };
     }
-    if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
-    return { kind: 'settled', how, answer: outcome.answer, state: outcome.state, ...named };
+    const { answer: settled, state: end, renewable } = outcome;
+    if (!renewable) this.#remember(name, claimed, digest, settled, end);
+    return { kind: 'settled', how, answer: settled, state: end, renewable, ...named };
   }
 
   async #outcome(tenant: string, claimed: Claimed, how: How, wait: number, name: string) {

@@ -13,6 +13,8 @@ export type SettledReply = {
   readonly how: How;
   readonly answer: KeptAnswer;
   readonly state: SettledState;
+  /** The same key begins anew: this answer is not replayed. */
+  readonly renewable?: boolean;
 } & Named;
 
 /** What became of a request, as doors pass it on. */

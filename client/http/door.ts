@@ -4,12 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
@@ -18,7 +13,9 @@ import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { configRoute } from './config-route.ts';
 import type { Uploads } from '../gateway/uploads.ts';
+import { documentRoute } from './document-route.ts';
 import { type Begin, flowRoutes } from './flow-routes.ts';
 import { ignoreBodies } from './ignore-bodies.ts';
 import { limitBodies } from './body-arrival.ts';
@@ -142,7 +139,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       components: { securitySchemes: { token: bearerScheme } },
       security: [{ token: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: documentRoute,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
@@ -184,4 +181,5 @@ function serviceRoutes(app: FastifyInstance, { metrics, ready, flows }: DoorPart
   app.get('/metrics', { schema }, async (_, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
   app.get('/openapi.json', { schema }, () => app.swagger());
   problemPages(app, flows);
+  configRoute(app, flows);
 }

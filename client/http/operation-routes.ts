@@ -8,18 +8,26 @@ import { mayActAs } from '../../workflows/operation/role.ts';
 import { operationUrl } from '../../workflows/operation/outcome.ts';
 import { isSettled, operationStates } from '../../workflows/operation/state.ts';
 import type { Gateway } from '../gateway.ts';
+import { answer } from './answer.ts';
+import { lookHeaders, placeHeaders } from './answer-headers.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
-import { readCursor, writeCursor } from './page-cursor.ts';
+import { longestKey } from './idempotency-key.ts';
+import { cursorPattern, readCursor, writeCursor } from './page-cursor.ts';
 import { preferredWait } from './prefer-wait.ts';
-import { operationId, operationSchema, preferHeader, problems } from './schemas.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId, operationSchema, preferHeader } from './schemas.ts';
 import { isOwn, shownOperation, shownSubject } from './shown-operations.ts';
 
-/** PostgreSQL stores no NUL, so that nothing has one in its name. */
-const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
+/** What a key may be made of, as it stands in the ledger: without quotes. */
+const key = z
+  .string()
+  .max(longestKey)
+  .regex(/^[\x20-\x7e]*$/, 'give a key: printable ASCII characters');
 
 /** A page fits one screen; the largest still answers in milliseconds. */
 const pageSize = { usual: 50, most: 200 };
+const asItWas = 'give the `next` of the page before, as it was';
 const pageRange = `give a whole number from 1 to ${pageSize.most}`;
 
 export type OperationParts = {
@@ -35,7 +43,6 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
   const params = z.object({ id: operationId });
   const tags = ['operations'];
-  const found = operationSchema.describe('The operation as it is now, or as it has ended.');
 
   app.get(
     '/v1/operations/:id',
@@ -46,7 +53,10 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         tags,
         params,
         headers: z.looseObject(preferHeader),
-        response: { 200: found, ...problems },
+        response: {
+          200: answer('The operation as it is now, or as it has ended.', operationSchema, lookHeaders),
+          ...problems(...routeCodes.looksUp),
+        },
       },
     },
     async (request) => {
@@ -64,7 +74,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
 
   const querystring = z.strictObject({
     flow: z.enum(flows.map(({ name }) => name)).optional(),
-    key: text.max(255).optional(),
+    key: key.optional(),
     state: z.enum(operationStates).optional(),
     limit: z.coerce
       .number(pageRange)
@@ -74,19 +84,25 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       .default(pageSize.usual),
     after: z
       .string()
-      .max(200)
-      .refine((cursor) => readCursor(cursor) !== undefined, 'give the `next` of the page before, as it was')
+      .regex(cursorPattern, { error: asItWas, abort: true })
+      .refine((cursor) => readCursor(cursor) !== undefined, asItWas)
       .optional()
       .describe('`next` of the page before'),
   });
-  const page = z
-    .object({ operations: z.array(operationSchema), next: z.string().optional() })
-    .describe('One page. `next` is there while older ones may follow.');
+  const page = z.object({ operations: z.array(operationSchema), next: z.string().regex(cursorPattern).optional() });
   app.get(
     '/v1/operations',
     {
       config: { role: 'viewer' },
-      schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } },
+      schema: {
+        summary: 'List operations, newest first',
+        tags,
+        querystring,
+        response: {
+          200: answer('One page. `next` is there while older ones may follow.', page, lookHeaders),
+          ...problems(),
+        },
+      },
     },
     async (request) => {
       const { limit, after, ...filter } = request.query;
@@ -105,9 +121,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
     },
   );
 
-  const accepted = z
-    .object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() })
-    .describe('The cancel is in time, or is done already: `Location` tells how the operation ends.');
+  const accepted = z.object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() });
   app.post(
     '/v1/operations/:id/cancel',
     {
@@ -115,7 +129,14 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         summary: 'Ask for a cancel; repeatable, needs no key',
         tags,
         params,
-        response: { 202: accepted, ...problems },
+        response: {
+          202: answer(
+            'The cancel is in time, or is done already: `Location` tells how the operation ends.',
+            accepted,
+            placeHeaders,
+          ),
+          ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.cancels),
+        },
       },
     },
     async (request, reply) => {

@@ -8,9 +8,12 @@ import { operationStates } from '../../workflows/operation/state.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Received, Uploads } from '../gateway/uploads.ts';
+import { answer as documented } from './answer.ts';
+import { placeHeaders } from './answer-headers.ts';
 import { HttpProblem } from './http-problem.ts';
 import { renewingFlows } from './renewing-flows.ts';
-import { operationId, problems } from './schemas.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId } from './schemas.ts';
 import { isOwn, shownOperation } from './shown-operations.ts';
 
 /** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
@@ -20,11 +23,22 @@ const largestBody = 5 * 1024 ** 3;
 const drained = 8 * 1024 ** 2;
 
 const params = z.object({ id: operationId });
-const answered = z
-  .object({ id: z.string(), state: z.enum(operationStates), size: z.int(), sha256: z.string().nullable() })
-  .describe('The bytes are there and in the ledger, by this request or by one before it.');
+const answered = z.object({
+  id: z.string(),
+  state: z.enum(operationStates),
+  size: z.int(),
+  sha256: z.string().nullable(),
+});
 const tags = ['uploads'];
-const response = { 200: answered, ...problems };
+const { takesBody, looksUp, takesBytes } = routeCodes;
+const response = {
+  200: documented(
+    'The bytes are there and in the ledger, by this request or by one before it.',
+    answered,
+    placeHeaders,
+  ),
+  ...problems(...takesBody, ...looksUp, ...takesBytes),
+};
 /** OpenAPI's word for bytes as they are. Nothing is read of them to validate: a stream passes. */
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
