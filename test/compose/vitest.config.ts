@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/compose/**/*.test.ts'],
-    reporters: ['default', ['json', { outputFile: '.hapax/compose-report.json' }]],
+    reporters: ['default', ['json', { outputFile: '.hapax/test-report.json' }]],
     pool: 'forks',
     testTimeout: 60_000,
     // Images are built in a hook, and the first build fetches every package.

@@ -74,7 +74,7 @@ describe.each(services)('%s', (name, service) => {
     if (!endings.includes(name))
       expect({ interval, start_interval, start_period }).toEqual({
         interval: '30s',
-        start_interval: '1s',
+        start_interval: '2s',
         start_period: '60s',
       });
   });
