@@ -46,14 +46,16 @@ const tries = 3;
  * @throws LedgerFault `unavailable`; where the ground does not hold, its cause is a GroundFault
  */
 export async function proveServer(database: Database): Promise<readonly Proof[]> {
-  for (let left = tries - 1; ; left -= 1) {
-    const fault = await database.proveTwo().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (fault === undefined) break;
-    if (left === 0 || groundFaultOf(fault) !== undefined) throw fault;
-  }
+  await patiently(() => database.proveTwo());
   const [row] = await database.alone(durability);
   return requireGround(durabilityProofs(row as Durability));
+}
+
+async function patiently<T>(prove: () => Promise<T>, left = tries): Promise<T> {
+  try {
+    return await prove();
+  } catch (error) {
+    if (left === 1 || groundFaultOf(error) !== undefined) throw error;
+    return await patiently(prove, left - 1);
+  }
 }
