@@ -230,7 +230,8 @@ describe('the keys of the issuer', () => {
     const leaked = await TokenIssuer.pair('leaked');
     issuer.published.push(leaked);
     const bearer = await token({}, { by: leaked });
-    expect((await look(bearer, door)).status).toBe(200);
+    // Twice, so that it is remembered as verified.
+    for (const _ of [1, 2]) expect((await look(bearer, door)).status).toBe(200);
     issuer.published.pop();
     // The refresh of the minute would find it; an unknown key id asks for the keys at once.
     expect((await look(await token({}, { by: await TokenIssuer.pair('other') }), door)).status).toBe(401);

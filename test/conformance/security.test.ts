@@ -146,7 +146,7 @@ describe('a request without a right', () => {
   });
 
   it.each(['Bearer  local-alpha', 'Bearer     local-alpha', 'bearer local-alpha', 'BEARER  local-alpha'])(
-    'is none that says it as RFC 9110 (11.4) and RFC 6750 (2.1) let it: %j',
+    'is not one whose token follows one or more blanks (RFC 9110, 11.4; RFC 6750, 2.1): %j',
     async (authorization) => {
       const answer = await world.ask('GET', '/v1/operations', { token: null, headers: { authorization } });
       expect(answer.status).toBe(200);
