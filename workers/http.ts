@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
+import { admissionCheck } from '../client/http/admission-check.ts';
 import { createDoor } from '../client/http/door.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
@@ -9,7 +10,7 @@ import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { countFlushes, metricsText, requests } from './telemetry.ts';
+import { countFlushes, metricsText, requests, showAdmission } from './telemetry.ts';
 import { identify, readTokens } from './tokens.ts';
 
 const settings = [
@@ -49,8 +50,9 @@ export async function startHttp(
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
-  const { gateway, database } = connected;
+  const { gateway, database, admission } = connected;
   countFlushes(() => database.flushes);
+  showAdmission(() => admission.state);
   const objects = connectS3(config);
   const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
   let open = true;
@@ -74,6 +76,7 @@ export async function startHttp(
             state: 'failed',
             says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
           },
+      admissionCheck(admission.state),
     ],
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,

@@ -25,7 +25,9 @@ export class SettledNews {
   readonly #url: string;
   readonly #channel: () => Promise<string>;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
+  readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
   #client: pg.Client | undefined;
+  #listening = false;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -44,6 +46,13 @@ export class SettledNews {
     });
     await client.connect();
     await client.query(`listen ${client.escapeIdentifier(await this.#channel())}`);
+    this.#listening = true;
+  }
+
+  /** Calls back for each operation that settles. @returns whether all of them are heard now */
+  hear(callback: (news: Pick<Settled, 'id' | 'tenant'>) => void): () => boolean {
+    this.#hearers.push(callback);
+    return () => this.#listening;
   }
 
   /** Calls back once when the operation settles. @returns how to stop waiting */
@@ -59,6 +68,7 @@ export class SettledNews {
   #tell(payload: string): void {
     const said = json(payload);
     const { data: named } = hint.safeParse(said);
+    if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
     if (named === undefined || callbacks === undefined) return;
     this.#waiting.delete(named.id);
@@ -70,6 +80,7 @@ export class SettledNews {
   #again(client: pg.Client): void {
     if (this.#closed || this.#client !== client) return;
     this.#client = undefined;
+    this.#listening = false;
     client.end().catch(() => undefined);
     this.#retry = setTimeout(() => {
       this.listen().catch(() => this.#client && this.#again(this.#client));
