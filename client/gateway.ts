@@ -9,6 +9,7 @@ import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import { type Call, sound } from './gateway/call.ts';
 import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
+import { ClaimTurns } from './gateway/claim-turns.ts';
 import type { Outcomes } from './gateway/outcomes.ts';
 import type { Decision, How, KeptAnswer, Layer, NotBegun, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
@@ -35,6 +36,7 @@ export type GatewayParts = ClaimParts & {
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #cache: AnswerCache;
+  readonly #turns = new ClaimTurns();
   readonly #live = new Map<string, Live>();
 
   constructor(parts: GatewayParts) {
@@ -153,7 +155,7 @@ export class Gateway {
   }
 
   #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {
-    const claimed = claimAndStart(this.#parts, flow, call, scope, digest);
+    const claimed = claimAndStart({ ...this.#parts, turns: this.#turns }, flow, call, scope, digest);
     const live = { fingerprint: digest, claimed };
     if (!this.#live.has(name)) {
       this.#live.set(name, live);

@@ -29,12 +29,13 @@ const lookEvery = 500;
 const admittedPerLook = 16;
 /** Without a look for so long PostgreSQL is away, and the claim says so itself. */
 const blindAfter = seconds(5);
+/** A process's share of what ends follows some ten looks, and is never taken for nothing. */
+const ownFollows = 0.1;
+const leastShare = 0.1;
 /** A tenant that was refused is taken to want more for so long. */
 const wantsFor = seconds(3);
 /** Who comes back as it was told may use so much more than newcomers: they would take its room otherwise. */
 const returners = 1.25;
-/** Tenants within their equal share are admitted beyond the limit, up to so much of it. */
-const most = 2;
 
 /**
  * Decides whether a new operation may begin: only while what is in hand can be expected to end inside a caller's wait.
@@ -53,41 +54,48 @@ export class Admission {
   readonly #wanting = new Map<string, number>();
   #pace: Pace = untried;
   #ended = 0;
+  /** Of all that ends, what this process began: the others promise their callers room as well. */
+  #own = 0;
+  #ownShare = 1;
+  /** How late this process is itself: operations wait for it as well. Milliseconds. */
+  #late = 0;
   #tickDue = Date.now() + lookEvery;
   #lookedAt = Date.now();
   #seenAt = 0;
   #admitted = 0;
   #looking: Promise<void> | undefined;
+  readonly #first: Promise<void>;
   #well = true;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
     this.#whole = parts.hear((ended) => this.#heard(ended));
+    this.#first = this.#look();
     this.#timer = setInterval(() => this.#tick(), lookEvery).unref();
   }
 
   /** @param name the operation's own name, by which a caller is known that comes back */
   async ask(tenant: string, name: string): Promise<Ruling> {
+    if (this.#seenAt === 0) await this.#first;
     if (this.#admitted >= admittedPerLook / 2) void this.#look();
-    if (this.#admitted >= admittedPerLook) await this.#look();
+    while (this.#well && this.#admitted >= admittedPerLook) await this.#look();
     const at = Date.now();
     const promised = this.#promised.get(name);
     const returns = promised !== undefined && promised <= at;
     const allowed = limit(this.#pace) * (returns ? returners : 1);
     const tally = this.#tally;
-    const share = fairShare(tenant, {
-      limit: allowed,
-      inHand: tally.all,
-      inHandOf: (one) => tally.of(one),
-      tenants: tally.tenants,
-      wanting: new Set(this.#wanting.keys()),
-    });
+    // Below the limit there is room for whoever asks.
+    const share =
+      tally.all < allowed
+        ? allowed
+        : fairShare(tenant, { limit: allowed, inHand: tally.counts, wanting: new Set(this.#wanting.keys()) });
     const blind = at - this.#seenAt > blindAfter;
-    if (blind || (tally.of(tenant) < share && tally.all < allowed * most)) return this.#admit(tenant, name, at);
+    if (blind || tally.of(tenant) < share) return this.#admit(tenant, name, at);
     this.#wanting.set(tenant, at);
     this.#pace = advance(this.#pace, { kind: 'refused', at });
     const over = Math.max(0, tally.of(tenant) - share) + 1;
-    const turn = this.#retries.next(tenant, at, over, this.#pace.capacity * Math.min(1, share / allowed));
+    const rate = this.#pace.capacity * this.#ownShare * Math.min(1, share / allowed);
+    const turn = this.#retries.next(tenant, at, over, rate);
     this.#promised.set(name, turn);
     return { kind: 'overloaded', retryAfter: Math.max(1, Math.ceil((turn - at) / 1_000)) };
   }
@@ -130,6 +138,7 @@ export class Admission {
     const began = this.#begun.get(id);
     if (began === undefined) return;
     this.#begun.delete(id);
+    this.#own += 1;
     this.#pace = advance(this.#pace, { kind: 'ended', took: Date.now() - began });
   }
 
@@ -141,9 +150,6 @@ export class Admission {
     this.#retries.forget(at);
     void this.#look();
   }
-
-  /** How late this process is itself: operations wait for it as well. Milliseconds. */
-  #late = 0;
 
   /** One look at a time, whoever asks for it. */
   async #look(): Promise<void> {
@@ -170,7 +176,10 @@ export class Admission {
         waited: Math.max(waited, this.#late),
       };
       this.#pace = advance(this.#pace, event);
+      if (this.#ended > 0) this.#ownShare += (this.#own / this.#ended - this.#ownShare) * ownFollows;
+      this.#ownShare = Math.max(this.#ownShare, leastShare);
       this.#ended = 0;
+      this.#own = 0;
       this.#lookedAt = at;
       this.#seenAt = at;
       this.#well = true;

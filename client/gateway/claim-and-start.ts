@@ -8,9 +8,11 @@ import { isSettled } from '../../workflows/operation/state.ts';
 import type { Admission } from './admission.ts';
 import { scopeName } from './answer-cache.ts';
 import type { Call } from './call.ts';
+import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
 import type { Workflows } from './workflows.ts';
 
+/** What a gateway claims with. */
 export type ClaimParts = {
   readonly database: Database;
   readonly workflows: Workflows;
@@ -29,7 +31,7 @@ const startGrace = 1_000;
  * the same.
  */
 export async function claimAndStart<F extends AnyFlow>(
-  parts: ClaimParts,
+  parts: ClaimParts & { readonly turns: ClaimTurns },
   flow: F,
   call: Call<F>,
   scope: Scope,
@@ -51,7 +53,7 @@ export async function claimAndStart<F extends AnyFlow>(
 
 /** @returns undefined where the operation is new, and was not to be begun */
 async function begin<F extends AnyFlow>(
-  { database, workflows, log }: ClaimParts,
+  { database, workflows, turns, log }: ClaimParts & { readonly turns: ClaimTurns },
   flow: F,
   call: Call<F>,
   scope: Scope,
@@ -74,11 +76,12 @@ async function begin<F extends AnyFlow>(
     state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
     deadline: flow.answers === 'state' ? flow.patience : null,
   });
-  let claimed = await claim(database, asked(1));
+  const claiming = (generation: number) => turns.take(() => claim(database, asked(generation)));
+  let claimed = await claiming(1);
   while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
     if (!insert) return undefined;
     // Where upkeep has dropped that generation meanwhile, the name begins anew.
-    claimed = (await claim(database, asked(claimed.generation + 1))) ?? (await claim(database, asked(1)));
+    claimed = (await claiming(claimed.generation + 1)) ?? (await claiming(1));
   }
   if (claimed === undefined) return undefined;
   const orphaned = !claimed.started && !isSettled(claimed.state) && claimed.ageMs > startGrace;

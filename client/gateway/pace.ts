@@ -20,10 +20,16 @@ export type Pace = Learned &
   );
 
 type Learned = {
-  /** Operations that the workers end in a second. */
+  /** Operations that the workers end in a second, as far as is known. */
   readonly capacity: number;
+  /** Whether that was seen of workers that had enough to do. */
+  readonly proven: boolean;
+  /** Operations that have ended in a second of late, however much there was to do. */
+  readonly rate: number;
   /** The least time that an operation has taken of late. Milliseconds. */
   readonly alone: number | undefined;
+  /** What an operation usually takes while there is no queue. Milliseconds. */
+  readonly usual: number | undefined;
   /** How long operations have waited for a worker. Milliseconds. */
   readonly waited: number;
 };
@@ -46,10 +52,14 @@ export type PaceEvent =
 
 /** So few never wait long: a worker runs 40 stories at once. They are taken even while no worker is there. */
 export const alwaysTaken = 20;
-/** What is assumed of workers that have not been busy yet: half of what two cores end in a second. */
-const assumedCapacity = 30;
-/** A third of the time that a caller waits by default: the estimate may be wrong by as much. */
-const burstWait = seconds(3);
+/**
+ * What is assumed of workers that have not been busy: on two cores they end some three operations in the time that one
+ * usually takes, and a quiet machine was seen to end 60 a second.
+ */
+const endedInOneTime = 3;
+const assumed = { least: 5, untried: 15, most: 60 };
+/** A third of the 10 s that a caller waits by default: the estimate may be wrong by as much. */
+const burstWait = seconds(3.5);
 /** Long enough to keep every worker busy between two looks, short beside a burst's. */
 const standingWait = 800;
 /** Work whose steps wait for others takes long without any queue: its limit must let it, up to half of a caller's wait. */
@@ -67,8 +77,11 @@ const forgets = 0.001;
 export const untried: Pace = {
   kind: 'calm',
   longSince: undefined,
-  capacity: assumedCapacity,
+  capacity: assumed.untried,
+  proven: false,
+  rate: 0,
   alone: undefined,
+  usual: undefined,
   waited: 0,
 };
 
@@ -81,7 +94,7 @@ export function limit(pace: Pace): number {
 export function advance(pace: Pace, event: PaceEvent): Pace {
   switch (event.kind) {
     case 'ended':
-      return { ...pace, alone: Math.min(pace.alone ?? event.took, event.took) };
+      return { ...pace, ...took(pace, event.took) };
     case 'refused':
       return { ...learned(pace), kind: 'crowded', refusedAt: event.at };
     case 'looked':
@@ -96,10 +109,23 @@ function looked(pace: Pace, { elapsed, fewest, ended, waited }: Looked): Pace {
   const alone = pace.alone === undefined ? undefined : pace.alone * (1 + (forgets * elapsed) / 1_000);
   if (ended === undefined || elapsed === 0) return { ...pace, alone, waited };
   const seen = (ended * 1_000) / elapsed;
-  const followed = pace.capacity + (seen - pace.capacity) * (1 - Math.exp(-elapsed / follows));
-  const busy = fewest >= alwaysTaken / 2;
-  const capacity = busy ? followed : Math.max(followed, Math.max(pace.capacity, assumedCapacity));
-  return { ...pace, alone, waited, capacity };
+  const weight = 1 - Math.exp(-elapsed / follows);
+  const rate = pace.rate + (seen - pace.rate) * weight;
+  if (fewest >= alwaysTaken / 2)
+    return { ...pace, alone, waited, rate, proven: true, capacity: pace.capacity + (seen - pace.capacity) * weight };
+  return { ...pace, alone, waited, rate, capacity: Math.max(pace.proven ? pace.capacity : 0, rate, assumedOf(pace)) };
+}
+
+function assumedOf({ usual }: Pace): number {
+  if (usual === undefined) return assumed.untried;
+  return Math.max(assumed.least, Math.min(assumed.most, (endedInOneTime * 1_000) / usual));
+}
+
+/** The usual time follows some ten operations. */
+function took({ kind, alone = Infinity, usual }: Pace, time: number): Partial<Learned> {
+  const shortest = { alone: Math.min(alone, time) };
+  if (usual !== undefined && kind === 'crowded') return shortest;
+  return { ...shortest, usual: usual === undefined ? time : usual + (time - usual) / 10 };
 }
 
 function judged(pace: Pace, { at, inHand }: Looked): Pace {
@@ -117,8 +143,8 @@ function judged(pace: Pace, { at, inHand }: Looked): Pace {
   }
 }
 
-function learned({ capacity, alone, waited }: Pace): Learned {
-  return { capacity, alone, waited };
+function learned({ capacity, proven, rate, alone, usual, waited }: Pace): Learned {
+  return { capacity, proven, rate, alone, usual, waited };
 }
 
 function ownTime({ alone = 0 }: Pace): number {

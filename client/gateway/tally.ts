@@ -14,8 +14,8 @@ export class Tally {
     return this.#all;
   }
 
-  get tenants(): number {
-    return this.#counts.size;
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
   }
 
   of(tenant: string): number {

@@ -8,41 +8,50 @@ export type Crowd = {
   readonly name: string;
   readonly clients: number;
   readonly seconds: number;
+  /** The others come after so many seconds of this many clients alone. */
+  readonly runUp?: { readonly clients: number; readonly seconds: number };
 };
 
-/** One answer: when its request was sent and answered, in milliseconds since the crowd began. */
+/** One answer: when its request was sent and when it came, in milliseconds since the crowd was whole. */
 export type Answer = {
   readonly key: string;
   readonly sent: number;
-  readonly answered: number;
+  readonly came: number;
   readonly status: number;
+  /** Seconds. */
   readonly retryAfter: number;
 };
 
-async function crowd({ door, name, clients, seconds }: Crowd): Promise<readonly Answer[]> {
+/** Each client begins another checkout when its last one has ended, and comes back with a refused one when it was told to. */
+async function crowd({ door, name, clients, seconds, runUp }: Crowd): Promise<readonly Answer[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
-  const began = performance.now();
-  const ends = began + seconds * 1_000;
+  const whole = performance.now() + (runUp?.seconds ?? 0) * 1_000;
+  const ends = whole + seconds * 1_000;
   const answers: Answer[] = [];
   let made = 0;
-  const client = async (): Promise<void> => {
+  const client = async (begins: number): Promise<void> => {
+    await pause(begins - performance.now());
     while (performance.now() < ends) {
       made += 1;
       const key = `${name}-${made}`;
       for (;;) {
-        const sent = performance.now();
+        const sent = performance.now() - whole;
         const { status, retryAfter } = await send(agent, door, key);
-        const answered = performance.now();
-        answers.push({ key, sent: sent - began, answered: answered - began, status, retryAfter });
+        const came = performance.now() - whole;
+        answers.push({ key, sent, came, status, retryAfter });
         if (status !== 503) break;
-        if (answered + retryAfter * 1_000 > ends) return;
-        await new Promise((resolve) => setTimeout(resolve, retryAfter * 1_000));
+        if (whole + came + retryAfter * 1_000 > ends) return;
+        await pause(retryAfter * 1_000);
       }
     }
   };
-  await Promise.all(Array.from({ length: clients }, client));
+  await Promise.all(Array.from({ length: clients }, (_, n) => client(n < (runUp?.clients ?? 0) ? 0 : whole)));
   agent.destroy();
   return answers;
+}
+
+async function pause(milliseconds: number): Promise<void> {
+  if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 async function send(agent: Agent, door: string, key: string): Promise<{ status: number; retryAfter: number }> {
