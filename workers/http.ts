@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
+import { admissionCheck } from '../client/http/admission-check.ts';
 import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
@@ -13,7 +14,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { countFlushes, metricsText, requests } from './telemetry.ts';
+import { countFlushes, metricsText, requests, showAdmission } from './telemetry.ts';
 
 const settings = [
   'TEMPORAL_ADDRESS',
@@ -60,8 +61,9 @@ export async function startHttp(
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
-  const { gateway, database } = connected;
+  const { gateway, database, admission } = connected;
   countFlushes(() => database.flushes);
+  showAdmission(() => admission.state);
   const objects = connectS3(config);
   const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
   const callers = await openCallers(log);
@@ -81,7 +83,14 @@ export async function startHttp(
         bucketProof(database, objects),
         callers.check(),
       ]);
-      return [open ? takesRequests : stops, claims ? decidesClaims : decidesNone, ...connected.proofs(), store, known];
+      return [
+        open ? takesRequests : stops,
+        claims ? decidesClaims : decidesNone,
+        ...connected.proofs(),
+        store,
+        known,
+        admissionCheck(admission.state),
+      ];
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,

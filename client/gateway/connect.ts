@@ -3,7 +3,9 @@ import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
+import { workInHand } from '../../activities/stores/postgres/work-in-hand.ts';
 import { Gateway, type GatewayParts } from '../gateway.ts';
+import { Admission } from './admission.ts';
 import { Arrivals } from './arrivals.ts';
 import { Outcomes } from './outcomes.ts';
 import { SettledNews } from './settled-news.ts';
@@ -21,6 +23,7 @@ export type GatewayOptions = {
 export type ConnectedGateway = {
   readonly gateway: Gateway;
   readonly database: Database;
+  readonly admission: Admission;
   /** What the ledger rests on, as it was seen at the start and at the newest connection. */
   readonly proofs: () => readonly Proof[];
   readonly close: () => Promise<void>;
@@ -51,22 +54,30 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
       throw groundFaultOf(error) ?? error;
     });
   const arrivals = new Arrivals(database);
+  const log = given.log ?? ((message: string, error: unknown) => console.warn(message, error));
+  // A connection of its own: behind the claims of a crowd it would learn of the crowd too late.
+  const counting = new Database(databaseUrl, 'hapax_app', 1);
+  const admission = new Admission({ look: () => workInHand(counting), hear: (ended) => news.hear(ended), log });
   const gateway = new Gateway({
     database,
+    admission,
     workflows: new Workflows(new Client({ connection, namespace }), taskQueue),
     outcomes: new Outcomes(database, news),
     arrivals,
-    log: (message, error) => console.warn(message, error),
     ...given,
+    log,
   });
   return {
     gateway,
     database,
+    admission,
     proofs: () => [...database.proofs, ...server, news.proof],
     async close() {
+      admission.close();
       await arrivals.close();
       await news.close();
       await connection.close();
+      await counting.close();
       await database.close();
     },
   };

@@ -25,7 +25,13 @@ export type Reply =
   | { readonly kind: 'key-reused' }
   /** The answer has expired and its tombstone lives. */
   | ({ readonly kind: 'key-expired' } & Named)
-  /** A new operation, and its caller has begun too many. */
-  | { readonly kind: 'not-admitted' };
+  | NotBegun;
+
+/** It would be new. Nothing was accepted, and the key is not consumed. */
+export type NotBegun =
+  /** Its caller has begun too many. */
+  | { readonly kind: 'not-admitted' }
+  /** There is more work than ends in time. Seconds until there should be room. */
+  | { readonly kind: 'overloaded'; readonly retryAfter: number };
 
 type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };

@@ -37,6 +37,7 @@ export type NewsParts = {
 export class SettledNews {
   readonly #parts: NewsParts;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
+  readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -79,6 +80,12 @@ export class SettledNews {
     await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, probeWithin).unref())]);
   }
 
+  /** Calls back for each operation that settles. @returns whether all of them are heard now */
+  hear(callback: (news: Pick<Settled, 'id' | 'tenant'>) => void): () => boolean {
+    this.#hearers.push(callback);
+    return () => this.#heard;
+  }
+
   /** Calls back once when the operation settles. @returns how to stop waiting */
   await(id: string, callback: (news: Settled) => void): () => void {
     const callbacks = this.#waiting.get(id) ?? new Set();
@@ -92,6 +99,7 @@ export class SettledNews {
   #tell(payload: string): void {
     const said = json(payload);
     const { data: named } = hint.safeParse(said);
+    if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
     if (named === undefined || callbacks === undefined) return;
     this.#waiting.delete(named.id);

@@ -53,7 +53,6 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
   },
   FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at so long a path.' },
-  FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
 };
 
 type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };

@@ -2,7 +2,6 @@ import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import underPressure from '@fastify/under-pressure';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
@@ -60,8 +59,6 @@ declare module 'fastify' {
 const headersTimeout = 8_000;
 const connectionsCheckingInterval = 1_000;
 const requestTimeout = 3_600_000;
-/** Answers that are this late are better refused. */
-const pressure = { maxEventLoopDelay: 3_000, retryAfter: 2 };
 
 /** What pages of other origins may do; without PUT they could not send the bytes of an upload. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT'];
@@ -118,7 +115,6 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       reply.header('idempotency-status', 'ignored');
   });
   requireSoundExpectation(app);
-  await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
   await app.register(cors, {
     origin: [...parts.corsOrigins],
     methods,

@@ -125,6 +125,12 @@ async function respond(
         { header: 'Idempotency-Key' },
         { operation: answer.id },
       );
+    case 'overloaded':
+      throw new HttpProblem(
+        'overloaded',
+        'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
+        { retryAfter: answer.retryAfter },
+      );
     case 'not-admitted':
       throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
   }
