@@ -1,9 +1,22 @@
 import { z } from 'zod';
 import { days, hours } from './operation/duration.ts';
 import { defineFlow } from './operation/flow.ts';
+import { transferTime } from './operation/transfer-time.ts';
 
 /** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
-const largestPut = 5 * 1024 ** 3;
+export const largestPut = 5 * 1024 ** 3;
+
+/**
+ * Until a body has taken this long nobody is called too slow for it: a photograph of 5 MB takes 45 minutes at the 2 KB a
+ * second that are left of a telephone line in bad weather.
+ */
+export const transferGrace = hours(1);
+
+/** What the slowest sender may take for the largest body; longer than this no body is on its way. */
+export const longestTransfer = transferGrace + transferTime(largestPut);
+
+/** A signed URL that leaks is of use for this long at most; a caller that needs longer asks for the plan again. */
+export const signatureLifetime = hours(1);
 
 /** PostgreSQL stores no half of a surrogate pair. A pattern that says so would be read by JavaScript alone. */
 const isWellFormed = (text: string): boolean => text.isWellFormed();
@@ -103,8 +116,8 @@ export const uploadFlow = defineFlow({
     tombstone: days(400),
     because: 'a client that was offline for some weeks still learns what became of its file; a tombstone covers a year',
   },
-  // A signed URL works for an hour at most, a PUT of 5 GiB that begins then takes six at 2 Mbit/s, and one is to spare.
-  sweepAfter: hours(8),
+  // A PUT may begin in the last minute of its signed URL and then take its time. An hour is to spare.
+  sweepAfter: signatureLifetime + longestTransfer + hours(1),
   steps: {
     receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'compensated', placement: 'ledger' },
     verify: { effect: 'natural', says: 'Verifying size, content and type', undo: 'none', placement: 'bytes' },

@@ -15,16 +15,15 @@ import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
 import { presignPut } from '../../activities/stores/s3/presign-put.ts';
 import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
 import { doorKey, presignedKey } from '../../activities/stores/s3/upload-keys.ts';
-import { hours } from '../../workflows/operation/duration.ts';
 import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
-import type { uploadFlow } from '../../workflows/upload.flow.ts';
+import { signatureLifetime, type uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { BucketStanding } from './bucket-standing.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { storeBody } from './store-body.ts';
-import { contentTypeRefusal, digestRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
+import { contentTypeRefusal, digestRefusal, lateRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
 
 export type UploadParts = {
   readonly database: Database;
@@ -49,9 +48,6 @@ export type Received =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The caller went away in the middle: nothing was kept, and nobody is left to be told. */
   | { readonly kind: 'cut' };
-
-/** A signed URL that leaks is of use for this long at most; whoever needs longer asks for the plan again. */
-const signatureLifetime = hours(1);
 
 /**
  * The ways by which bytes come, all of them translators into one row: which object counts is decided there, once, and
@@ -139,6 +135,9 @@ export class Uploads {
     switch (stored.kind) {
       case 'cut':
         return { kind: 'cut' };
+      case 'silent':
+      case 'slow':
+        return refused(lateRefusal(stored.kind));
       case 'too-long':
       case 'too-short':
         return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
@@ -205,6 +204,7 @@ export class Uploads {
     if (contentLength !== undefined && contentLength !== bytes.size) return refused(others);
     const read = await readBody(stream, { size: bytes.size });
     if (read.kind === 'cut') return { kind: 'cut' };
+    if (read.kind === 'silent' || read.kind === 'slow') return refused(lateRefusal(read.kind));
     return read.kind === 'read' && read.sha256 === bytes.sha256 ? received(bytes, true) : refused(others);
   }
 }

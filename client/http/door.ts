@@ -6,8 +6,8 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
-import { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { longestTransfer, uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
@@ -19,14 +19,17 @@ import { type Begin, flowRoutes } from './flow-routes.ts';
 import { ignoreBodies } from './ignore-bodies.ts';
 import { limitBodies } from './body-arrival.ts';
 import { keyRoutes } from './key-routes.ts';
+import { lingerOnClose } from './lingering-close.ts';
 import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
-import { rememberMethods } from './other-methods.ts';
+import { answerOtherMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
 import { type Check, isReady, readinessText } from './readiness.ts';
 import { documentRoles, requireRole } from './require-role.ts';
+import { requireSoundCoding } from './sound-coding.ts';
 import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
+import { originForm, requireSoundTarget } from './sound-target.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 export type DoorParts = {
@@ -55,10 +58,13 @@ declare module 'fastify' {
   }
 }
 
-/** Slow headers are an attack, looked for each second; slow bodies may be a slow line with a large file (an hour for 5 GiB at 1.4 MB/s). */
+/** Slow headers are an attack, looked for each second. */
 const headersTimeout = 8_000;
 const connectionsCheckingInterval = 1_000;
-const requestTimeout = 3_600_000;
+/** Bodies are bounded where they are read. What would slip through there ends before the sweep that follows an upload. */
+const requestTimeout = longestTransfer;
+/** Longer than every id and code; a longer one is nothing that we know. Characters. */
+const maxParamLength = 300;
 
 /** What pages of other origins may do; without PUT they could not send the bytes of an upload. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT'];
@@ -99,22 +105,26 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     http: { headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerUnroutable,
-    routerOptions: { maxParamLength: 300 },
+    rewriteUrl: originForm,
+    routerOptions: { maxParamLength },
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  lingerOnClose(app);
   ignoreBodies(app);
   limitBodies(app);
   answerProblems(app, parts.log);
-  rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
     requireSoundHost(request.raw, false);
+    requireSoundTarget(request.raw);
+    requireSoundCoding(request.raw, reply);
     // A key on a question changes nothing, and its sender is told so.
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');
   });
   requireSoundExpectation(app);
+  answerOtherMethods(app, { maxParamLength });
   await app.register(cors, {
     origin: [...parts.corsOrigins],
     methods,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import { operationUrl, type Refusal } from '../../workflows/operation/outcome.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
-import { uploadFlow } from '../../workflows/upload.flow.ts';
+import { largestPut, uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Received, Uploads } from '../gateway/uploads.ts';
 import { answer as documented } from './answer.ts';
@@ -15,12 +15,6 @@ import { renewingFlows } from './renewing-flows.ts';
 import { problems, routeCodes } from './route-problems.ts';
 import { operationId } from './schemas.ts';
 import { isOwn, shownOperation } from './shown-operations.ts';
-
-/** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
-const largestBody = 5 * 1024 ** 3;
-
-/** Reading this much of a refused body costs less than a caller who asks again. Bytes. */
-const drained = 8 * 1024 ** 2;
 
 const params = z.object({ id: operationId });
 const answered = z.object({
@@ -52,7 +46,8 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
   app.put(
     '/v1/uploads/:id/content',
     {
-      bodyLimit: largestBody,
+      // The declared size of each upload is checked as well.
+      bodyLimit: largestPut,
       schema: {
         summary: 'Send the bytes of an upload',
         tags,
@@ -75,9 +70,6 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
           ? await uploads.receiveBytes(record, request.raw, length === undefined ? undefined : Number(length), type)
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
-      // A caller who is still sending would lose the answer with the connection: what is left of a small body is read.
-      if (received.kind === 'refused' && Number(length) <= drained) request.raw.resume();
-      else if (received.kind === 'refused') reply.header('connection', 'close');
       return await answer(gateway, record, received, reply);
     },
   );

@@ -43,6 +43,7 @@ export const failures = {
   'body-too-large': { status: 413, title: 'The body is too large', ...fix },
   'media-type-unsupported': { status: 415, title: 'This media type is not supported here', ...fix },
   'headers-too-large': { status: 431, title: 'The headers are too large', ...fix },
+  'transfer-coding-unsupported': { status: 501, title: 'This transfer coding is not supported', ...fix },
   'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
   'issuer-unavailable': { status: 503, title: 'The keys of the token issuer cannot be read', ...wait, retryAfter: 5 },
   'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
