@@ -30,7 +30,7 @@ export async function sendLarge(
   head: readonly string[],
   size: number,
   manner: Manner,
-  until: 'answer' | 'end' = 'end',
+  until: 'answer' | 'end' | 'close' = 'end',
   after = '',
 ): Promise<Seen> {
   const { hostname, port } = new URL(address);
@@ -53,7 +53,7 @@ export async function sendLarge(
   if (after !== '' && socket.writable) socket.write(after);
   if (manner === 'reads-after') socket.on('data', take);
   const late = setTimeout(() => socket.destroy(new Error('not ended')), 20_000);
-  await Promise.race([ended, closed, whole.promise]);
+  await Promise.race([...(until === 'close' ? [] : [ended]), closed, whole.promise]);
   clearTimeout(late);
   socket.end();
   await closed;

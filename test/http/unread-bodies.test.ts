@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, test } from 'vitest';
 import { Nginx, type NginxHabit, nginxBinary } from '../support/nginx.ts';
@@ -196,4 +197,31 @@ it('what follows an unread body on its connection is not taken as a request', as
   expect(seen).toMatchObject({ status: 401, end: 'FIN' });
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(await world.sql(`select from hapax.operation where key = 'smuggled'`)).toEqual([]);
+});
+
+describe.concurrent('what is read of a refused body is bounded', () => {
+  it('in size: a caller that reads along has its answer, and cannot send more', { timeout: 60_000 }, async () => {
+    const [refused] = refusals as [Refused];
+    const size = 300 * MB;
+    const seen = await sendLarge(door, head(refused, size, 'HTTP/1.1'), size, 'reads-along', 'close');
+    expect(seen).toMatchObject({ status: 401, code: 'unauthenticated' });
+    // 64 MiB, and what the buffers of two sockets hold.
+    expect(seen.sent).toBeGreaterThan(64 * MB);
+    expect(seen.sent).toBeLessThan(100 * MB);
+  });
+
+  it('in time: a caller that trickles is given up after half a minute', { timeout: 60_000 }, async () => {
+    const [refused] = refusals as [Refused];
+    const { hostname, port } = new URL(door);
+    const caller = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    const begun = performance.now();
+    caller.on('error', () => undefined).resume();
+    caller.write(`${head(refused, 1 * MB, 'HTTP/1.1').join('\r\n')}\r\n\r\n`);
+    const trickle = setInterval(() => caller.write('x'), 1_000);
+    await once(caller, 'close');
+    clearInterval(trickle);
+    const took = performance.now() - begun;
+    expect(took).toBeGreaterThan(25_000);
+    expect(took).toBeLessThan(45_000);
+  });
 });
