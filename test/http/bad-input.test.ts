@@ -527,7 +527,7 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
     await once(caller, 'end');
     await new Promise((resolve) => setTimeout(resolve, 6_000));
     // The first byte is answered with a reset, which the second one meets.
-    const reset = once(caller, 'close');
+    const reset = new Promise((resolve) => caller.once('close', resolve));
     const more = setInterval(() => caller.write(' '), 200);
     await reset;
     clearInterval(more);

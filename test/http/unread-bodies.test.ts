@@ -218,7 +218,7 @@ describe.concurrent('what is read of a refused body is bounded', () => {
     caller.on('error', () => undefined).resume();
     caller.write(`${head(refused, 1 * MB, 'HTTP/1.1').join('\r\n')}\r\n\r\n`);
     const trickle = setInterval(() => caller.write('x'), 1_000);
-    await once(caller, 'close');
+    await new Promise((resolve) => caller.once('close', resolve));
     clearInterval(trickle);
     const took = performance.now() - begun;
     expect(took).toBeGreaterThan(25_000);
