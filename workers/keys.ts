@@ -12,7 +12,8 @@ import { callerNameRule, isCallerName, isEnvironment } from '../client/http/call
 import { type Role, roles } from '../workflows/operation/role.ts';
 import { ConfigFault, readConfig } from './config.ts';
 
-const usage = `Makes, lists and revokes the API keys of the database of DATABASE_URL, which has to name the owner of the schema.
+const usage = `Makes, lists and revokes the API keys of the database of DATABASE_URL, whose login may act as hapax_upkeep, as the one
+of npm run migrate may.
 
   npm run keys -- create --tenant TENANT --environment live|test --subject SUBJECT
                          [--role viewer|caller|operator] [--expires 90d] [--note TEXT]
@@ -130,7 +131,7 @@ async function run(args: readonly string[]): Promise<void> {
     throw new WrongUsage('There are words too many');
   if (command !== 'create' && command !== 'list' && command !== 'revoke')
     throw new WrongUsage('Say create, list or revoke');
-  const database = new Database(readConfig(['DATABASE_URL']).DATABASE_URL, 'hapax_owner', 1);
+  const database = new Database(readConfig(['DATABASE_URL']).DATABASE_URL, 'hapax_upkeep', 1);
   try {
     if (command === 'create') await create(database, values);
     else if (command === 'list') await list(database, values);
@@ -146,7 +147,9 @@ if (import.meta.main)
     if (wrong) console.error(`${error.message}.\n\n${usage}`);
     else if (error instanceof ConfigFault || error instanceof NotDone) console.error(error.message);
     else if (/permission denied/.test(error.message))
-      console.error(`${error.message}: DATABASE_URL has to name the owner of the schema, as for npm run migrate.`);
+      console.error(
+        `${error.message}: DATABASE_URL needs a login that may act as hapax_upkeep, such as that of npm run migrate.`,
+      );
     else console.error(`The keys of DATABASE_URL cannot be managed: ${error.message}`);
     process.exitCode = wrong ? 2 : 1;
   });

@@ -222,17 +222,16 @@ describe('the role that HTTP APIs run as', () => {
 });
 
 describe('npm run keys', () => {
-  it('works as an owner of the schema that is no superuser, and as nobody else', async () => {
+  it('works with a login that may act as upkeep, and with no other', async () => {
     const { postgresUrl, template } = inject('ground');
     const name = `${world.name}_owned`;
     const owned = new URL(await databaseNamed(postgresUrl, name, template));
     const admin = new pg.Client({ connectionString: owned.href });
     await admin.connect();
-    const roles = [`${name}_owner`, `${name}_app`] as const;
+    const roles = [`${name}_upkeep`, `${name}_app`] as const;
     try {
       for (const role of roles) await admin.query(`create role ${role} login password 'test'`);
-      await admin.query(`alter table hapax.api_key owner to ${roles[0]}; grant usage on schema hapax to ${roles[0]}`);
-      await admin.query(`grant hapax_app to ${roles[1]}`);
+      await admin.query(`grant hapax_upkeep to ${roles[0]}; grant hapax_app to ${roles[1]}`);
       const as = (role: string) => {
         const url = new URL(owned);
         url.username = role;
@@ -246,7 +245,7 @@ describe('npm run keys', () => {
       expect((await keysOf(as(roles[0]), 'revoke', nameOf(made.out.trim()))).code).toBe(0);
       const refused = await keysOf(as(roles[1]), 'create', ...who);
       expect([refused.code, refused.out]).toEqual([1, '']);
-      expect(refused.told).toMatch(/permission denied.*owner of the schema/s);
+      expect(refused.told).toMatch(/permission denied.*may act as hapax_upkeep/s);
       expect((await keysOf(as(roles[1]), 'list')).out).toBe('');
     } finally {
       await admin.end();

@@ -35,8 +35,11 @@ function shape({ status, text, headers }: Answered): unknown {
   return {
     status,
     text: text.replace(own, ''),
-    // All of them but what each request has of its own: its id, its date, and the key that it sent.
-    headers: [...headers].filter(([name]) => !['request-id', 'date', 'idempotency-key'].includes(name)),
+    // All of them but what each request has of its own: its id, its date, the key that it sent, and whether its connection
+    // ends because a body was left unread.
+    headers: [...headers].filter(
+      ([name]) => !['request-id', 'date', 'idempotency-key', 'connection', 'keep-alive'].includes(name),
+    ),
   };
 }
 

@@ -6,13 +6,15 @@ create index operation_in_hand on hapax.operation (tenant)
 -- What is stuck keeps no one else out: an operation that a run holds counts for 30 s after its last change, the longest that
 -- a caller waits, and one that nobody has started for ten minutes, the patience of a checkout.
 -- `waited` is the median age of those that nobody has started, in milliseconds: one that was lost on its way does not move it.
+-- PostgreSQL plans the body when it is made, and a migration runs with row security that fails instead of hiding rows.
+set local row_security = on;
 create function hapax.work_in_hand() returns table (tenant text, operations integer, waited double precision)
 language sql stable security definer
 set search_path = hapax, pg_temp
 begin atomic
   with in_hand as materialized (
     select o.tenant, case when o.state = 'claimed' then extract(epoch from now() - o.created_at) * 1000 end as waiting
-    from operation o
+    from hapax.operation o
     where o.state in ('claimed', 'running', 'indeterminate', 'compensating')
       and o.updated_at > now() - case when o.state = 'claimed' then interval '10 minutes' else interval '30 seconds' end
   )
