@@ -98,17 +98,36 @@ export const uploadFlow = defineFlow({
   // A signed URL works for an hour at most, a PUT of 5 GiB that begins then takes six at 2 Mbit/s, and one is to spare.
   sweepAfter: hours(8),
   steps: {
-    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'compensated', placement: 'ledger' },
-    verify: { effect: 'natural', says: 'Verifying size, content and type', undo: 'none', placement: 'bytes' },
-    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'compensated', placement: 'ledger' },
-    tidy: { effect: 'natural', says: 'Removing what is not needed', undo: 'none', placement: 'provider' },
+    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'own', refusable: true, placement: 'ledger' },
+    verify: {
+      effect: 'natural',
+      says: 'Verifying size, content and type',
+      undo: 'nothing',
+      refusable: true,
+      placement: 'bytes',
+    },
+    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'own', refusable: true, placement: 'ledger' },
+    tidy: {
+      effect: 'natural',
+      says: 'Removing what is not needed',
+      undo: 'nothing',
+      refusable: false,
+      placement: 'provider',
+    },
     thumbnails: {
       effect: 'natural',
       says: 'Making thumbnails',
       undo: { coveredBy: 'receive' },
+      refusable: true,
       placement: 'media',
       optional: true,
     },
-    publish: { effect: 'transaction', says: 'Announcing that the file is ready', undo: 'none', placement: 'ledger' },
+    publish: {
+      effect: 'transaction',
+      says: 'Announcing that the file is ready',
+      undo: 'nothing',
+      refusable: false,
+      placement: 'ledger',
+    },
   },
 });

@@ -1,4 +1,4 @@
-import type { StepDeclaration } from './flow.ts';
+import type { StepDeclaration } from './step-declaration.ts';
 import type { Environment } from './key.ts';
 import type { Answer, Refusal } from './outcome.ts';
 import type { OpenState, SettledState, StepState } from './state.ts';
@@ -39,7 +39,8 @@ export type Finished = {
   readonly attempt: number;
 } & (
   | { readonly state: 'done' | 'undone'; readonly result: unknown }
-  | { readonly state: 'failed' | 'undo_failed'; readonly refusal: Refusal }
+  /** `unknown`: the step may have happened, and the story goes on without it. */
+  | { readonly state: 'failed' | 'unknown' | 'undo_failed'; readonly refusal: Refusal }
 );
 
 export type Settlement = {
@@ -61,7 +62,10 @@ export type StepCall<Input = unknown> = Hold & {
   readonly input: Input;
   readonly carry: readonly Finished[];
   readonly effect: StepDeclaration['effect'];
+  /** Once it is sent, neither a cancel nor the end of patience stops the story. */
   readonly noReturn: boolean;
+  /** Once it is sent, nothing is undone any more. */
+  readonly irreversible: boolean;
   /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
   readonly patience: number;
   /** The run that takes the operation over with this step, which nobody may have held before. */
@@ -120,7 +124,7 @@ export type Taken =
 
 export type CompensationPlan =
   | { readonly kind: 'undo'; readonly ending: Ending; readonly steps: readonly { step: string; state: StepState }[] }
-  /** The point of no return has been passed: the story only goes forward. */
+  /** What has been done is not to be undone for such an ending: the story only goes forward. */
   | { readonly kind: 'forward' };
 
 /** The ledger's own moves, which every flow shares. */

@@ -83,6 +83,7 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     opens,
     requestId: taken.requestId,
     done: taken.done,
+    reached: -1,
     until: patienceEnds(flow, taken.age),
     forward: taken.forward,
     carry: [],
