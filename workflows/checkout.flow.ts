@@ -40,6 +40,8 @@ export const checkoutFlow = defineFlow({
   // A buyer who is still told "confirming" after ten minutes has left; the money is then given back.
   patience: minutes(10),
   undoPatience: hours(24),
+  // Providers' incidents of a few minutes mend themselves; then somebody should ask the provider.
+  personAfter: minutes(15),
   // A browser's retries end in minutes; a shop's own queue may repeat for three days.
   retryHorizon: days(3),
   retention: {

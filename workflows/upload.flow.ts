@@ -88,6 +88,8 @@ export const uploadFlow = defineFlow({
   // A laptop that is shut in the evening goes on in the morning.
   patience: hours(24),
   undoPatience: hours(24),
+  // An object store that is away for an hour is an incident that somebody looks at anyway.
+  personAfter: hours(1),
   // A browser that lost the answer asks again when it is opened the next day.
   retryHorizon: days(3),
   retention: {

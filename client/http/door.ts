@@ -26,6 +26,7 @@ import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { rememberMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { resolveRoute } from './resolve-route.ts';
 import { type Check, isReady, readinessText } from './readiness.ts';
 import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
@@ -143,6 +144,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);
     operationRoutes(guarded, { ...parts, offer });
+    await guarded.register(async (scope) => resolveRoute(scope, { ...parts, offer }));
     keyRoutes(guarded, parts.database);
     await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer));
     await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));

@@ -30,7 +30,6 @@ export type OperationParts = {
 
 export function operationRoutes(instance: FastifyInstance, { gateway, database, flows, offer }: OperationParts): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
-  const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
   const params = z.object({ id: operationId });
   const tags = ['operations'];
   const found = operationSchema.describe('The operation as it is now, or as it has ended.');
@@ -53,14 +52,18 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         await gateway.settled(record.tenant, record.id, wait);
         record = await owned(gateway, request, record.id);
       }
-      return { ...describeOperation(flowOf(record), record), ...(await offer(record, request)) };
+      return { ...describeOperation(flowOf(flows, record), record), ...(await offer(record, request)) };
     },
   );
 
   const querystring = z.strictObject({
     flow: z.enum(flows.map(({ name }) => name)).optional(),
     key: text.max(255).optional(),
-    state: z.enum(operationStates).optional(),
+    state: z
+      .enum([...operationStates, 'open', 'settled'])
+      .optional()
+      .describe('A state, or a group of them: `open` has not ended, `settled` has.'),
+    trouble: z.enum(['true', 'false']).optional().describe('`true`: only those that make no progress.'),
     limit: z.coerce
       .number(pageRange)
       .int({ error: pageRange, abort: true })
@@ -81,16 +84,19 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
     '/v1/operations',
     { schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } } },
     async (request) => {
-      const { limit, after, ...filter } = request.query;
+      const { limit, after, state, trouble, ...filter } = request.query;
+      const grouped = state === 'open' || state === 'settled';
       const records = await listOperations(database, {
         ...request.caller,
         ...filter,
+        ...(grouped ? { settled: state === 'settled' } : { state }),
+        ...(trouble === undefined ? {} : { trouble: trouble === 'true' }),
         before: after === undefined ? undefined : readCursor(after),
         limit,
       });
       const last = records.length === limit ? records.at(-1) : undefined;
       return {
-        operations: records.map((record) => describeOperation(flowOf(record), record)),
+        operations: records.map((record) => describeOperation(flowOf(flows, record), record)),
         ...(last === undefined ? {} : { next: writeCursor(last) }),
       };
     },
@@ -139,6 +145,11 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       }
     },
   );
+}
+
+/** @returns undefined where a build that knows another flow has made the operation */
+export function flowOf(flows: readonly AnyFlow[], { flow }: OperationRecord): AnyFlow | undefined {
+  return flows.find(({ name }) => name === flow);
 }
 
 /** Another tenant's, another environment's and another subject's operation look alike: like none. */

@@ -21,6 +21,7 @@ const patience = 60_000;
 const near = 5;
 const first = {
   step: 'reserve',
+  personAfter: 60_000,
   position: 0,
   input: {},
   carry: [],

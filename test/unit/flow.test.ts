@@ -32,6 +32,7 @@ function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
     renewsAfter: [],
     patience: minutes(1),
     undoPatience: hours(1),
+    personAfter: minutes(1),
     retryHorizon: days(1),
     retention: { response: days(30), tombstone: days(400), because: 'a test' },
     steps: { one: step },

@@ -35,7 +35,13 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
   try {
     for (let looks = 0; ; looks += 1) {
       const seen = engine.wakes;
-      const reply = await look({ ...held(story), step: name, position, carry: engine.carry });
+      const reply = await look({
+        ...held(story),
+        step: name,
+        position,
+        personAfter: flow.personAfter,
+        carry: engine.carry,
+      });
       engine.carry = [];
       if (reply.kind === 'arrived') {
         engine.until = patienceEnds(flow, 0);

@@ -11,6 +11,7 @@ export function bug({ name }: AnyFlow, step: string, fault: string, cause?: unkn
     message: `Step ${name}.${step} ${fault}.`,
     type: 'bug',
     nonRetryable: true,
+    details: [step],
     ...(cause instanceof Error ? { cause } : {}),
   });
 }

@@ -66,6 +66,8 @@ export type StepCall<Input = unknown> = Hold & {
   readonly noReturn: boolean;
   /** Once it is sent, nothing is undone any more. */
   readonly irreversible: boolean;
+  /** Of the flow: without progress for this long, a person is asked for. Milliseconds. */
+  readonly personAfter: number;
   /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
   readonly patience: number;
   /** The run that takes the operation over with this step, which nobody may have held before. */
@@ -84,6 +86,7 @@ export type StepReply<Result = unknown> = {
 export type WaitCall = Hold & {
   readonly step: string;
   readonly position: number;
+  readonly personAfter: number;
   readonly carry: readonly Finished[];
 };
 
@@ -94,6 +97,7 @@ export type WaitReply<Result = unknown> =
 
 export type UndoCall = Hold & {
   readonly step: string;
+  readonly personAfter: number;
   readonly carry: readonly Finished[];
 };
 
@@ -134,6 +138,8 @@ export type LedgerMoves = {
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
   /** Throws where the operation may not go on: cancelled, taken over or settled. */
   proceed(call: Hold): Promise<void>;
+  /** The story does not keep to its declaration: a person has to see it. */
+  reportBug(call: Hold & { readonly step: string; readonly says: string }): Promise<void>;
   /** This run goes, though the operation is open: upkeep is to look at it soon. */
   leave(call: { readonly operation: OperationRef }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;

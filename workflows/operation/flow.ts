@@ -37,6 +37,8 @@ export type Flow<
    * then it is undone. Milliseconds.
    */
   readonly patience: number;
+  /** How long an operation may be without progress before a person is asked for. Milliseconds. */
+  readonly personAfter: number;
   /** How long an undo is tried before the operation is shown to people as incomplete. Milliseconds. */
   readonly undoPatience: number;
   /** How long callers of this flow retry with the same key. Milliseconds. */

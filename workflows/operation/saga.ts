@@ -54,7 +54,7 @@ async function undo(story: Story, step: string): Promise<boolean> {
   const { engine, flow } = story;
   const name = undoActivityName(flow.name, step);
   const says = `Undo: ${flow.steps[step]?.says ?? step}`;
-  const call: UndoCall = { ...engine.hold, step, carry: engine.carry };
+  const call: UndoCall = { ...engine.hold, step, personAfter: flow.personAfter, carry: engine.carry };
   const transaction = flow.steps[step]?.effect === 'transaction';
   const near = proxyLocalActivities<Record<string, UndoActivity>>({
     ...(transaction ? ledgerCall : providerCall),

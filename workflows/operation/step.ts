@@ -73,6 +73,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     noReturn: isUncancellable(declaration),
     irreversible: isIrreversible(declaration),
     patience: flow.patience,
+    personAfter: flow.personAfter,
     ...(settlement === undefined ? {} : { settlement }),
   };
   expectPatience(story);
