@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Folders whose tests start what they need themselves, or need nothing. */
 const alone = ['unit', 'sandbox', 'local', 'repository'].map((room) => `test/${room}/**/*.test.ts`);
 
+/** Suites with commands of their own: `npm run test:compose` and `npm run test:long`. */
+const apart = ['test/compose/**', 'test/long/**'];
+
 const common = {
   pool: 'forks',
   // A real operation takes well under a second; a recovery from SIGKILL up to 5 s, several of them in one test.
@@ -23,7 +26,7 @@ export default defineConfig({
           ...common,
           name: 'stack',
           include: ['test/**/*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, ...apart],
           // Starts one stack for all files of this project, and stops it after the last.
           globalSetup: 'test/support/global-setup.ts',
           // After the others: what they would take from the processor is missing where recovery is timed.

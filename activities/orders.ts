@@ -81,7 +81,10 @@ function refusalOf(outcome: Unreserved, cart: string, holder: Holder): Refusal {
         more: { items: outcome.items },
       };
     case 'mixed':
-      return { code: 'request-invalid', detail: 'The items of one cart must have one currency.' };
+      return {
+        code: 'currencies-mixed',
+        detail: 'The items of one cart must have one currency: make a cart for each currency.',
+      };
     case 'taken':
       return takenBy(holder, cart);
   }

@@ -1,10 +1,12 @@
 import type Stripe from 'stripe';
 import { hours } from '../workflows/operation/duration.ts';
+import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './run-step.ts';
 import { Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
 import { findPayment } from './stores/payments/find-payment.ts';
 import { paymentFailure } from './stores/payments/payment-failure.ts';
+import { cardRefusal } from './stores/payments/payment-refusal.ts';
 import { unwindPayment } from './stores/payments/unwind-payment.ts';
 
 export type PaymentSteps = {
@@ -38,11 +40,14 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
     async send(request, sending) {
       const intent = await (sending.age > keyWindow ? openedBefore(sending) : open(request, sending));
       if (intent.amount !== request.amount || intent.currency !== request.currency)
-        throw new Refused({ code: 'payment-refused', detail: 'The provider opened a payment of another amount.' });
+        throw new Refused({
+          code: 'payment-not-possible',
+          detail: 'The provider opened a payment of another amount. Nothing was charged.',
+        });
       // Nothing has moved yet. Test money must not pay a live order, and a test must not charge a card.
       if (intent.livemode !== (sending.environment === 'live') && !sandboxed)
         throw new Refused({
-          code: 'payment-refused',
+          code: 'payment-not-possible',
           detail: `The payment provider's key is not for the ${sending.environment} environment of this token.`,
         });
       return { paymentIntent: intent.id };
@@ -81,9 +86,9 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
         });
       // Without an error the card was never tried: what failed was the call.
       if (intent.status === 'requires_payment_method' && intent.last_payment_error !== null)
-        throw new Refused(declined(intent.last_payment_error));
+        throw new Refused(cardRefusal(intent.last_payment_error));
       if (intent.status === 'canceled')
-        throw new Refused({ code: 'payment-refused', detail: 'The payment was cancelled at the provider.' });
+        throw new Refused(cancelledElsewhere('The payment was cancelled at the provider.'));
       throw new EffectFree(`The payment is still ${intent.status}`);
     },
   };
@@ -99,7 +104,7 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
         throw new Doubtful(`The provider captured ${intent.amount_received} instead of ${amount.minor}`);
       if (intent.status === 'succeeded') return { paymentIntent };
       if (intent.status === 'canceled')
-        throw new Refused({ code: 'payment-refused', detail: 'The authorisation was cancelled before the capture.' });
+        throw new Refused(cancelledElsewhere('The authorisation was cancelled before the capture.'));
       throw new EffectFree(`The payment is still ${intent.status}`);
     },
   };
@@ -136,10 +141,7 @@ function options({ key, timeout }: Sending): Stripe.RequestOptions {
   return { idempotencyKey: key, timeout, maxNetworkRetries: 0 };
 }
 
-function declined(error: Stripe.PaymentIntent.LastPaymentError) {
-  return {
-    code: 'card-declined',
-    detail: error.message ?? 'The card was declined.',
-    more: error.decline_code === undefined ? {} : { declineCode: error.decline_code },
-  } as const;
+/** Only the shop's staff, or the provider itself, can have done that: a repeat would overrule them. */
+function cancelledElsewhere(what: string): Refusal {
+  return { code: 'payment-cancelled', detail: `${what} Nothing was charged.` };
 }

@@ -1,25 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { type Claimed, claim } from '../activities/stores/postgres/claim.ts';
-import type { Database } from '../activities/stores/postgres/database.ts';
+import type { Claimed } from '../activities/stores/postgres/claim.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
 import { type Resolution, type ResolveDecision, resolveStep } from '../activities/stores/postgres/resolve-step.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
-import { operationId, type Scope, workflowId } from '../workflows/operation/key.ts';
+import type { Scope } from '../workflows/operation/key.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import { type Call, sound } from './gateway/call.ts';
+import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
+import { ClaimTurns } from './gateway/claim-turns.ts';
 import type { Outcomes } from './gateway/outcomes.ts';
-import type { Decision, How, KeptAnswer, Layer, Reply } from './gateway/reply.ts';
-import { sameIntent } from './gateway/same-intent.ts';
+import type { Decision, How, KeptAnswer, Layer, NotBegun, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
-import type { Signal, Workflows } from './gateway/workflows.ts';
-
-/** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
-const startGrace = 1_000;
+import type { Signal } from './gateway/workflows.ts';
 
 /** A shop's last hours at ten orders a second. */
 const usualCacheEntries = 100_000;
@@ -27,18 +23,15 @@ const usualCacheEntries = 100_000;
 /** Where an open operation stands. */
 type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
 
-type Live = { readonly fingerprint: string; readonly claimed: Promise<(Claimed & { workflowId: string }) | undefined> };
+type Live = { readonly fingerprint: string; readonly claimed: Promise<Started | NotBegun> };
 
-export type GatewayParts = {
-  readonly database: Database;
-  readonly workflows: Workflows;
+export type GatewayParts = ClaimParts & {
   readonly outcomes: Outcomes;
   readonly arrivals: Arrivals;
   /** Settled answers kept in memory; 0 keeps none. */
   readonly cacheEntries?: number;
-  readonly log: (message: string, error: unknown) => void;
   /** Told of each request: what was decided, and which layer knew. */
-  readonly count?: (flow: string, decision: Decision, layer: Layer) => void;
+  readonly count?: (flow: string, decision: Decision | NotBegun['kind'], layer: Layer) => void;
 };
 
 /**
@@ -48,6 +41,7 @@ export type GatewayParts = {
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #cache: AnswerCache;
+  readonly #turns = new ClaimTurns();
   readonly #live = new Map<string, Live>();
 
   constructor(parts: GatewayParts) {
@@ -59,6 +53,7 @@ export class Gateway {
    * Starts the operation or attaches to it, and returns at once.
    * @throws CallRefused when key or request are not what types and schema say; nothing was accepted
    * @throws KeyMisused when the key names another request, or its answer has expired
+   * @throws Overloaded when it would be new and there is more work than ends in time; ask again after `retryAfter` seconds
    * @throws LedgerFault `unavailable`: nothing was accepted, or nobody knows; ask again with the same key
    */
   async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
@@ -127,7 +122,10 @@ export class Gateway {
     const live = this.#live.get(name);
     const follows = live !== undefined && live.fingerprint === digest;
     const claimed = await (follows ? live.claimed : this.#claim(flow, call, scope, name, digest));
-    if (claimed === undefined) return { kind: 'not-admitted' };
+    if (claimed.kind !== 'claimed') {
+      this.#parts.count?.(flow.name, claimed.kind, 'process');
+      return claimed;
+    }
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     // Who follows another asker of the same request may follow one who was refused: the row is somebody else's.
@@ -151,8 +149,9 @@ export class Gateway {
       const now = wait === 0 && !follows ? asClaimed : await this.#now(call.tenant, id, asClaimed);
       return { kind: 'open', how, ...now, deadline: claimed.deadline, ...named };
     }
-    if (!outcome.renewable) this.#remember(name, claimed, digest, outcome.answer, outcome.state);
-    return { kind: 'settled', how, answer: outcome.answer, state: outcome.state, ...named };
+    const { answer: settled, state: end, renewable } = outcome;
+    if (!renewable) this.#remember(name, claimed, digest, settled, end);
+    return { kind: 'settled', how, answer: settled, state: end, renewable, ...named };
   }
 
   async #outcome(tenant: string, claimed: Claimed, how: How, wait: number, name: string) {
@@ -171,7 +170,7 @@ export class Gateway {
   }
 
   #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {
-    const claimed = this.#claimAndStart(flow, call, scope, digest);
+    const claimed = claimAndStart({ ...this.#parts, turns: this.#turns }, flow, call, scope, digest);
     const live = { fingerprint: digest, claimed };
     if (!this.#live.has(name)) {
       this.#live.set(name, live);
@@ -180,50 +179,10 @@ export class Gateway {
         if (this.#live.get(name) === live) this.#live.delete(name);
       };
       claimed.then((row) => {
-        if (row?.answer.kind !== 'none' || !sameIntent(flow, call, row, digest)) forget();
+        if (row.kind !== 'claimed' || row.answer.kind !== 'none' || !sameIntent(flow, call, row, digest)) forget();
       }, forget);
     }
     return claimed;
-  }
-
-  async #claimAndStart<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, digest: string) {
-    const insert = call.admit === undefined || (await call.admit());
-    // Defaults enter here and not before: a deploy that changes one still knows its retries.
-    const request = flow.request.parse(call.request) as Record<string, unknown>;
-    const asked = (generation: number) => ({
-      insert,
-      id: operationId(scope, generation),
-      scope,
-      subject: call.subject,
-      generation,
-      flowVersion: flow.version,
-      fingerprint: digest,
-      fingerprintVersion,
-      request,
-      requestId: call.requestId ?? randomUUID(),
-      state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
-      deadline: flow.answers === 'state' ? flow.patience : null,
-    });
-    let claimed = await claim(this.#parts.database, asked(1));
-    while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
-      if (!insert) return undefined;
-      // Where upkeep has dropped that generation meanwhile, the name begins anew.
-      claimed =
-        (await claim(this.#parts.database, asked(claimed.generation + 1))) ??
-        (await claim(this.#parts.database, asked(1)));
-    }
-    if (claimed === undefined) return undefined;
-    const id = workflowId(scope, claimed.generation);
-    const orphaned = !claimed.started && !isSettled(claimed.state) && claimed.ageMs > startGrace;
-    if (claimed.created || orphaned) {
-      const { tenant, environment, flow: name } = scope;
-      const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
-      // A failure is not the caller's: the claim is committed, and upkeep starts it within seconds.
-      this.#parts.workflows
-        .start(operation, claimed.created ? { request, requestId: claimed.requestId, age: claimed.ageMs } : undefined)
-        .catch((error: unknown) => this.#parts.log(`The workflow of ${claimed.id} was not started`, error));
-    }
-    return { ...claimed, workflowId: id };
   }
 
   #remember(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
 
@@ -9,6 +10,11 @@ const whole = (what: string, least: number, fallback: number, most?: number) => 
 };
 const port = (fallback: number) => whole('a port', 0, fallback, 65_535);
 const required = (what: string) => z.string({ error: `give the ${what}` }).min(1, `give the ${what}`);
+/** Whoever can change the answer of this URL on its way decides whom we let in. */
+const isSafeUrl = (text: string) => {
+  const { protocol, hostname } = URL.parse(text) ?? {};
+  return protocol === 'https:' || (protocol === 'http:' && /^(127\.0\.0\.1|localhost|\[::1\])$/.test(hostname ?? ''));
+};
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const postgresAddress = 'address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax';
@@ -16,6 +22,8 @@ const postgresAddress = 'address of PostgreSQL, such as postgres://user:password
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
 const fields = {
   DATABASE_URL: required(postgresAddress).regex(/^postgres(ql)?:\/\/[^/]/, `give the ${postgresAddress}`),
+  /** Put into DATABASE_URL, encoded: a password of its own may hold any character, and may come from a file. */
+  DATABASE_PASSWORD: z.string().optional(),
   TEMPORAL_ADDRESS: required('address of the Temporal server, such as 127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   S3_ENDPOINT: required('address of the S3 server, such as http://127.0.0.1:7070'),
@@ -32,9 +40,23 @@ const fields = {
   HAPAX_HTTP_PORT: port(8080),
   /** The door's address as callers see it, where a proxy stands in front. */
   HAPAX_PUBLIC_URL: z.string().optional(),
-  /** Where each worker process answers /healthz, /readyz and /metrics; 0 takes any free port. */
+  /** Where each worker process answers /healthz, /readyz and /metrics; a container's network asks from outside it. */
+  HAPAX_HEALTH_HOST: z.string().default('127.0.0.1'),
+  /** 0 takes any free port. */
   HAPAX_HEALTH_PORT: port(0),
-  HAPAX_TOKENS: required('tokens of the HTTP door as token=tenant:environment:subject,…'),
+  /** Static tokens, for a local stack. */
+  HAPAX_TOKENS: z.string().optional(),
+  /** Where the issuer of JWTs publishes its public keys; with issuer and audience, all of which a token must name. */
+  HAPAX_JWKS_URL: z
+    .string()
+    .refine(isSafeUrl, 'give the address of the JWKS, with https (http only on the loopback)')
+    .optional(),
+  HAPAX_JWT_ISSUER: z.string().optional(),
+  HAPAX_JWT_AUDIENCE: z.string().optional(),
+  /** Which claims name tenant, environment, subject and role; see client/http/callers/claim-mapping.ts. */
+  HAPAX_JWT_CLAIMS: z.string().optional(),
+  /** Whether API keys are taken, which `npm run keys` makes. */
+  HAPAX_API_KEYS: z.enum(['on', 'off'], { error: 'give on or off' }).default('off'),
   /** New operations that one subject may begin in a minute; replays and questions are never refused. */
   HAPAX_NEW_PER_MINUTE: whole('a number of operations', 1, 6_000),
   /** Origins of web pages that may ask, separated by commas. */
@@ -76,17 +98,25 @@ export class ConfigFault extends Error {
 }
 
 /**
- * Reads just the settings that a process needs, so that a worker does not ask for what only the door uses.
+ * Reads just the settings that a process needs, so that a worker does not ask for what only the door uses. Each may also
+ * come from the file that `NAME_FILE` names.
  * @throws ConfigFault with one line for each variable at fault
  */
 export function readConfig<const K extends Setting>(
   wanted: readonly K[],
-  environment: Record<string, string | undefined> = process.env,
+  environment: Environment = process.env,
 ): Pick<Config, K> {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
   for (const name of wanted) {
-    const value = environment[name];
+    let value: string | undefined;
+    try {
+      value = settingValue(name, environment);
+    } catch (fault) {
+      if (!(fault instanceof SettingFault)) throw fault;
+      faults.push(fault.message);
+      continue;
+    }
     // A variable that is empty was not set: shells and compose files leave such ones.
     const blank = value === '' && fields[name].safeParse(undefined).success;
     const parsed = fields[name].safeParse(blank ? undefined : value);
@@ -109,12 +139,21 @@ export function startedByNpm(): boolean {
   return process.env.npm_lifecycle_event !== undefined;
 }
 
-/** What the environment says of a setting, if anything: a part whose address is given is not started locally. */
+/**
+ * What the environment says of a setting, if anything: a part whose address is given is not started locally.
+ * @throws ConfigFault where it is given twice, or its file cannot be read
+ */
 export function given(name: Setting): string | undefined {
-  return process.env[name] || undefined;
+  try {
+    return settingValue(name, process.env) || undefined;
+  } catch (fault) {
+    throw fault instanceof SettingFault ? new ConfigFault(`Cannot start:\n  ${fault.message}`) : fault;
+  }
 }
 
-/** The environment of a child process: ours, with what it is told on top. */
+/** The environment of a child process: ours, with what it is told on top, which replaces every variable that gives it. */
 export function environmentWith(settings: Record<string, string | undefined>): Record<string, string | undefined> {
-  return { ...process.env, ...settings };
+  const replaced = new Set(Object.keys(settings).flatMap(variablesOf));
+  const kept = Object.entries(process.env).filter(([name]) => !replaced.has(name));
+  return { ...Object.fromEntries(kept), ...settings };
 }

@@ -1,30 +1,33 @@
 import type { FastifyInstance } from 'fastify';
 import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
+import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
+import { admissionCheck } from '../client/http/admission-check.ts';
 import { createDoor } from '../client/http/door.ts';
+import type { Check } from '../client/http/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/gateway/uploads.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { callerSettings, readCallers } from './callers.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { countFlushes, metricsText, requests } from './telemetry.ts';
-import { identify, readTokens } from './tokens.ts';
+import { countFlushes, metricsText, requests, showAdmission } from './telemetry.ts';
 
 const settings = [
-  'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
   'HAPAX_HTTP_HOST',
   'HAPAX_HTTP_PORT',
-  'HAPAX_TOKENS',
   'HAPAX_TASK_QUEUE',
   'HAPAX_LOG_LEVEL',
   'HAPAX_NEW_PER_MINUTE',
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
+  ...callerSettings,
   ...s3Settings,
 ] as const;
 
@@ -33,13 +36,22 @@ const drain = seconds(5);
 /** Callers keep connections for later: one that has become idle while the door drains is closed within this time. */
 const idleLook = milliseconds(100);
 
+const takesRequests: Check = { name: 'process', state: 'holds', says: 'Takes requests.' };
+const stops: Check = { name: 'process', state: 'failed', says: 'Is stopping: send requests elsewhere.' };
+const decidesClaims: Check = { name: 'ledger', state: 'holds', says: 'PostgreSQL decides claims.' };
+const decidesNone: Check = {
+  name: 'ledger',
+  state: 'failed',
+  says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
+};
+
 /** The door for the network. It holds no state that another door would miss. */
 export async function startHttp(
   config: Pick<Config, (typeof settings)[number]>,
   extend?: (app: FastifyInstance) => void,
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
-  const tokens = readTokens(config.HAPAX_TOKENS);
+  const openCallers = readCallers(config);
   const connected = await connectGateway({
     databaseUrl: config.DATABASE_URL,
     temporalAddress: config.TEMPORAL_ADDRESS,
@@ -49,10 +61,12 @@ export async function startHttp(
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
-  const { gateway, database } = connected;
+  const { gateway, database, admission } = connected;
   countFlushes(() => database.flushes);
+  showAdmission(() => admission.state);
   const objects = connectS3(config);
   const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
+  const callers = await openCallers(log);
   let open = true;
   const app = await createDoor({
     flows,
@@ -60,25 +74,29 @@ export async function startHttp(
     database,
     uploads,
     publicUrl: config.HAPAX_PUBLIC_URL,
-    authenticate: (bearer) => identify(tokens, bearer),
+    authenticate: callers.authenticate,
     log,
     metrics: metricsText,
-    ready: async () => [
-      open
-        ? { name: 'process', state: 'holds', says: 'Takes requests.' }
-        : { name: 'process', state: 'failed', says: 'Is stopping: send requests elsewhere.' },
-      (await answersClaims(database))
-        ? { name: 'ledger', state: 'holds', says: 'PostgreSQL decides claims.' }
-        : {
-            name: 'ledger',
-            state: 'failed',
-            says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
-          },
-    ],
+    ready: async () => {
+      const [claims, store, known] = await Promise.all([
+        answersClaims(database),
+        bucketProof(database, objects),
+        callers.check(),
+      ]);
+      return [
+        open ? takesRequests : stops,
+        claims ? decidesClaims : decidesNone,
+        ...connected.proofs(),
+        store,
+        known,
+        admissionCheck(admission.state),
+      ];
+    },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
     ...(extend === undefined ? {} : { extend }),
   });
+  sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);
   const address = await app.listen({ host: config.HAPAX_HTTP_HOST, port: config.HAPAX_HTTP_PORT });
   return {
     address,
@@ -90,6 +108,7 @@ export async function startHttp(
       await app.close();
       clearInterval(idle);
       clearTimeout(late);
+      await callers.close();
       await connected.close();
       objects.close();
     },

@@ -34,9 +34,9 @@ export function createLogger(
 /** Members that hold a secret, however they are spelt and however deep they stand. */
 const secretMember =
   /"([\w-]*(?:authorization|cookie|password|secret|cvc|api_?key|access_?key)[\w-]*)":"(?:[^"\\]|\\.)*"/gi;
-/** Secrets that say what they are: of HTTP, of Stripe, in the address of a database, of a presigned URL. */
+/** Secrets that say what they are: of HTTP, our API keys, JWTs, of Stripe, in the address of a database, of a presigned URL. */
 const secretText =
-  /\b(bearer |[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
+  /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
 const password = /(:\/\/[^:/@\s"]*:)[^@/\s"]+@/g;
 const cardLike = /\b(?:\d[ -]?){12,18}\d\b/g;
 /** A number that is a member by itself: what stands in for it is a text. */

@@ -3,7 +3,9 @@ import { Database } from '../activities/stores/postgres/database.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
-import { type Running, runProcess } from './process.ts';
+import { Ground } from './ground.ts';
+import { createLogger } from './logger.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 
 export const mediaSettings = [
@@ -12,7 +14,7 @@ export const mediaSettings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 
@@ -29,10 +31,12 @@ export async function startMedia(
   config: Pick<Config, (typeof mediaSettings)[number]>,
   ports: (own: MediaPorts) => MediaPorts = (own) => own,
 ): Promise<Running> {
-  const { database, objects } = ports({
+  const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app', connections),
     objects: connectS3(config),
-  });
+  };
+  const ground = await Ground.prove(own.database, own.objects, createLogger('media', config.HAPAX_LOG_LEVEL));
+  const { database, objects } = ports(own);
   return await runWorker(
     config,
     {
@@ -40,9 +44,12 @@ export async function startMedia(
       activities: createMediaActivities({ database, objects }),
       maxConcurrentActivityTaskExecutions: atOnce,
     },
-    async () => {
-      await database.close();
-      objects.close();
+    {
+      ground,
+      async close() {
+        await database.close();
+        objects.close();
+      },
     },
   );
 }

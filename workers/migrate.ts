@@ -41,8 +41,9 @@ function unusable({ message, code }: Error & { code?: string }): string {
 
 async function fromCommandLine(): Promise<void> {
   const { DATABASE_URL } = readConfig(['DATABASE_URL']);
-  const seed = process.argv.includes('--seed')
-    ? { seedTenants: tenantsOf(readConfig(['HAPAX_TOKENS']).HAPAX_TOKENS) }
-    : {};
-  await migrate(DATABASE_URL, console.log, seed);
+  const { HAPAX_TOKENS } = readConfig(['HAPAX_TOKENS']);
+  if (!process.argv.includes('--seed')) return await migrate(DATABASE_URL, console.log);
+  // Where callers bring JWTs or API keys there is no list of tenants, and nothing to fill.
+  const seedTenants = HAPAX_TOKENS === undefined ? [] : tenantsOf(HAPAX_TOKENS);
+  await migrate(DATABASE_URL, console.log, { seedTenants });
 }

@@ -6,7 +6,9 @@ import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { connectStripe } from './connect-stripe.ts';
-import { type Running, runProcess } from './process.ts';
+import { Ground } from './ground.ts';
+import { createLogger } from './logger.ts';
+import { healthSettings, type Running, runProcess } from './process.ts';
 import { runWorker } from './run-worker.ts';
 import { countFlushes } from './telemetry.ts';
 
@@ -19,7 +21,7 @@ export const operationsSettings = [
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 
@@ -38,11 +40,13 @@ export async function startOperations(
   config: Pick<Config, (typeof operationsSettings)[number]>,
   ports: (own: Ports) => Ports = (own) => own,
 ): Promise<Running> {
-  const { database, stripe, objects } = ports({
+  const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
     stripe: connectStripe(config),
     objects: connectS3(config),
-  });
+  };
+  const ground = await Ground.prove(own.database, own.objects, createLogger('operations', config.HAPAX_LOG_LEVEL));
+  const { database, stripe, objects } = ports(own);
   countFlushes(() => database.flushes);
   return await runWorker(
     config,
@@ -59,9 +63,12 @@ export async function startOperations(
       // Memory for each cached workflow is some 100 KB; more than this are looked up again from history.
       maxCachedWorkflows: 500,
     },
-    async () => {
-      await database.close();
-      objects.close();
+    {
+      ground,
+      async close() {
+        await database.close();
+        objects.close();
+      },
     },
   );
 }

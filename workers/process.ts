@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GroundFault } from '../activities/stores/postgres/ground/proof.ts';
 import { type Check, isReady, readinessText } from '../client/http/readiness.ts';
-import { ConfigFault } from './config.ts';
+import { type Config, ConfigFault } from './config.ts';
 import { metricsText } from './telemetry.ts';
 
 /** A process of ours that is up. */
@@ -16,7 +17,8 @@ export type Running = {
 export async function runProcess(name: string, start: () => Promise<Running>): Promise<void> {
   // Settings are read inside `start`, which may throw before it gives a promise.
   const running = await (async () => await start())().catch((error: unknown) => {
-    console.error(error instanceof ConfigFault ? error.message : error);
+    const known = error instanceof ConfigFault || error instanceof GroundFault;
+    console.error(known ? error.message : error);
     process.exit(1);
   });
   let stopping = false;
@@ -35,10 +37,12 @@ export async function runProcess(name: string, start: () => Promise<Running>): P
   if (!stopping) process.exit(1);
 }
 
-/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus; on loopback. */
+export const healthSettings = ['HAPAX_HEALTH_HOST', 'HAPAX_HEALTH_PORT'] as const;
+
+/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus. */
 export async function serveHealth(
-  port: number,
-  ready: () => readonly Check[],
+  { HAPAX_HEALTH_HOST: host, HAPAX_HEALTH_PORT: port }: Pick<Config, (typeof healthSettings)[number]>,
+  ready: () => readonly Check[] | Promise<readonly Check[]>,
 ): Promise<{ address: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://health');
@@ -46,17 +50,18 @@ export async function serveHealth(
     if (pathname === '/metrics') {
       void metricsText().then((text) => response.setHeader('content-type', 'text/plain; version=0.0.4').end(text));
     } else if (pathname === '/readyz') {
-      const checks = ready();
-      response.statusCode = isReady(checks) ? 200 : 503;
-      response.end(readinessText(checks, searchParams.has('verbose')));
+      void (async () => await ready())().then((checks) => {
+        response.statusCode = isReady(checks) ? 200 : 503;
+        response.end(readinessText(checks, searchParams.has('verbose')));
+      });
     } else {
       response.statusCode = pathname === '/healthz' ? 200 : 404;
       response.end(pathname === '/healthz' ? 'ok\n' : 'no\n');
     }
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `http://${host}:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

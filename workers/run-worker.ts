@@ -1,21 +1,28 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { heartbeat } from '../workflows/operation/presets.ts';
 import type { Config } from './config.ts';
-import { type Running, serveHealth } from './process.ts';
+import type { Ground } from './ground.ts';
+import { type healthSettings, type Running, serveHealth } from './process.ts';
 
 /** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
 const drain = '20 s';
 
-type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | 'HAPAX_HEALTH_PORT'>;
+type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | (typeof healthSettings)[number]>;
+
+export type WorkerParts = {
+  /** What the process rests on: it is ready while this holds too. */
+  readonly ground: Ground;
+  /** What its activities reach outside, closed when the last of them has ended. */
+  readonly close: () => Promise<void>;
+};
 
 /**
  * Runs a Temporal worker as a process of ours: ready while it polls, drained when it is stopped.
- * @param close what its activities reach outside, closed when the last of them has ended
  */
 export async function runWorker(
   config: Settings,
   options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval'>,
-  close: () => Promise<void>,
+  { ground, close }: WorkerParts,
 ): Promise<Running> {
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
   const worker = await Worker.create({
@@ -27,10 +34,13 @@ export async function runWorker(
     maxHeartbeatThrottleInterval: heartbeat / 2,
   });
   const running = worker.run();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => {
+  const health = await serveHealth(config, async () => {
     const state = worker.getState();
     const polls = `The worker is ${state.toLowerCase()} on the queue ${options.taskQueue}.`;
-    return [{ name: 'worker', state: state === 'RUNNING' ? 'holds' : 'failed', says: polls }];
+    return [
+      { name: 'worker', state: state === 'RUNNING' ? 'holds' : 'failed', says: polls },
+      ...(await ground.checks()),
+    ];
   });
   return {
     address: health.address,
@@ -40,6 +50,7 @@ export async function runWorker(
       await running;
       await health.close();
       await connection.close();
+      ground.close();
       await close();
     },
   };

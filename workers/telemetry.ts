@@ -8,7 +8,7 @@ collectDefaultMetrics({ register: registry, prefix: 'hapax_' });
 /** Requests for operations by what was decided and which layer knew: hits, misses and conflicts of each dedup layer. */
 export const requests = new Counter({
   name: 'hapax_requests_total',
-  help: 'Requests for operations, by flow, decision (created, joined, replayed, refused) and the layer that decided',
+  help: 'Requests for operations, by flow, decision (created, joined, replayed, refused, not-admitted, overloaded) and the layer that decided',
   labelNames: ['flow', 'decision', 'layer'],
   registers: [registry],
 });
@@ -39,6 +39,26 @@ export function countFlushes(read: () => number): void {
       this.set(read());
     },
   });
+}
+
+/** Shows what this process admits new operations by. */
+export function showAdmission(
+  read: () => { readonly inHand: number; readonly limit: number; readonly capacity: number },
+): void {
+  const gauges = {
+    inHand: ['hapax_admission_in_hand', 'Operations that workers have in hand or that wait for one, of all processes'],
+    limit: ['hapax_admission_limit', 'Operations that may be in hand before new ones are refused as overloaded'],
+    capacity: ['hapax_admission_capacity', 'Operations that the workers end in a second, as far as it was seen'],
+  } as const;
+  for (const [member, [name, help]] of Object.entries(gauges))
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read()[member as keyof typeof gauges]);
+      },
+    });
 }
 
 export async function metricsText(): Promise<string> {

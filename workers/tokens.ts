@@ -1,51 +1,47 @@
 import { createHash } from 'node:crypto';
-import type { Environment } from '../workflows/operation/key.ts';
+import { looksLikeApiKey } from '../client/http/callers/api-key.ts';
+import { type Caller, callerNameRule, isCallerName, isEnvironment } from '../client/http/callers/caller.ts';
 import { ConfigFault } from './config.ts';
 
-/** Who a token speaks for. */
-export type Identity = { readonly tenant: string; readonly environment: Environment; readonly subject: string };
-
-/** A name is a part of keys, ids and workflow ids. */
-const name = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const secret = /^[\x21-\x7e]{8,255}$/;
 
 /**
- * Reads `token=tenant:environment:subject,…`. Tokens are kept as digests, so that a look-up compares no secret.
+ * Reads `token=tenant:environment:subject[:viewer|operator],…`. Tokens are kept as digests, so that a look-up compares no
+ * secret.
  * @throws ConfigFault that names the entry at fault, never its secret
  */
-export function readTokens(setting: string): ReadonlyMap<string, Identity> {
-  const tokens = new Map<string, Identity>();
+export function readTokens(setting: string): ReadonlyMap<string, Caller> {
+  const tokens = new Map<string, Caller>();
   for (const [index, entry] of setting.split(',').entries()) {
     const split = entry.lastIndexOf('=');
     const token = entry.slice(0, split).trim();
-    const [tenant = '', environment = '', subject = '', ...rest] = entry
-      .slice(split + 1)
-      .trim()
-      .split(':');
-    const sound =
-      split > 0 &&
-      rest.length === 0 &&
-      secret.test(token) &&
-      !token.includes('.') &&
-      name.test(tenant) &&
-      name.test(subject);
-    if (!sound || (environment !== 'live' && environment !== 'test'))
+    const caller = readCaller(entry.slice(split + 1).trim());
+    const sound = split > 0 && secret.test(token) && !token.includes('.') && !looksLikeApiKey(token);
+    if (!sound || caller === undefined)
       throw new ConfigFault(
-        `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject, with a token of 8 or more characters without a dot, ` +
-          'and a tenant and a subject of at most 63 letters, digits, - and _ that begin with a letter or a digit',
+        `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject[:viewer|operator], with a token of 8 or more ` +
+          `characters that has no dot and does not begin with hpx_, and a tenant and a subject of ${callerNameRule}`,
       );
-    tokens.set(digestOf(token), { tenant, environment, subject });
+    tokens.set(digestOf(token), caller);
   }
   return tokens;
 }
 
+function readCaller(text: string): Caller | undefined {
+  const [tenant, environment, subject, role = 'caller', ...rest] = text.split(':');
+  if (rest.length > 0 || !isCallerName(tenant) || !isEnvironment(environment) || !isCallerName(subject))
+    return undefined;
+  if (role === 'caller') return text.endsWith(':caller') ? undefined : { tenant, environment, subject, role };
+  return role === 'viewer' || role === 'operator' ? { tenant, environment, subject, role } : undefined;
+}
+
 /** @returns who a bearer speaks for; `TOKEN.NAME` is a further subject of the token's tenant */
-export function identify(tokens: ReadonlyMap<string, Identity>, bearer: string): Identity | undefined {
+export function identify(tokens: ReadonlyMap<string, Caller>, bearer: string): Caller | undefined {
   const [token = '', subject, ...rest] = bearer.split('.');
-  const identity = tokens.get(digestOf(token));
-  if (identity === undefined || rest.length > 0) return undefined;
-  if (subject === undefined) return identity;
-  return name.test(subject) ? { ...identity, subject } : undefined;
+  const caller = tokens.get(digestOf(token));
+  if (caller === undefined || rest.length > 0) return undefined;
+  if (subject === undefined) return caller;
+  return isCallerName(subject) ? { ...caller, subject } : undefined;
 }
 
 export function tenantsOf(setting: string): readonly string[] {

@@ -9,10 +9,12 @@ import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
 import { retentionFaults } from '../workflows/operation/retention.ts';
+import { BucketProver } from './bucket-prover.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
-import { type Running, runProcess, serveHealth } from './process.ts';
+import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
 import { open, troubled } from './telemetry.ts';
 
 const settings = [
@@ -21,7 +23,7 @@ const settings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
-  'HAPAX_HEALTH_PORT',
+  ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
 
@@ -34,6 +36,8 @@ const atOnce = 20;
 const forgottenAtOnce = 500;
 /** Forgetting and sweeping are no hurry: looked at once in this many rounds, and in each round while there is more. */
 const tidyEvery = 120;
+/** Whether the object store is to be tried is looked at once in this many rounds: each five seconds. */
+const proveEvery = 10;
 /** Operations that one round sweeps: the store has more important callers. */
 const sweptAtOnce = 50;
 /** Gauges are scraped every 15 s or so. */
@@ -56,6 +60,8 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   // Sweeping does what a tenant's own operation would have done, under the same row-level security.
   const tenants = new Database(config.DATABASE_URL, 'hapax_app', 1);
   const objects = connectS3(config);
+  const ground = await Ground.prove(database, objects, log);
+  const prover = new BucketProver(database, objects, log);
   const sweeps = createSweeps({ database: tenants, objects });
   const unswept = flows.filter(({ name, sweepAfter }) => (sweepAfter === undefined) !== (sweeps[name] === undefined));
   if (unswept.length > 0) throw new Error(`sweepAfter and createSweeps differ on ${unswept.map(({ name }) => name)}`);
@@ -66,6 +72,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   let well = true;
 
   const round = async (): Promise<void> => {
+    if (rounds % proveEvery === 0) prover.look();
     if (!(await workflows.sentinelStands())) {
       await workflows.registerSearchAttributes(config.TEMPORAL_NAMESPACE);
       const count = await lookAtEverything(database);
@@ -128,7 +135,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
   })();
-  const health = await serveHealth(config.HAPAX_HEALTH_PORT, () => [
+  const health = await serveHealth(config, async () => [
     well && !stopping
       ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
       : {
@@ -136,6 +143,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
           state: 'failed',
           says: 'The last look at what is open failed, or upkeep is stopping: see the log.',
         },
+    ...(await ground.checks()),
   ]);
   return {
     address: health.address,
@@ -144,7 +152,9 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       stopping = true;
       await ended;
       await sweeping;
+      await prover.idle();
       await health.close();
+      ground.close();
       await connection.close();
       await database.close();
       await tenants.close();

@@ -7,6 +7,9 @@ const paymentMethod = z
   .string()
   .regex(/^pm_[A-Za-z0-9_]{1,250}$/, "give the id of a payment method, such as 'pm_card_visa', never card data");
 
+/** The HTML standard's definition: whatever a browser's `<input type=email>` takes. */
+const email = z.email({ pattern: z.regexes.html5Email, error: "give an e-mail address, such as 'ann@example.com'" });
+
 const item = z.strictObject({
   sku: z.string().min(1).max(100),
   // More of one item than a person buys is a slip of the finger or an attack on the stock.
@@ -26,7 +29,7 @@ export const checkoutFlow = defineFlow({
       cartId: z.string().min(1).max(200),
       items: z.array(item).min(1).max(100),
       paymentMethod,
-      email: z.email().max(254).optional(),
+      email: email.max(254).optional(),
     })
     .meta({
       examples: [{ cartId: 'cart-4711', items: [{ sku: 'mug-blue', quantity: 2 }], paymentMethod: 'pm_card_visa' }],
@@ -36,6 +39,22 @@ export const checkoutFlow = defineFlow({
   keyScope: 'subject',
   answers: 'outcome',
   execution: 'workflow',
+  refusals: [
+    'sku-unknown',
+    'currencies-mixed',
+    'out-of-stock',
+    'cart-in-progress',
+    'cart-already-paid',
+    'card-declined',
+    'authentication-required',
+    'payment-not-processed',
+    'payment-refused',
+    'payment-duplicate',
+    'payment-cancelled',
+    'payment-not-possible',
+    'amount-too-large',
+    'amount-too-small',
+  ],
   renewsAfter: [],
   // A buyer who is still told "confirming" after ten minutes has left; the money is then given back.
   patience: minutes(10),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
+import { type Pace, SenderWatch, uploadPace } from './sender-watch.ts';
 
 /** Why a body did not become an object. */
-export type BodyFault = 'cut' | 'too-long' | 'too-short' | 'other-bytes';
+export type BodyFault = 'cut' | 'silent' | 'slow' | 'too-long' | 'too-short' | 'other-bytes';
 
 /** What was announced of a body. Bytes, and lower-case hex where the digest is known. */
 export type Expected = { readonly size: number; readonly sha256?: string | undefined };
@@ -18,6 +19,7 @@ export class MeasuredBody {
   size = 0;
   fault: BodyFault | undefined;
   readonly #source: Readable;
+  readonly #watch: SenderWatch;
   readonly #hash = createHash('sha256');
   #digest: string | undefined;
 
@@ -25,7 +27,7 @@ export class MeasuredBody {
    * @param startLength how many of the first bytes are kept
    * @param failed told at once of a fault: the store would wait for the rest
    */
-  constructor(source: Readable, expected: Expected, startLength: number, failed: () => void) {
+  constructor(source: Readable, expected: Expected, startLength: number, failed: () => void, pace: Pace = uploadPace) {
     this.#source = source;
     this.stream = new Transform({
       transform: (piece: Buffer, _encoding, done) => {
@@ -50,10 +52,27 @@ export class MeasuredBody {
     source.once('error', cut);
     source.once('close', cut);
     source.pipe(this.stream);
+    this.#watch = new SenderWatch(pace, (why) => this.stream.destroy(this.#failed(why)));
+    source.on('data', this.#came);
+    source.once('end', () => this.#watch.rest());
+    this.stream.on('drain', () => this.#watch.wait());
+    this.stream.once('close', () => this.#watch.rest());
   }
+
+  /** Whether the store has all that has come, and waits for the sender as we do. */
+  get waitsForSender(): boolean {
+    return this.#watch.waiting;
+  }
+
+  readonly #came = (piece: Buffer): void => {
+    this.#watch.came(piece.length);
+    // Where the store keeps us waiting, the source is paused until the stream has drained.
+    if (!this.stream.writableNeedDrain) this.#watch.wait();
+  };
 
   /** Ends the way to the store. The caller's stream is left as it is, paused and open. */
   release(): void {
+    this.#source.off('data', this.#came);
     this.#source.unpipe(this.stream);
     this.stream.destroy();
   }
@@ -73,8 +92,8 @@ export class MeasuredBody {
 export type ReadBody = { readonly kind: 'read'; readonly sha256: string } | { readonly kind: BodyFault };
 
 /** Reads a body that is not to be kept, to compare it. */
-export async function readBody(source: Readable, expected: Expected): Promise<ReadBody> {
-  const body = new MeasuredBody(source, expected, 0, () => undefined);
+export async function readBody(source: Readable, expected: Expected, pace?: Pace): Promise<ReadBody> {
+  const body = new MeasuredBody(source, expected, 0, () => undefined, pace);
   try {
     for await (const _ of body.stream);
     return { kind: 'read', sha256: body.digest() };

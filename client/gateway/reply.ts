@@ -14,6 +14,8 @@ export type SettledReply = {
   readonly how: How;
   readonly answer: KeptAnswer;
   readonly state: SettledState;
+  /** The same key begins anew: this answer is not replayed. */
+  readonly renewable?: boolean;
 } & Named;
 
 /** What became of a request, as doors pass it on. */
@@ -31,7 +33,13 @@ export type Reply =
   | { readonly kind: 'key-reused' }
   /** The answer has expired and its tombstone lives. */
   | ({ readonly kind: 'key-expired' } & Named)
-  /** A new operation, and its caller has begun too many. */
-  | { readonly kind: 'not-admitted' };
+  | NotBegun;
+
+/** It would be new. Nothing was accepted, and the key is not consumed. */
+export type NotBegun =
+  /** Its caller has begun too many. */
+  | { readonly kind: 'not-admitted' }
+  /** There is more work than ends in time. Seconds until there should be room. */
+  | { readonly kind: 'overloaded'; readonly retryAfter: number };
 
 type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };

@@ -1,5 +1,8 @@
-import pg from 'pg';
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
 import { z } from 'zod';
+import type { Proof } from '../../activities/stores/postgres/ground/proof.ts';
+import { connectListener } from '../../activities/stores/postgres/listener.ts';
 import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
 import { type SettledState, settledStates } from '../../workflows/operation/state.ts';
 
@@ -17,33 +20,70 @@ export type Settled = {
 /** PostgreSQL restarts in a second or two; until then a waiter's own look at the row stands in. */
 const reconnectAfter = 500;
 
+/** A NOTIFY comes within a millisecond or two; a start waits no longer than this for one. */
+const probeWithin = 500;
+
+export type NewsParts = {
+  readonly url: string;
+  readonly channel: () => Promise<string>;
+  /** Sends a token on the channel over another connection, so that it is seen whether news arrive. */
+  readonly probe: (channel: string, token: string) => Promise<void>;
+};
+
 /**
  * Hears from PostgreSQL which operations have settled, over one connection for the whole process. News may be missed
  * while the connection is away: it only saves waiting, and whoever waits looks at the row as well.
  */
 export class SettledNews {
-  readonly #url: string;
-  readonly #channel: () => Promise<string>;
+  readonly #parts: NewsParts;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
+  readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
+  #heard = false;
 
-  constructor(url: string, channel: () => Promise<string>) {
-    this.#url = url;
-    this.#channel = channel;
+  constructor(parts: NewsParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether news arrive, as the last probe has shown. */
+  get proof(): Proof {
+    if (this.#heard) return { name: 'notify', state: 'holds', says: 'A NOTIFY arrives where it is listened to.' };
+    return {
+      name: 'notify',
+      state: 'degraded',
+      says: 'A NOTIFY does not arrive, as through a pooler in transaction mode: whoever waits learns of an end by a look each second. Connect directly, or set pool_mode = session.',
+    };
   }
 
   async listen(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'hapax news', keepAlive: true });
-    this.#client = client;
-    client.on('error', () => this.#again(client));
-    client.on('end', () => this.#again(client));
-    client.on('notification', ({ payload }) => {
-      if (payload !== undefined) this.#tell(payload);
+    this.#heard = false;
+    const client = await connectListener(this.#parts.url, (fresh) => {
+      this.#client = fresh;
+      fresh.on('error', () => this.#again(fresh));
+      fresh.on('end', () => this.#again(fresh));
     });
-    await client.connect();
-    await client.query(`listen ${client.escapeIdentifier(await this.#channel())}`);
+    const channel = await this.#parts.channel();
+    const token = randomUUID();
+    const heard = new Promise<void>((resolve) => {
+      client.on('notification', ({ payload }) => {
+        if (payload === undefined) return;
+        if (payload === token) {
+          this.#heard = this.#client === client;
+          resolve();
+        } else this.#tell(payload);
+      });
+    });
+    await client.query(`listen ${client.escapeIdentifier(channel)}`);
+    await this.#parts.probe(channel, token);
+    await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, probeWithin).unref())]);
+  }
+
+  /** Calls back for each operation that settles. @returns whether all of them are heard now */
+  hear(callback: (news: Pick<Settled, 'id' | 'tenant'>) => void): () => boolean {
+    this.#hearers.push(callback);
+    return () => this.#heard;
   }
 
   /** Calls back once when the operation settles. @returns how to stop waiting */
@@ -59,6 +99,7 @@ export class SettledNews {
   #tell(payload: string): void {
     const said = json(payload);
     const { data: named } = hint.safeParse(said);
+    if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
     if (named === undefined || callbacks === undefined) return;
     this.#waiting.delete(named.id);
@@ -70,6 +111,7 @@ export class SettledNews {
   #again(client: pg.Client): void {
     if (this.#closed || this.#client !== client) return;
     this.#client = undefined;
+    this.#heard = false;
     client.end().catch(() => undefined);
     this.#retry = setTimeout(() => {
       this.listen().catch(() => this.#client && this.#again(this.#client));

@@ -2,7 +2,7 @@ import { deleteObject } from '../../activities/stores/s3/delete-object.ts';
 import { headObject } from '../../activities/stores/s3/head-object.ts';
 import type { ObjectStore } from '../../activities/stores/s3/object-store.ts';
 import { operationToken } from '../../activities/stores/s3/operation-token.ts';
-import { putStream, type StreamedObject } from '../../activities/stores/s3/put-stream.ts';
+import { putStream, StoreIdle, type StreamedObject } from '../../activities/stores/s3/put-stream.ts';
 import type { BodyFault, MeasuredBody } from './measured-body.ts';
 
 export type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | { readonly kind: BodyFault | 'failed' };
@@ -23,9 +23,12 @@ export async function storeBody(
     await putStream(store, { ...about, body: body.stream });
     return { kind: 'stored', sha256: body.digest() };
   } catch (error) {
+    // A store that had no bytes to take is not the one that was away.
+    const starved = StoreIdle.is(error) && body.waitsForSender ? 'silent' : undefined;
     body.release();
-    if (body.fault === undefined) failed(error);
-    if (body.fault === undefined && body.size === size) {
+    const fault = body.fault ?? starved;
+    if (fault === undefined) failed(error);
+    if (fault === undefined && body.size === size) {
       const sha256 = body.digest();
       const facts = await headObject(store, key).catch(() => undefined);
       if (facts?.size === size && facts.sha256 === sha256 && facts.metadata[operationToken] === operation)
@@ -33,7 +36,7 @@ export async function storeBody(
     }
     const deleted = deleteObject(store, key).catch(failed);
     // A store that is away would keep the caller waiting for another 10 s.
-    if (body.fault !== undefined) await deleted;
-    return { kind: body.fault ?? 'failed' };
+    if (fault !== undefined) await deleted;
+    return { kind: fault ?? 'failed' };
   }
 }

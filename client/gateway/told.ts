@@ -26,7 +26,19 @@ export class KeyMisused extends Error {
   }
 }
 
-/** @throws KeyMisused */
+/** There is more work than ends in time: nothing was accepted. Ask again with the same key. */
+export class Overloaded extends Error {
+  override readonly name = 'Overloaded';
+  readonly code = 'overloaded';
+  /** Seconds until there should be room. */
+  readonly retryAfter: number;
+  constructor(retryAfter: number) {
+    super(`There is more work than can be done in time: ask again with the same key in ${retryAfter} s.`);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** @throws KeyMisused, Overloaded */
 export function told<F extends AnyFlow>(reply: Reply): Told<F> {
   switch (reply.kind) {
     case 'open':
@@ -45,6 +57,8 @@ export function told<F extends AnyFlow>(reply: Reply): Told<F> {
       throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
     case 'not-admitted':
       throw new Error('Only a door limits how many operations are begun');
+    case 'overloaded':
+      throw new Overloaded(reply.retryAfter);
     case 'key-expired':
       throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
   }

@@ -1,6 +1,7 @@
 import type { Transfer } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
+import { slowestTransfer } from '../../workflows/operation/transfer-time.ts';
 
 /** The same key makes a new upload of it (`renewsAfter`). */
 const announceAgain = 'announce it again, with the same key or a new one, and send its bytes there.';
@@ -38,6 +39,18 @@ export function sizeRefusal(declared: number, actual: string): Refusal {
     code: 'bytes-refused',
     detail: `The upload was announced with ${declared} bytes and ${actual} came. Nothing was kept and the upload goes on: send exactly its ${declared} bytes to the same URL.`,
     more: { field: 'size', declared },
+  };
+}
+
+/** Its sender was given up in the middle. */
+export function lateRefusal(why: 'silent' | 'slow'): Refusal {
+  const what =
+    why === 'silent'
+      ? 'The bytes stopped coming.'
+      : `The bytes came at less than ${slowestTransfer} bytes a second for too long.`;
+  return {
+    code: 'request-timeout',
+    detail: `${what} Nothing was kept and the upload goes on waiting: send all of its bytes again to the same URL.`,
   };
 }
 

@@ -15,15 +15,15 @@ import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
 import { presignPut } from '../../activities/stores/s3/presign-put.ts';
 import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
 import { doorKey, presignedKey } from '../../activities/stores/s3/upload-keys.ts';
-import { hours } from '../../workflows/operation/duration.ts';
 import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
-import type { uploadFlow } from '../../workflows/upload.flow.ts';
+import { signatureLifetime, type uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
+import { BucketStanding } from './bucket-standing.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { storeBody } from './store-body.ts';
-import { contentTypeRefusal, digestRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
+import { contentTypeRefusal, digestRefusal, lateRefusal, sizeRefusal, transferRefusal } from './transfer-refusal.ts';
 
 export type UploadParts = {
   readonly database: Database;
@@ -49,9 +49,6 @@ export type Received =
   /** The caller went away in the middle: nothing was kept, and nobody is left to be told. */
   | { readonly kind: 'cut' };
 
-/** A signed URL that leaks is of use for this long at most; whoever needs longer asks for the plan again. */
-const signatureLifetime = hours(1);
-
 /**
  * The ways by which bytes come, all of them translators into one row: which object counts is decided there, once, and
  * the story is told afterwards.
@@ -59,9 +56,16 @@ const signatureLifetime = hours(1);
 export class Uploads {
   readonly #parts: UploadParts;
   readonly #bodies = new OpenBodies();
+  readonly #standing: BucketStanding;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
+    this.#standing = new BucketStanding(parts.database, parts.objects);
+  }
+
+  /** @returns why no new upload may begin now, if there is a reason */
+  async refusal(): Promise<Refusal | undefined> {
+    return await this.#standing.refusal();
   }
 
   /**
@@ -79,7 +83,9 @@ export class Uploads {
     if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;
     const { size, type, sha256, transfer: announced = 'door' } = announcement(record);
     const urlOf = (what: string) => new URL(`/v1/uploads/${id}/${what}`, base).href;
-    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined) {
+    const trusted = (await this.#standing.refusal()) === undefined;
+    // Nothing of ours sees a presigned PUT: a store that has failed its proof is given none.
+    if ((transfer ?? announced) === 'presigned' && sha256 !== undefined && trusted) {
       const promised = { key: presignedKey(id), size, type, sha256, operation: id };
       const put = await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
       return { ...put, complete: { method: 'POST', url: urlOf('complete') } };
@@ -103,6 +109,8 @@ export class Uploads {
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return await this.#again(transfer.bytes, stream, contentLength);
+    const untrusted = await this.#standing.refusal();
+    if (untrusted !== undefined) return refused(untrusted);
     const wrongType = contentTypeRefusal(type, contentType);
     if (wrongType !== undefined) return refused(wrongType);
     if (contentLength !== undefined && contentLength !== size) return refused(sizeRefusal(size, String(contentLength)));
@@ -127,6 +135,9 @@ export class Uploads {
     switch (stored.kind) {
       case 'cut':
         return { kind: 'cut' };
+      case 'silent':
+      case 'slow':
+        return refused(lateRefusal(stored.kind));
       case 'too-long':
       case 'too-short':
         return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
@@ -149,6 +160,8 @@ export class Uploads {
     const closed = transferRefusal(late ? { ...transfer, due: false } : transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return received(transfer.bytes, true);
+    const untrusted = await this.#standing.refusal();
+    if (untrusted !== undefined) return refused(untrusted);
     const bytes = await presignedBytes(this.#parts.objects, record.id).catch((error: unknown) => {
       this.#parts.log(`The object of ${record.id} could not be looked at`, error);
       return 'unknown' as const;
@@ -191,6 +204,7 @@ export class Uploads {
     if (contentLength !== undefined && contentLength !== bytes.size) return refused(others);
     const read = await readBody(stream, { size: bytes.size });
     if (read.kind === 'cut') return { kind: 'cut' };
+    if (read.kind === 'silent' || read.kind === 'slow') return refused(lateRefusal(read.kind));
     return read.kind === 'read' && read.sha256 === bytes.sha256 ? received(bytes, true) : refused(others);
   }
 }

@@ -1,4 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import pLimit from 'p-limit';
 import type { Opening, OperationRef } from '../../workflows/operation/call.ts';
 import { type Scope, workflowId } from '../../workflows/operation/key.ts';
 import { workflowTaskTimeout } from '../../workflows/operation/presets.ts';
@@ -9,10 +10,17 @@ export type Startable = OperationRef & { readonly scope: Scope; readonly generat
 /** Facts in the past tense: what has come to stand in the ledger, for a story that may be waiting for it. */
 export type Signal = 'wake' | 'cancelRequested';
 
+/**
+ * Starts that a process sends at once; the others wait for their turn. Temporal serves starts and its workers from the same
+ * store: hundreds of starts at once kept it from handing out any task, so that workers stood idle while callers gave up.
+ */
+const startsAtOnce = 10;
+
 /** Temporal drives progress and decides nothing: each of these may be repeated, lost or late. */
 export class Workflows {
   readonly #client: Client;
   readonly #taskQueue: string;
+  readonly #turn = pLimit(startsAtOnce);
 
   constructor(client: Client, taskQueue: string) {
     this.#client = client;
@@ -39,12 +47,14 @@ export class Workflows {
   ): Promise<void> {
     const { scope, generation } = operation;
     try {
-      await this.#client.workflow.start(scope.flow, {
-        workflowId: workflowId(scope, generation),
-        ...this.#options(operation, opening),
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy,
-      });
+      await this.#turn(() =>
+        this.#client.workflow.start(scope.flow, {
+          workflowId: workflowId(scope, generation),
+          ...this.#options(operation, opening),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy,
+        }),
+      );
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }

@@ -7,6 +7,7 @@ import { FingerprintUnknown } from '../../workflows/operation/fingerprint.ts';
 import { problemAnswer, problemUrl } from '../../workflows/operation/outcome.ts';
 import { HttpProblem } from './http-problem.ts';
 import { keyToEcho } from './idempotency-key.ts';
+import { closeWhereUnread } from './lingering-close.ts';
 import { type Issue, requestInvalid } from './request-invalid.ts';
 
 /** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
@@ -17,20 +18,15 @@ export function answerProblems(app: FastifyInstance, log: Logger): void {
     if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return sendProblem(request, reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? '';
-    const methods = app.methodsOf(path);
-    if (methods.length === 0)
-      return sendProblem(request, reply, new HttpProblem('not-found', 'There is nothing at this path.'));
-    reply.header('allow', methods.join(', '));
-    const detail = `${request.method} is not allowed here: use ${methods.join(' or ')}.`;
-    return sendProblem(request, reply, new HttpProblem('method-not-allowed', detail));
-  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new HttpProblem('not-found', 'There is nothing at this path.')),
+  );
 }
 
 /** What the router refuses before any hook has run. */
 export function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   reply.header('request-id', request.id);
+  closeWhereUnread(request.raw, reply);
   void sendProblem(request, reply, problemOf(error));
 }
 
@@ -53,7 +49,6 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
   },
   FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at so long a path.' },
-  FST_UNDER_PRESSURE: { code: 'overloaded', detail: 'There is more work than this process can take: ask again soon.' },
 };
 
 type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };

@@ -1,11 +1,13 @@
 import type { FastifyRequest } from 'fastify';
-import type { Environment } from '../../workflows/operation/key.ts';
+import type { Caller } from './callers/caller.ts';
 import { HttpProblem } from './http-problem.ts';
 
-/** Whom a token speaks for. */
-export type Caller = { readonly tenant: string; readonly environment: Environment; readonly subject: string };
-
-export type Authenticate = (bearer: string) => Caller | undefined;
+/**
+ * Finds the caller of a bearer token; undefined where the token is not valid, whatever is wrong with it.
+ * Answers at once where it can: a promise costs each request a turn of the event loop.
+ * @throws HttpProblem or LedgerFault when validity cannot be told now
+ */
+export type Authenticate = (bearer: string) => Caller | undefined | Promise<Caller | undefined>;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,13 +15,25 @@ declare module 'fastify' {
   }
 }
 
-/** One answer for every fault of a token, so that guessing learns nothing. */
-export function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): void {
-  const [scheme, bearer, ...rest] = (request.headers.authorization ?? '').split(' ');
-  const caller =
-    scheme?.toLowerCase() === 'bearer' && bearer !== undefined && bearer.length <= 4_096 && rest.length === 0
-      ? authenticate(bearer)
-      : undefined;
+/** RFC 6750, 2.1: `credentials = "Bearer" 1*SP b64token`; RFC 9110, 11.1: the scheme's case does not count. */
+const credentials = /^bearer +([^ ]+)$/i;
+
+/** JWTs that list a person's groups reach several kilobytes; Node takes at most 16 KiB of headers. Characters. */
+const longestToken = 8_192;
+
+/**
+ * One answer for every fault of a token, so that guessing learns nothing.
+ * @returns undefined where the caller is known at once
+ */
+export function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): Promise<void> | undefined {
+  const bearer = credentials.exec(request.headers.authorization ?? '')?.[1];
+  const found = bearer === undefined || bearer.length > longestToken ? undefined : authenticate(bearer);
+  if (found instanceof Promise) return found.then((caller) => letIn(request, caller));
+  letIn(request, found);
+  return undefined;
+}
+
+function letIn(request: FastifyRequest, caller: Caller | undefined): void {
   if (caller === undefined)
     throw new HttpProblem('unauthenticated', 'Send a valid token as "Authorization: Bearer …".', {
       header: 'Authorization',

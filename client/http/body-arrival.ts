@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { seconds } from '../../workflows/operation/duration.ts';
+import { transferTime } from '../../workflows/operation/transfer-time.ts';
 import { HttpProblem } from './http-problem.ts';
 
 declare module 'fastify' {
@@ -9,21 +10,26 @@ declare module 'fastify' {
   }
 }
 
-/** 64 KiB take a second on the slowest line that people bear. */
-const arrival = seconds(8);
+/** What a body may take on top of what its bytes take at the slowest rate: half of one is answered within ten seconds. */
+const grace = seconds(8);
 
 /**
- * Bounds the time that a body may take, of routes that read it and of those that there are not: whoever sends half of one
- * is answered. A route that streams has its body at once, and looks after it itself.
+ * Bounds the time that a body may take, of routes that read it: a caller that sends half of one is answered. A route that
+ * streams has its body at once, and looks after it itself.
  */
 export function limitBodies(app: FastifyInstance): void {
   app.decorateRequest('late', undefined);
   app.addHook('preParsing', (request, reply, payload, next) => {
-    request.late = setTimeout(() => {
-      // What still comes is not read.
-      reply.header('connection', 'close');
-      payload.emit('error', new HttpProblem('request-timeout', 'The body did not arrive in time: nothing was done.'));
-    }, arrival);
+    const { socket } = request.raw;
+    const before = socket.bytesRead;
+    const begun = performance.now();
+    const look = (): void => {
+      const left = grace + transferTime(socket.bytesRead - before) - (performance.now() - begun);
+      if (left > 0) request.late = setTimeout(look, left);
+      else
+        payload.emit('error', new HttpProblem('request-timeout', 'The body did not arrive in time: nothing was done.'));
+    };
+    request.late = setTimeout(look, grace);
     reply.raw.once('close', () => clearTimeout(request.late));
     next();
   });

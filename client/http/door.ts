@@ -2,34 +2,35 @@ import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import underPressure from '@fastify/under-pressure';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { longestTransfer, uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './authenticate.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { configRoute } from './config-route.ts';
 import type { Uploads } from '../gateway/uploads.ts';
-import { flowRoutes } from './flow-routes.ts';
+import { documentRoute } from './document-route.ts';
+import { type Begin, flowRoutes } from './flow-routes.ts';
 import { ignoreBodies } from './ignore-bodies.ts';
 import { limitBodies } from './body-arrival.ts';
 import { keyRoutes } from './key-routes.ts';
+import { lingerOnClose } from './lingering-close.ts';
 import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
-import { rememberMethods } from './other-methods.ts';
+import { answerOtherMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
 import { resolveRoute } from './resolve-route.ts';
 import { type Check, isReady, readinessText } from './readiness.ts';
+import { documentRoles, requireRole } from './require-role.ts';
+import { requireSoundCoding } from './sound-coding.ts';
 import { requireSoundExpectation } from './sound-expectation.ts';
 import { requireSoundHost } from './sound-host.ts';
+import { originForm, requireSoundTarget } from './sound-target.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 export type DoorParts = {
@@ -58,12 +59,13 @@ declare module 'fastify' {
   }
 }
 
-/** Slow headers are an attack, looked for each second; slow bodies may be a slow line with a large file (an hour for 5 GiB at 1.4 MB/s). */
+/** Slow headers are an attack, looked for each second. */
 const headersTimeout = 8_000;
 const connectionsCheckingInterval = 1_000;
-const requestTimeout = 3_600_000;
-/** Answers that are this late are better refused. */
-const pressure = { maxEventLoopDelay: 3_000, retryAfter: 2 };
+/** Bodies are bounded where they are read. What would slip through there ends before the sweep that follows an upload. */
+const requestTimeout = longestTransfer;
+/** Longer than every id and code; a longer one is nothing that we know. Characters. */
+const maxParamLength = 300;
 
 /** What pages of other origins may do; without PUT they could not send the bytes of an upload. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT'];
@@ -81,6 +83,17 @@ const exposed = [
   'Hapax-Workflow-Id',
 ];
 
+const bearerScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'A JWT of the configured issuer, an API key (`hpx_live_…`, `hpx_test_…`), or a static token of a local stack. It names ' +
+    'the tenant, the environment, the subject and the role. Each route lists the least role that may use it:\n\n' +
+    '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
+    '- `caller` begins, looks at and cancels operations of its own subject\n' +
+    '- `operator` is a caller that also looks at and cancels the operations of every subject',
+} as const;
+
 /** The network's door: derived from the flows' declarations, problem+json from the one failure table. */
 export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   const app = fastify({
@@ -93,23 +106,26 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     http: { headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerUnroutable,
-    routerOptions: { maxParamLength: 300 },
+    rewriteUrl: originForm,
+    routerOptions: { maxParamLength },
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  lingerOnClose(app);
   ignoreBodies(app);
   limitBodies(app);
   answerProblems(app, parts.log);
-  rememberMethods(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
     requireSoundHost(request.raw, false);
+    requireSoundTarget(request.raw);
+    requireSoundCoding(request.raw, reply);
     // A key on a question changes nothing, and its sender is told so.
     if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');
   });
   requireSoundExpectation(app);
-  await app.register(underPressure, { ...pressure, exposeStatusRoute: false });
+  answerOtherMethods(app, { maxParamLength });
   await app.register(cors, {
     origin: [...parts.corsOrigins],
     methods,
@@ -127,26 +143,31 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Hapax', version: '1', description: 'Operations that happen once.' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      components: { securitySchemes: { token: bearerScheme } },
       security: [{ token: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: documentRoute,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
   await app.register(async (open) => serviceRoutes(open, parts));
   await app.register(async (guarded) => {
+    documentRoles(guarded);
     guarded.addHook('onRequest', async (request, reply) => {
       // What one caller may see is kept for nobody else, and tells of a moment.
       reply.header('cache-control', 'no-store');
-      authenticateRequest(request, parts.authenticate);
+      const later = authenticateRequest(request, parts.authenticate);
+      if (later !== undefined) await later;
+      requireRole(request);
       requireSoundHost(request.raw, true);
     });
     const offer = offerTransfer(parts.uploads, parts.publicUrl);
+    // Nothing but an upload needs the object store.
+    const begin: Begin = async ({ name }) => (name === uploadFlow.name ? await parts.uploads.refusal() : undefined);
     operationRoutes(guarded, { ...parts, offer });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, offer }));
     keyRoutes(guarded, parts.database);
-    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer));
+    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer, begin));
     await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));
     parts.extend?.(guarded);
   });
@@ -168,4 +189,5 @@ function serviceRoutes(app: FastifyInstance, { metrics, ready, flows }: DoorPart
   app.get('/metrics', { schema }, async (_, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
   app.get('/openapi.json', { schema }, () => app.swagger());
   problemPages(app, flows);
+  configRoute(app, flows);
 }

@@ -2,16 +2,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { Reply } from '../gateway/reply.ts';
 import type { Gateway } from '../gateway.ts';
+import { answer as documented } from './answer.ts';
+import { flowHeaders } from './answer-headers.ts';
 import { asSent } from './as-sent.ts';
 import { HttpProblem } from './http-problem.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { keySchema } from './key-schema.ts';
 import { acceptJson, jsonLimit } from './json-body.ts';
 import { preferredWait } from './prefer-wait.ts';
 import type { Offer } from './offer-transfer.ts';
 import { sendReply } from './send-reply.ts';
-import { offered, preferHeader, problems } from './schemas.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { offered, preferHeader } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,8 +24,17 @@ declare module 'fastify' {
   }
 }
 
+/** Why no operation of a flow may begin now, if there is a reason. What has begun goes on, and replays are given. */
+export type Begin = (flow: AnyFlow) => Promise<Refusal | undefined>;
+
 /** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
-export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gateway: Gateway, offer: Offer): void {
+export function flowRoutes(
+  app: FastifyInstance,
+  flows: readonly AnyFlow[],
+  gateway: Gateway,
+  offer: Offer,
+  begin: Begin,
+): void {
   acceptJson(app);
   for (const flow of flows) {
     const options = {
@@ -41,10 +55,12 @@ export function flowRoutes(app: FastifyInstance, flows: readonly AnyFlow[], gate
           request: request.body as never,
           requestId: request.id,
           userAgent: request.headers['user-agent'],
-          admit: () => admitted(app, request),
+          admit: async () => (await begin(flow)) === undefined && (await admitted(app, request)),
         },
         wait,
       );
+      const refusal = answer.kind === 'not-admitted' ? await begin(flow) : undefined;
+      if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
       return await respond(gateway, flow, answer, request, reply, offer);
     });
   }
@@ -109,41 +125,45 @@ async function respond(
         { header: 'Idempotency-Key' },
         { operation: answer.id },
       );
+    case 'overloaded':
+      throw new HttpProblem(
+        'overloaded',
+        'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
+        { retryAfter: answer.retryAfter },
+      );
     case 'not-admitted':
       throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
   }
 }
 
-const answerHeaders =
-  'With the answer come `Idempotency-Key` (as it was sent), `Idempotency-Status` (`created`, `joined` or `replayed`), ' +
-  '`Location` (the operation), `Hapax-Workflow-Id` and `Request-Id`; with one that is kept, `Idempotency-Expires`; with ' +
-  'a replay also `Idempotent-Replayed: true` and `Original-Request`; where waiting helps, `Retry-After`.';
-
 function schemaOf(flow: AnyFlow) {
   const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
+  const { takesBody, takesKey, runs } = routeCodes;
   return {
     summary: flow.title,
-    description: [flow.description, answerHeaders].filter((part) => part !== undefined).join('\n\n'),
+    ...(flow.description === undefined ? {} : { description: flow.description }),
     tags: [flow.route],
     body: flow.request,
-    headers: z.looseObject({
-      'idempotency-key': z
-        .string()
-        .describe('1–255 printable ASCII characters, made before the first attempt and kept over retries.')
-        .meta({ examples: ['5f0c7a3e-2b9d-4c61-9d0e-7a41c2f6b8d3'] }),
-      ...preferHeader,
-    }),
+    headers: z.looseObject({ 'idempotency-key': keySchema, ...preferHeader }),
     response: {
       ...(flow.answers === 'state'
         ? {
-            201: z
-              .union([open, succeeded])
-              .describe('It waits for its caller and says what is next, or it has succeeded.'),
-            202: open.describe('It goes on by itself, or has just ended: `Location` tells how.'),
+            201: documented(
+              'It waits for its caller and says what is next, or it has succeeded.',
+              z.union([open, succeeded]),
+              flowHeaders,
+            ),
+            202: documented('It goes on by itself, or has just ended: `Location` tells how.', open, flowHeaders),
           }
-        : { 201: succeeded.describe('It has succeeded. Whoever asks again with the same key gets these same bytes.') }),
-      ...problems,
+        : {
+            201: documented(
+              'It has succeeded. Ask again with the same key and you get these same bytes.',
+              succeeded,
+              flowHeaders,
+            ),
+          }),
+      ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals),
     },
   };
 }

@@ -11,12 +11,14 @@ declare module 'fastify' {
 
 /** Printable ASCII (RFC 20): nothing that a log line, a header or a workflow id would have to escape. */
 const printable = /^[\x20-\x7e]+$/;
-const longest = 255;
+/** Characters, without quotes and escapes. */
+export const longestKey = 255;
 
 /** An `sf-string` (RFC 9651, 3.3.3), and after it parameters, which mean nothing here. */
 const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:\s*;.*)?$/;
 
-const email = /^[^\s@]+@[^\s@]+\.[A-Za-z]{2,}$/;
+/** Top-level domains are letters, or Punycode (RFC 5890). Without one it is taken for a sender's id, such as `evt_1@2`. */
+const email = /^[^\s@]+@[^\s@]+\.(?:[a-z]{2,}|xn--[a-z0-9-]+)$/i;
 /** Issuers' prefixes and lengths (ISO/IEC 7812): Visa, Mastercard, American Express, Discover. */
 const card = /^(?:4\d{12}(?:\d{3})?(?:\d{3})?|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12})$/;
 
@@ -67,7 +69,7 @@ function unquoted(value: string): string {
     throw malformed('holds a comma, so it may be a list of two keys: send one key, or quote it');
   }
   if (key === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
-  if (key.length > longest) throw malformed(`has ${key.length} characters: at most ${longest} are allowed`);
+  if (key.length > longestKey) throw malformed(`has ${key.length} characters: at most ${longestKey} are allowed`);
   return key;
 }
 

@@ -5,18 +5,23 @@ import type { Database } from '../../activities/stores/postgres/database.ts';
 import { issueKey } from '../../activities/stores/postgres/issue-key.ts';
 import { admitted } from './flow-routes.ts';
 import { HttpProblem } from './http-problem.ts';
-import { problems } from './schemas.ts';
+import { answer } from './answer.ts';
+import { requestHeaders } from './answer-headers.ts';
+import { problems, routeCodes } from './route-problems.ts';
 
 /** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
 export function keyRoutes(app: FastifyInstance, database: Database): void {
-  const issued = z.object({ key: z.string() }).describe('A key that nobody else has. Nothing has begun.');
+  const issued = z.object({ key: z.string() });
   app.post(
     '/v1/keys',
     {
       schema: {
         summary: 'Get a key to begin an operation with',
         tags: ['keys'],
-        response: { 201: issued, ...problems },
+        response: {
+          201: answer('A key that nobody else has. Nothing has begun.', issued, requestHeaders),
+          ...problems(...routeCodes.takesBody),
+        },
       },
     },
     async (request, reply) => {

@@ -3,6 +3,7 @@ import type { OperationRecord } from '../../activities/stores/postgres/read-oper
 import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Uploads } from '../gateway/uploads.ts';
+import { originOf } from './sound-target.ts';
 
 /** What an operation offers its caller while it is open: an upload that waits for bytes says where to send them. */
 export type Offer = (record: OperationRecord, request: FastifyRequest) => Promise<Readonly<Record<string, unknown>>>;
@@ -11,7 +12,7 @@ export type Offer = (record: OperationRecord, request: FastifyRequest) => Promis
 export function offerTransfer(uploads: Uploads, publicUrl: string | undefined): Offer {
   return async (record, request) => {
     if (record.flow !== 'upload') return {};
-    const base = publicUrl ?? `${request.protocol}://${request.host}`;
+    const base = publicUrl ?? originOf(request);
     // Whoever announces again may have learnt that the other way suits them better.
     const { transfer: wanted } = (request.body ?? {}) as Pick<RequestOf<typeof uploadFlow>, 'transfer'>;
     const transfer = await uploads.plan(record, base, wanted);

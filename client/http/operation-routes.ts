@@ -4,20 +4,30 @@ import { z } from 'zod';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { listOperations, type OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { mayActAs } from '../../workflows/operation/role.ts';
 import { operationUrl } from '../../workflows/operation/outcome.ts';
 import { isSettled, operationStates } from '../../workflows/operation/state.ts';
 import type { Gateway } from '../gateway.ts';
+import { answer } from './answer.ts';
+import { lookHeaders, placeHeaders } from './answer-headers.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
-import { readCursor, writeCursor } from './page-cursor.ts';
+import { longestKey } from './idempotency-key.ts';
+import { cursorPattern, readCursor, writeCursor } from './page-cursor.ts';
 import { preferredWait } from './prefer-wait.ts';
-import { operationId, operationSchema, preferHeader, problems } from './schemas.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId, operationSchema, preferHeader } from './schemas.ts';
+import { isOwn, shownOperation, shownSubject } from './shown-operations.ts';
 
-/** PostgreSQL stores no NUL, so that nothing has one in its name. */
-const text = z.string().regex(/^[^\0]*$/, 'holds a NUL character');
+/** What a key may be made of, as it stands in the ledger: without quotes. */
+const key = z
+  .string()
+  .max(longestKey)
+  .regex(/^[\x20-\x7e]*$/, 'give a key: printable ASCII characters');
 
 /** A page fits one screen; the largest still answers in milliseconds. */
 const pageSize = { usual: 50, most: 200 };
+const asItWas = 'give the `next` of the page before, as it was';
 const pageRange = `give a whole number from 1 to ${pageSize.most}`;
 
 export type OperationParts = {
@@ -32,33 +42,38 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const params = z.object({ id: operationId });
   const tags = ['operations'];
-  const found = operationSchema.describe('The operation as it is now, or as it has ended.');
 
   app.get(
     '/v1/operations/:id',
     {
+      config: { role: 'viewer' },
       schema: {
         summary: 'Look at an operation',
         tags,
         params,
         headers: z.looseObject(preferHeader),
-        response: { 200: found, ...problems },
+        response: {
+          200: answer('The operation as it is now, or as it has ended.', operationSchema, lookHeaders),
+          ...problems(...routeCodes.looksUp),
+        },
       },
     },
     async (request) => {
-      let record = await owned(gateway, request, request.params.id);
+      let record = await shownOperation(gateway, request.caller, request.params.id);
       const wait = preferredWait(request.headers.prefer, 0);
       if (wait > 0 && !isSettled(record.state)) {
         await gateway.settled(record.tenant, record.id, wait);
-        record = await owned(gateway, request, record.id);
+        record = await shownOperation(gateway, request.caller, record.id);
       }
-      return { ...describeOperation(flowOf(flows, record), record), ...(await offer(record, request)) };
+      // A signed transfer lets its holder write: it is for those who may send the bytes themselves.
+      const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
+      return { ...describeOperation(flowOf(flows, record), record), ...(acts ? await offer(record, request) : {}) };
     },
   );
 
   const querystring = z.strictObject({
     flow: z.enum(flows.map(({ name }) => name)).optional(),
-    key: text.max(255).optional(),
+    key: key.optional(),
     state: z
       .enum([...operationStates, 'open', 'settled'])
       .optional()
@@ -72,22 +87,32 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       .default(pageSize.usual),
     after: z
       .string()
-      .max(200)
-      .refine((cursor) => readCursor(cursor) !== undefined, 'give the `next` of the page before, as it was')
+      .regex(cursorPattern, { error: asItWas, abort: true })
+      .refine((cursor) => readCursor(cursor) !== undefined, asItWas)
       .optional()
       .describe('`next` of the page before'),
   });
-  const page = z
-    .object({ operations: z.array(operationSchema), next: z.string().optional() })
-    .describe('One page. `next` is there while older ones may follow.');
+  const page = z.object({ operations: z.array(operationSchema), next: z.string().regex(cursorPattern).optional() });
   app.get(
     '/v1/operations',
-    { schema: { summary: 'List operations, newest first', tags, querystring, response: { 200: page, ...problems } } },
+    {
+      config: { role: 'viewer' },
+      schema: {
+        summary: 'List operations, newest first',
+        tags,
+        querystring,
+        response: {
+          200: answer('One page. `next` is there while older ones may follow.', page, lookHeaders),
+          ...problems(),
+        },
+      },
+    },
     async (request) => {
       const { limit, after, state, trouble, ...filter } = request.query;
       const grouped = state === 'open' || state === 'settled';
       const records = await listOperations(database, {
         ...request.caller,
+        subject: shownSubject(request.caller),
         ...filter,
         ...(grouped ? { settled: state === 'settled' } : { state }),
         ...(trouble === undefined ? {} : { trouble: trouble === 'true' }),
@@ -102,9 +127,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
     },
   );
 
-  const accepted = z
-    .object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() })
-    .describe('The cancel is in time, or is done already: `Location` tells how the operation ends.');
+  const accepted = z.object({ id: z.string(), state: z.enum(operationStates), cancelRequested: z.boolean() });
   app.post(
     '/v1/operations/:id/cancel',
     {
@@ -112,13 +135,21 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         summary: 'Ask for a cancel; repeatable, needs no key',
         tags,
         params,
-        response: { 202: accepted, ...problems },
+        response: {
+          202: answer(
+            'The cancel is in time, or is done already: `Location` tells how the operation ends.',
+            accepted,
+            placeHeaders,
+          ),
+          ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.cancels),
+        },
       },
     },
     async (request, reply) => {
-      const record = await owned(gateway, request, request.params.id);
+      const record = await shownOperation(gateway, request.caller, request.params.id);
       const decision = await gateway.cancel(record);
-      const { id, state } = decision === 'already-settled' ? await owned(gateway, request, record.id) : record;
+      const { id, state } =
+        decision === 'already-settled' ? await shownOperation(gateway, request.caller, record.id) : record;
       const told = () =>
         reply.code(202).header('location', operationUrl(id)).send({ id, state, cancelRequested: true });
       switch (decision) {
@@ -150,13 +181,4 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
 /** @returns undefined where a build that knows another flow has made the operation */
 export function flowOf(flows: readonly AnyFlow[], { flow }: OperationRecord): AnyFlow | undefined {
   return flows.find(({ name }) => name === flow);
-}
-
-/** Another tenant's, another environment's and another subject's operation look alike: like none. */
-export async function owned(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
-  const { tenant, environment, subject } = request.caller;
-  const record = await gateway.status(tenant, id);
-  const mine = record?.environment === environment && (record.keySubject === '' || record.subject === subject);
-  if (record === undefined || !mine) throw new HttpProblem('not-found', 'There is no such operation.');
-  return record;
 }

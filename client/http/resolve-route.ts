@@ -2,11 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ResolveDecision } from '../../activities/stores/postgres/resolve-step.ts';
+import { answer } from './answer.ts';
+import { lookHeaders } from './answer-headers.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
 import { acceptJson, jsonLimit } from './json-body.ts';
-import { flowOf, type OperationParts, owned } from './operation-routes.ts';
-import { operationId, operationSchema, problems } from './schemas.ts';
+import { flowOf, type OperationParts } from './operation-routes.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId, operationSchema } from './schemas.ts';
+import { shownOperation } from './shown-operations.ts';
 
 /** Long enough for a paragraph and a link; it stands in the ledger for good. */
 const words = z.string().trim().min(1).max(2_000);
@@ -47,6 +51,7 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
   instance.withTypeProvider<ZodTypeProvider>().post(
     '/v1/operations/:id/resolve',
     {
+      config: { role: 'operator' },
       bodyLimit: jsonLimit,
       schema: {
         summary: 'Say whether a step in doubt has happened; repeatable, needs no key',
@@ -56,16 +61,19 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
         tags: ['operations'],
         params: z.object({ id: operationId }),
         body,
-        response: { 200: operationSchema.describe('The operation, with the step resolved.'), ...problems },
+        response: {
+          200: answer('The operation, with the step resolved.', operationSchema, lookHeaders),
+          ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.resolves),
+        },
       },
     },
     async (request) => {
-      const record = await owned(gateway, request, request.params.id);
+      const record = await shownOperation(gateway, request.caller, request.params.id);
       const { step, outcome, result = null, evidence, reason } = request.body;
       const by = request.caller.subject;
       const decision = await gateway.resolve(record, { step, outcome, result, evidence, reason, by });
       if (decision !== 'resolved') throw refusal(decision, step, record.id);
-      const now = await owned(gateway, request, record.id);
+      const now = await shownOperation(gateway, request.caller, record.id);
       return describeOperation(flowOf(flows, now), now);
     },
   );

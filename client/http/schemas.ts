@@ -31,20 +31,6 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
-/** The problems of every route: which codes each status may carry, from the failure table. */
-export const problems = { '4xx': problemsOf(400, 500), '5xx': problemsOf(500, 600) };
-
-function problemsOf(from: number, to: number) {
-  const rows = Object.entries(failures).filter(([, { status }]) => status >= from && status < to);
-  const lines = [...Map.groupBy(rows, ([, { status }]) => status)]
-    .toSorted(([a], [b]) => a - b)
-    .map(([status, of]) => `- ${status}: ${of.map(([code]) => `\`${code}\``).join(', ')}`);
-  return {
-    description: `Why it did not happen. The codes of each status:\n\n${lines.join('\n')}`,
-    content: { 'application/problem+json': { schema: problemSchema } },
-  };
-}
-
 const url = z.string();
 
 export const transferSchema = z

@@ -23,13 +23,13 @@ const prepared = new WeakMap<SettledReply, Readonly<Record<string, string>>>();
 function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
   const known = prepared.get(reply);
   if (known !== undefined) return known;
-  const { answer, how, originalRequest } = reply;
+  const { answer, how, originalRequest, renewable } = reply;
   const stored = Object.entries(answer.headers).filter(([name]) => replayed.has(name.toLowerCase()));
   const headers = {
     ...commonHeaders(reply),
     ...(how === 'replayed' ? { 'idempotent-replayed': 'true', 'original-request': originalRequest } : {}),
     ...Object.fromEntries(stored),
-    'idempotency-expires': answer.expiresAt.toUTCString(),
+    ...(renewable ? {} : { 'idempotency-expires': answer.expiresAt.toUTCString() }),
   };
   prepared.set(reply, headers);
   return headers;

@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { HttpProblem } from './http-problem.ts';
 
-/** The one expectation that HTTP knows (RFC 9110, 10.1.1); Node keeps it by itself. */
+/** The one expectation that HTTP knows (RFC 9110, 10.1.1). */
 const known = /^100-continue$/i;
 
 /**
@@ -9,6 +10,7 @@ const known = /^100-continue$/i;
  * before any route sees it; here it is refused in the form of all refusals.
  */
 export function requireSoundExpectation(app: FastifyInstance): void {
+  app.server.on('checkContinue', continueWhenRead);
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.addHook('onRequest', async ({ headers }) => {
     if (headers.expect !== undefined && !known.test(headers.expect))
@@ -16,4 +18,18 @@ export function requireSoundExpectation(app: FastifyInstance): void {
         header: 'Expect',
       });
   });
+}
+
+/**
+ * A caller that waits for `100 Continue` sends its body only where somebody reads it: a refusal that needs no body saves
+ * it. Node would say so before any route has looked.
+ */
+function continueWhenRead(this: FastifyInstance['server'], request: IncomingMessage, response: ServerResponse): void {
+  const read = request._read.bind(request);
+  request._read = function (size) {
+    request._read = read;
+    if (!response.headersSent) response.writeContinue();
+    read(size);
+  };
+  this.emit('request', request, response);
 }

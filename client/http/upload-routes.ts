@@ -5,26 +5,34 @@ import { z } from 'zod';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import { operationUrl, type Refusal } from '../../workflows/operation/outcome.ts';
 import { operationStates } from '../../workflows/operation/state.ts';
-import { uploadFlow } from '../../workflows/upload.flow.ts';
+import { largestPut, uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Received, Uploads } from '../gateway/uploads.ts';
+import { answer as documented } from './answer.ts';
+import { placeHeaders } from './answer-headers.ts';
 import { HttpProblem } from './http-problem.ts';
-import { owned } from './operation-routes.ts';
 import { renewingFlows } from './renewing-flows.ts';
-import { operationId, problems } from './schemas.ts';
-
-/** S3 takes at most 5 GiB in one PUT; the declared size of each upload is checked as well. */
-const largestBody = 5 * 1024 ** 3;
-
-/** Reading this much of a refused body costs less than a caller who asks again. Bytes. */
-const drained = 8 * 1024 ** 2;
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId } from './schemas.ts';
+import { isOwn, shownOperation } from './shown-operations.ts';
 
 const params = z.object({ id: operationId });
-const answered = z
-  .object({ id: z.string(), state: z.enum(operationStates), size: z.int(), sha256: z.string().nullable() })
-  .describe('The bytes are there and in the ledger, by this request or by one before it.');
+const answered = z.object({
+  id: z.string(),
+  state: z.enum(operationStates),
+  size: z.int(),
+  sha256: z.string().nullable(),
+});
 const tags = ['uploads'];
-const response = { 200: answered, ...problems };
+const { takesBody, looksUp, takesBytes } = routeCodes;
+const response = {
+  200: documented(
+    'The bytes are there and in the ledger, by this request or by one before it.',
+    answered,
+    placeHeaders,
+  ),
+  ...problems(...takesBody, ...looksUp, ...takesBytes),
+};
 /** OpenAPI's word for bytes as they are. Nothing is read of them to validate: a stream passes. */
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
@@ -38,7 +46,8 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
   app.put(
     '/v1/uploads/:id/content',
     {
-      bodyLimit: largestBody,
+      // The declared size of each upload is checked as well.
+      bodyLimit: largestPut,
       schema: {
         summary: 'Send the bytes of an upload',
         tags,
@@ -61,9 +70,6 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
           ? await uploads.receiveBytes(record, request.raw, length === undefined ? undefined : Number(length), type)
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
-      // A caller who is still sending would lose the answer with the connection: what is left of a small body is read.
-      if (received.kind === 'refused' && Number(length) <= drained) request.raw.resume();
-      else if (received.kind === 'refused') reply.header('connection', 'close');
       return await answer(gateway, record, received, reply);
     },
   );
@@ -108,8 +114,11 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
 }
 
 async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
-  const record = await owned(gateway, request, id);
+  const record = await shownOperation(gateway, request.caller, id);
   if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
+  // An operator sees it, and yet the bytes are for the subject that announced them to send.
+  if (!isOwn(request.caller, record))
+    throw new HttpProblem('forbidden', 'Only the subject that announced an upload may send its bytes or complete it.');
   return record;
 }
 

@@ -5,16 +5,18 @@ import { checkoutPart } from './checkout/checkout-part.ts';
 import { prepareDatabase } from './checkout/prepare-database.ts';
 import { type Figure, isMet } from './measure/figure.ts';
 import { figureTable } from './measure/figure-table.ts';
+import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
 import { replayPart } from './replay/replay-part.ts';
 import { startServers } from './stack/servers.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
   stampede: stampedePart,
+  overload: overloadPart,
 };
 
 const { values } = parseArgs({

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { putOnce } from '../../activities/stores/s3/put-once.ts';
 import { doorKey, thumbnailPrefix } from '../../activities/stores/s3/upload-keys.ts';
+import { hours } from '../../workflows/operation/duration.ts';
+import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { FaultyS3 } from '../support/faulty-s3.ts';
 import { Uploader, sha256 } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
@@ -41,7 +43,7 @@ describe('what arrives after an upload has ended', () => {
     await uploader.ended(announced.id);
     expect((await uploader.send(announced, bytes)).status).toBe(200);
     expect(await uploader.objects(announced.id)).toHaveLength(1);
-    expect(await dueIn(announced.id)).toBe(8);
+    expect(await dueIn(announced.id)).toBeCloseTo((uploadFlow.sweepAfter ?? 0) / hours(1), 6);
     await swept(announced.id);
     expect(await uploader.objects(announced.id)).toEqual([]);
   });

@@ -20,7 +20,7 @@ describe('an operation that makes no progress', () => {
     (await world.ask('GET', `/v1/operations?${query}`)).json.operations.map(({ id }: { id: string }) => id);
   const log = async (script: string): Promise<string[]> =>
     (await readFile(join(world.directory, `${script.replaceAll('/', '-')}.log`), 'utf8')).split('\n');
-  const resolve = (name: string, body: object, token = 'local-alpha') =>
+  const resolve = (name: string, body: object, token = 'operator-alpha') =>
     world.ask('POST', `/v1/operations/${idOf(name)}/resolve`, { token, body });
 
   async function stuck(name: string, call: keyof typeof calls, changes = {}): Promise<string> {
@@ -138,7 +138,7 @@ describe('an operation that makes no progress', () => {
         `select resolution from hapax.step where operation_id = $1 and name = 'capture'`,
         id,
       )) as [{ resolution: object }];
-      expect(resolution).toMatchObject({ ...seen, evidence: found.evidence, reason: found.reason, by: 'default' });
+      expect(resolution).toMatchObject({ ...seen, evidence: found.evidence, reason: found.reason, by: 'support' });
     });
 
     it('who has seen that it has not: all is given back, and the caller is told so', async () => {
@@ -165,7 +165,11 @@ describe('an operation that makes no progress', () => {
         { ...noEffect, tenant: 'beta' },
       ])
         expect(await resolve('known', wrong)).toMatchObject({ status: 400, json: { code: 'request-invalid' } });
-      expect((await resolve('known', noEffect, 'local-beta')).status).toBe(404);
+      expect((await resolve('known', noEffect, 'operator-beta')).status).toBe(404);
+      expect(await resolve('known', noEffect, 'local-alpha')).toMatchObject({
+        status: 403,
+        json: { code: 'forbidden', needs: 'operator' },
+      });
       for (const step of ['reserve', 'authorise', 'complete', 'nothing'])
         expect(await resolve('known', { ...noEffect, step })).toMatchObject({
           status: 409,

@@ -67,7 +67,10 @@ describe.concurrent('a checkout that cannot go on', () => {
     const release = await heldRequest(world, idOf(key));
     await elsewhere.paymentIntents.cancel(await intentOf(key), {}, { idempotencyKey: `elsewhere ${key}` });
     await release();
-    expect(await asked).toMatchObject({ status: 422, json: { code: 'payment-refused' } });
+    expect(await asked).toMatchObject({
+      status: 409,
+      json: { code: 'payment-cancelled', action: 'contact_support' },
+    });
     expect(await traces(world, idOf(key))).toMatchObject({ state: 'refused', orders: ['released'] });
     expect(await moneyHeld(world, idOf(key))).toBe(0);
   });
@@ -158,7 +161,7 @@ describe.concurrent('a checkout that cannot go on', () => {
     );
     await one.start();
     await one.settled();
-    await expectEqualAnswers(one, 422);
+    await expectEqualAnswers(one, 500);
     const { effects, orders } = await traces(world, one.id);
     expect(effects).not.toContain('confirmed');
     expect(orders).toEqual(['released']);

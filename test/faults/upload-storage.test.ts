@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FaultyS3, type S3Call, type S3Fault, type S3Outage } from '../support/faulty-s3.ts';
@@ -71,7 +73,7 @@ describe.concurrent('an upload whose object store', () => {
     },
   );
 
-  it('refuses bytes that are still on their way leaves the connection well: what comes next on it is answered', async () => {
+  it('refuses bytes that are still on their way tells so, and what its caller asks next is answered', async () => {
     const bytes = randomBytes(300_000);
     const announced = await uploader.announced('half-sent', bytes);
     const outage = s3.fail('refused', ['PutObject'], announced.id);
@@ -190,6 +192,91 @@ describe.concurrent('an upload whose object store', () => {
     await placedOnce(uploader, announced.id, bytes);
   });
 
+  it('is not blamed for a caller that falls silent, who is told so', { timeout: silentStore }, async () => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced('silent', bytes);
+    const put = request(announced.transfer.url, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer local-alpha', 'content-length': bytes.length },
+    });
+    put.on('error', () => undefined);
+    put.write(bytes.subarray(0, 100_000));
+    const [told] = (await once(put, 'response')) as [IncomingMessage];
+    expect(told.statusCode).toBe(408);
+    expect(told.headers).toMatchObject({
+      connection: 'close',
+      'content-type': 'application/problem+json; charset=utf-8',
+    });
+    expect(await json(told)).toMatchObject({ code: 'request-timeout', retryable: true, sameKeySafe: true });
+    await waitsForBytes(uploader, announced.id);
+    expect(await uploader.objects(announced.id)).toEqual([]);
+    put.destroy();
+    await sentAgain('silent', announced, bytes);
+  });
+
+  it('that waits in vain for the bytes of a slow caller is not called away either', {
+    timeout: silentStore,
+  }, async () => {
+    const bytes = randomBytes(300_000);
+    const announced = await uploader.announced('starving', bytes);
+    // Ten bytes each second are less than the store is sent at once.
+    const put = request(announced.transfer.url, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer local-alpha', 'content-length': bytes.length },
+    });
+    put.on('error', () => undefined);
+    const trickle = setInterval(() => put.write(bytes.subarray(0, 10)), 1_000);
+    const [told] = (await once(put, 'response')) as [IncomingMessage];
+    clearInterval(trickle);
+    expect([told.statusCode, ((await json(told)) as { code: string }).code]).toEqual([408, 'request-timeout']);
+    await waitsForBytes(uploader, announced.id);
+    put.destroy();
+  });
+
+  it('has the bytes of a steady caller of 1 KB a second once, whatever time they take', {
+    timeout: silentStore,
+  }, async () => {
+    const bytes = randomBytes(40_000);
+    const announced = await uploader.announced('steady', bytes);
+    async function* steady(): AsyncGenerator<Buffer> {
+      for (let n = 0; n < 40; n += 1) {
+        yield bytes.subarray(n * 1_000, (n + 1) * 1_000);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    }
+    expect(await sendPieces(announced, bytes.length, steady())).toBe(200);
+    await uploader.ended(announced.id);
+    await placedOnce(uploader, announced.id, bytes);
+  });
+
+  it('that takes nothing more is not made up for by memory: its caller is kept waiting', {
+    timeout: silentStore,
+  }, async () => {
+    const size = 100_000_000;
+    const announced = await uploader.announced('no-memory', Buffer.alloc(0), { size });
+    s3.fail('swallowed', ['PutObject'], announced.id);
+    const put = request(announced.transfer.url, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer local-alpha', 'content-length': size },
+    });
+    put.on('error', () => undefined);
+    const answered = once(put, 'response') as Promise<[IncomingMessage]>;
+    const [socket] = (await once(put, 'socket')) as [Socket];
+    const pieces = Array.from({ length: 100 }, () => Buffer.alloc(size / 100));
+    void pipeline(Readable.from(pieces), put).catch(() => undefined);
+    const passed = () => socket.bytesWritten - socket.writableLength;
+    await world.until('nothing more is taken', async () => {
+      const before = passed();
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return before > 0 && passed() === before;
+    });
+    // What the buffers of four sockets hold.
+    expect(passed()).toBeLessThan(40_000_000);
+    const [told] = await answered;
+    expect(told.statusCode).toBe(503);
+    put.destroy();
+  });
+
   async function afterOutage(outage: S3Outage): Promise<void> {
     await world.until('the outage is met', async () => outage.met > 0, 30_000);
     await new Promise((resolve) => setTimeout(resolve, outageLength));
@@ -208,12 +295,21 @@ async function sendSlowly({ transfer }: Announced, bytes: Buffer): Promise<numbe
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-  const headers = { ...transfer.headers, authorization: 'Bearer local-alpha', 'content-length': bytes.length };
+  return await sendPieces({ transfer }, bytes.length, slow());
+}
+
+/** @returns the status */
+async function sendPieces(
+  { transfer }: Pick<Announced, 'transfer'>,
+  size: number,
+  pieces: AsyncIterable<Buffer>,
+): Promise<number> {
+  const headers = { ...transfer.headers, authorization: 'Bearer local-alpha', 'content-length': size };
   const sending = request(transfer.url, { method: transfer.method, headers });
   const answered = new Promise<number>((resolve, reject) => {
     sending.on('response', (response) => resolve(response.resume().statusCode ?? 0));
     sending.on('error', reject);
   });
-  const [status] = await Promise.all([answered, pipeline(Readable.from(slow()), sending)]);
+  const [status] = await Promise.all([answered, pipeline(Readable.from(pieces), sending)]);
   return status;
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { allEffects, effectsOf, paidOnce } from '../conformance/effects.ts';
@@ -281,7 +283,12 @@ describe('a request that does not fit its schema is refused with its field, and 
       'ann@',
       '@example.com',
       'a b@example.com',
-      'ann@example',
+      'ann@-example.com',
+      'ann@example..com',
+      'ann@example_1.com',
+      `ann@${'a'.repeat(64)}.com`,
+      '"ann"@example.com',
+      'ann@[192.0.2.1]',
       'аnn@example.com',
       'ann@\u202Eexample.com',
       `${'a'.repeat(250)}@example.com`,
@@ -358,13 +365,13 @@ describe('a question that cannot be answered is refused with what to mend', () =
   });
 
   it.each([
-    ['GET', '/v1/checkouts', 'POST'],
-    ['PUT', '/v1/checkouts', 'POST'],
-    ['DELETE', '/v1/checkouts', 'POST'],
-    ['PATCH', '/v1/checkouts', 'POST'],
-    ['POST', '/v1/operations', 'GET, HEAD'],
-    ['DELETE', `/v1/operations/op_${'0'.repeat(26)}`, 'GET, HEAD'],
-    ['POST', '/healthz', 'GET, HEAD'],
+    ['GET', '/v1/checkouts', 'OPTIONS, POST'],
+    ['PUT', '/v1/checkouts', 'OPTIONS, POST'],
+    ['DELETE', '/v1/checkouts', 'OPTIONS, POST'],
+    ['PATCH', '/v1/checkouts', 'OPTIONS, POST'],
+    ['POST', '/v1/operations', 'GET, HEAD, OPTIONS'],
+    ['DELETE', `/v1/operations/op_${'0'.repeat(26)}`, 'GET, HEAD, OPTIONS'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
   ])('%s %s with the methods that are allowed: %s', async (method, path, allow) => {
     const [answer] = await exchange(address, rawRequest({ method, path }));
     expect([answer?.status, answer?.headers.allow?.split(', ').toSorted().join(', ')]).toEqual([405, allow]);
@@ -401,6 +408,34 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
     ['a length in hexadecimal', frame(['Content-Length: 0x10'], whole), 400, 'http-malformed', 'HTTP'],
     ['an obfuscated encoding', frame(['Transfer-Encoding: xchunked'], chunked), 400, 'http-malformed', 'HTTP'],
     ['two encodings', frame(['Transfer-Encoding: chunked, identity'], chunked), 400, 'http-malformed', 'HTTP'],
+    ...['gzip, chunked', 'identity, chunked', 'GZIP , Chunked'].map((coding): Case => {
+      const bytes = frame([`Transfer-Encoding: ${coding}`], chunked);
+      return [`the transfer coding ${coding}`, bytes, 501, 'transfer-coding-unsupported', 'plain'];
+    }),
+    [
+      'a transfer coding in a line of its own',
+      frame(['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], chunked),
+      501,
+      'transfer-coding-unsupported',
+      'gzip',
+    ],
+    ['chunks of chunks', frame(['Transfer-Encoding: chunked, chunked'], chunked), 400, 'http-malformed', ''],
+    ['chunks inside', frame(['Transfer-Encoding: chunked, gzip, chunked'], chunked), 400, 'http-malformed', ''],
+    ['a coding that is no framing', frame(['Transfer-Encoding: identity'], whole), 400, 'http-malformed', 'HTTP'],
+    [
+      'a coding and a length',
+      frame([`Content-Length: ${whole.length}`, 'Transfer-Encoding: gzip, chunked'], chunked),
+      400,
+      'http-malformed',
+      'HTTP',
+    ],
+    [
+      'chunks in HTTP/1.0',
+      wire(frame(['Transfer-Encoding: chunked'], chunked).toString('latin1').replace('HTTP/1.1', 'HTTP/1.0')),
+      400,
+      'http-malformed',
+      'HTTP/1.0 has no Transfer-Encoding',
+    ],
     ['a chunk that is none', frame(['Transfer-Encoding: chunked'], 'zz\r\n'), 400, 'http-malformed', 'HTTP'],
     ['a header of 20 kB', frame([`X-Large: ${'x'.repeat(20_000)}`]), 431, 'headers-too-large', '16 KiB'],
     [
@@ -460,11 +495,10 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
       wire('POST /v1/checkouts HTTP/1.1\r\nHost: door\r\nX-Slow: '),
       frame(['Content-Length: 500'], whole.slice(0, 20)),
       frame(['Transfer-Encoding: chunked'], '5\r\n{"car'),
-      // Routes that need no body, and what is no route, without a token.
-      ...['/v1/keys', `/v1/operations/op_${'0'.repeat(26)}/cancel`, '/nothing', '/healthz'].map((path) =>
+      // Routes that need no body.
+      ...['/v1/keys', `/v1/operations/op_${'0'.repeat(26)}/cancel`].map((path) =>
         rawRequest({ path, headers: [['content-length', '5']], body: '{' }),
       ),
-      wire('POST /nothing HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{'),
     ];
     const answers = await Promise.all(slow.map((bytes) => exchange(address, bytes, 1, longest)));
     expect(answers.map(([answer]) => answer?.status)).toEqual(slow.map(() => 408));
@@ -473,6 +507,32 @@ describe('a request that is not HTTP, or is HTTP in two ways, is refused, and no
       expect(answer?.body.toString()).toContain('"code":"request-timeout"');
     }
     expect(await allEffects(world)).toEqual(before);
+  });
+
+  it.each([
+    ['what is no path', 404, wire('POST /nothing HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{')],
+    ['what is no method', 405, rawRequest({ path: '/healthz', headers: [['content-length', '5']], body: '{' })],
+    ['no token', 401, wire('POST /v1/keys HTTP/1.1\r\nHost: door\r\nContent-Length: 5\r\n\r\n{')],
+  ] as const)('%s is answered at once, and its half body ends the connection', async (_, status, bytes) => {
+    const { hostname, port } = new URL(address);
+    const socket = connect(Number(port), hostname);
+    const begun = performance.now();
+    socket.write(bytes);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toContain(`HTTP/1.1 ${status} `);
+    // A half that the caller keeps open is given up too.
+    const caller = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    caller.on('error', () => undefined).write(bytes);
+    caller.resume();
+    await once(caller, 'end');
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    // The first byte is answered with a reset, which the second one meets.
+    const reset = new Promise((resolve) => caller.once('close', resolve));
+    const more = setInterval(() => caller.write(' '), 200);
+    await reset;
+    clearInterval(more);
+    expect(performance.now() - begun).toBeLessThan(longest);
+    socket.destroy();
   });
 
   it('and the door still serves after all of it, with the key of all that was refused', async () => {

@@ -3,12 +3,15 @@ import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { scratch } from './scratch.ts';
 
-/** `npm start`, until it ends by itself. */
-async function start(settings: Record<string, string>): Promise<{ code: unknown; out: string; told: string }> {
+/** `npm start`, or a process of its own, until it ends by itself. */
+async function start(
+  settings: Record<string, string>,
+  script = 'workers/local.ts',
+): Promise<{ code: unknown; out: string; told: string }> {
   const directory = await scratch();
   const env = { PATH: process.env.PATH, HAPAX_STATE_DIRECTORY: directory, ...settings };
   return await new Promise((resolve) =>
-    execFile(process.execPath, ['workers/local.ts'], { env, timeout: 30_000 }, (fault, out, told) =>
+    execFile(process.execPath, [script], { env, timeout: 30_000 }, (fault, out, told) =>
       resolve({ code: fault?.code ?? 0, out, told }),
     ),
   );
@@ -43,5 +46,27 @@ test('a start with a provider that does not answer names the variable', async ()
 test('a start with a setting that means nothing says which one, and what it should be', async () => {
   const { code, out, told } = await start({ HAPAX_HTTP_PORT: 'abc' });
   expect(told).toContain('HAPAX_HTTP_PORT is "abc": give a port, a whole number from 0 to 65535');
+  expect([code, out]).toEqual([1, '']);
+});
+
+/** Enough for the HTTP API but for its callers. Nobody listens at these addresses: it must not come so far as to connect. */
+const httpSettings = {
+  DATABASE_URL: 'postgres://127.0.0.1:1/none',
+  TEMPORAL_ADDRESS: '127.0.0.1:1',
+  S3_ENDPOINT: 'http://127.0.0.1:1',
+  S3_ACCESS_KEY_ID: 'none',
+  S3_SECRET_ACCESS_KEY: 'none',
+};
+
+test('an HTTP API that could know no caller does not start, and names the three ways', async () => {
+  const { code, out, told } = await start(httpSettings, 'workers/http.ts');
+  for (const way of ['HAPAX_JWKS_URL', 'HAPAX_API_KEYS=on', 'HAPAX_TOKENS']) expect(told).toContain(way);
+  expect([code, out]).toEqual([1, '']);
+});
+
+test('an HTTP API whose JWTs are half configured does not start, and names what is missing', async () => {
+  const half = { HAPAX_JWKS_URL: 'https://issuer.test/jwks.json', HAPAX_TOKENS: 'long-enough=alpha:test:ann' };
+  const { code, out, told } = await start({ ...httpSettings, ...half }, 'workers/http.ts');
+  expect(told).toMatch(/HAPAX_JWT_ISSUER is not set: .*\n {2}HAPAX_JWT_AUDIENCE is not set: /);
   expect([code, out]).toEqual([1, '']);
 });

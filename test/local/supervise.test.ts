@@ -29,6 +29,26 @@ test('starts a part again when it ends by itself, says so, and lets it go when t
   expect(pids).toHaveLength(3);
 });
 
+test('waits two seconds at most, however often a part is killed', async () => {
+  const directory = await scratch();
+  const [pids, lines]: [number[], string[]] = [[], []];
+  const supervised = await supervise({
+    name: 'sleeper',
+    logFile: 'sleeper.log',
+    start: () => startChild({ command: 'sleep', args: ['60'], logFile: `${directory}/sleeper.log` }),
+    say: (line) => lines.push(line),
+    onStart: (pid) => pids.push(pid),
+    firstPause: 900,
+  });
+  for (let kills = 1; kills <= 3; kills += 1) {
+    process.kill(pids.at(-1) as number, 'SIGKILL');
+    expect(await becomes(() => lines.length === 2 * kills, 5_000)).toBe(true);
+  }
+  await supervised.stop();
+  const pauses = lines.filter((line) => line.includes('starting it again')).map((line) => line.split(' in ').at(-1));
+  expect(pauses).toEqual(['0.9 s', '1.8 s', '2 s']);
+});
+
 test('fails at once when the first start fails', async () => {
   const start = () => Promise.reject(new Error('no such program'));
   await expect(supervise({ name: 'ghost', logFile: '', start, say: () => {} })).rejects.toThrow('no such program');

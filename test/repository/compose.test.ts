@@ -7,18 +7,36 @@ import { dynamicConfig } from '../../workers/local/temporal.ts';
 
 type Service = {
   image: string;
+  build?: object;
+  pull_policy?: string;
+  profiles?: string[];
+  user?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
+  tmpfs?: string[];
+  pids_limit?: number;
+  mem_limit?: string;
+  logging?: { options: Record<string, string> };
+  networks?: string[];
+  secrets?: string[];
   command: string[];
   environment?: Record<string, string>;
   ports?: string[];
   volumes?: string[];
-  healthcheck?: { test: string[] };
+  healthcheck?: { test: string[]; interval: string; start_interval: string; start_period: string };
   restart?: string;
   container_name?: string;
-  depends_on?: Record<string, { condition: string }>;
+  depends_on?: Record<string, { condition: string; required?: boolean }>;
 };
 
 const text = readText('docker-compose.yml');
-const compose = parse(text, { merge: true }) as { services: Record<string, Service>; volumes: Record<string, unknown> };
+const compose = parse(text, { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+  networks: Record<string, { internal?: boolean } | null>;
+  secrets: Record<string, { file: string }>;
+};
 const services = Object.entries(compose.services);
 const defaults = new Map(
   [...readText('.env').matchAll(/^(?<name>[A-Z0-9_]+)=(?<value>.*)$/gm)].map(({ groups }) => [
@@ -27,12 +45,13 @@ const defaults = new Map(
   ]),
 );
 
-/** What compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?hint}` with nothing set but .env. */
+/** What compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?hint}` with nothing set but .env; innermost first. */
 function filled(value: string): string {
-  return value.replaceAll(/\$\{(?<name>\w+)(?::-(?<otherwise>[^}]*))?(?::\?[^}]*)?\}/g, (...found) => {
+  const once = value.replaceAll(/\$\{(?<name>\w+)(?::?-(?<otherwise>[^{}]*))?(?::[?+][^{}]*)?\}/g, (...found) => {
     const { name, otherwise } = found.at(-1) as { name: string; otherwise?: string };
     return defaults.get(name) ?? otherwise ?? '';
   });
+  return once === value ? once : filled(once);
 }
 
 const ours = services.filter(([, service]) => service.image.startsWith('hapax:'));
@@ -48,6 +67,36 @@ it('holds the whole stack', () => {
 describe.each(services)('%s', (name, service) => {
   it('has a pinned tag', () => {
     expect(filled(service.image)).toMatch(/^[a-z0-9./-]+:v?\d+(\.\d+)+[a-z0-9.-]*$/);
+  });
+
+  it('is looked at often while it starts, and rarely from then on', () => {
+    const { interval, start_interval, start_period } = service.healthcheck ?? {};
+    if (!endings.includes(name))
+      expect({ interval, start_interval, start_period }).toEqual({
+        interval: '30s',
+        start_interval: '2s',
+        start_period: '60s',
+      });
+  });
+
+  it('has bounds of memory, processes and logs', () => {
+    expect([service.mem_limit, service.pids_limit]).toEqual([expect.stringMatching(/^\d+[mg]$/), expect.any(Number)]);
+    expect(service.logging?.options).toEqual({ 'max-size': '10m', 'max-file': '3' });
+  });
+
+  it('gets no new powers; only PostgreSQL starts as root with a root it can write to', () => {
+    expect([service.user, service.security_opt]).toEqual([undefined, ['no-new-privileges:true']]);
+    const locked = { read_only: service.read_only, cap_drop: service.cap_drop, tmpfs: service.tmpfs?.length };
+    expect(locked).toEqual(
+      name === 'postgres'
+        ? { read_only: undefined, cap_drop: undefined, tmpfs: undefined }
+        : { read_only: true, cap_drop: ['ALL'], tmpfs: 1 },
+    );
+  });
+
+  it('is on declared networks and has declared secrets', () => {
+    expect(service.networks?.filter((network) => !(network in compose.networks))).toEqual([]);
+    expect((service.secrets ?? []).filter((secret) => !(secret in compose.secrets))).toEqual([]);
   });
 
   it('has a health check, or ends by itself', () => {
@@ -75,6 +124,8 @@ describe.each(services)('%s', (name, service) => {
     const conditions = Object.entries(service.depends_on ?? {});
     const expected = conditions.map(([other]) => ({
       condition: endings.includes(other) ? 'service_completed_successfully' : 'service_healthy',
+      // A real one stands in where the profile is off.
+      ...(compose.services[other]?.profiles && { required: false }),
     }));
     expect(conditions.map(([, condition]) => condition)).toEqual(expected);
     expect(conditions.filter(([other]) => !(other in compose.services))).toEqual([]);
@@ -94,7 +145,8 @@ it.each(ours)('runs a worker that is there: %s', (_, service) => {
 
 it('gives our processes only settings that workers/config.ts knows', () => {
   const config = readText('workers/config.ts');
-  const names = new Set(ours.flatMap(([, service]) => Object.keys(service.environment ?? {})));
+  const given = ours.flatMap(([, service]) => Object.keys(service.environment ?? {}));
+  const names = new Set(given.map((name) => name.replace(/_FILE$/, '')));
   expect([...names].filter((name) => !config.includes(`  ${name}: `))).toEqual([]);
 });
 
@@ -111,9 +163,43 @@ it('starts Temporal with the search attributes, and tuned as the embedded one is
   for (const value of dynamicConfig) expect(command).toContain(`--dynamic-config-value=${value}`);
 });
 
-it('asks for secrets by name and says what to give', () => {
-  const secrets = [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY)\w*)(?<rest>[^}]*)\}/g)];
-  expect(secrets.map(({ groups }) => groups?.rest).filter((rest) => !/^:\?.{10,}/.test(rest ?? ''))).toEqual([]);
+it('builds its image once', () => {
+  expect(services.filter(([, service]) => service.build).map(([name]) => name)).toEqual(['migrate']);
+  const pulled = ours.filter(([name, service]) => name !== 'migrate' && service.pull_policy !== 'never');
+  expect(pulled.map(([name]) => name)).toEqual([]);
+});
+
+it('runs the sandbox and the S3 server only in the profile `local`, which .env chooses', () => {
+  const profiles = services
+    .filter(([, service]) => service.profiles)
+    .map(([name, service]) => [name, service.profiles]);
+  expect(profiles).toEqual([
+    ['s3', ['local']],
+    ['sandbox', ['local']],
+  ]);
+  expect(defaults.get('COMPOSE_PROFILES')).toBe('local');
+});
+
+it('keeps PostgreSQL where nothing comes in from outside', () => {
+  expect([compose.networks['back'], compose.services['postgres']?.networks]).toEqual([{ internal: true }, ['back']]);
+  expect(compose.services['postgres']?.ports).toBeUndefined();
+});
+
+it('takes each secret from a variable or from a file', () => {
+  const asked = new Set(
+    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY)\w*)[:}]/g)].map(
+      ({ groups }) => groups?.name ?? '',
+    ),
+  );
+  const plain = [...asked].filter((name) => !name.endsWith('_FILE')).toSorted();
+  expect(plain.map((name) => name.toLowerCase())).toEqual(Object.keys(compose.secrets).sort());
+  for (const name of plain)
+    expect(compose.secrets[name.toLowerCase()]).toEqual({ file: `\${${name}_FILE:-/dev/null}` });
+});
+
+it('can be looked at and taken down with nothing set', () => {
+  const required = [...text.matchAll(/\$\{(?<name>\w+):\?/g)].map(({ groups }) => groups?.name ?? '');
+  expect(required.filter((name) => !defaults.has(name))).toEqual([]);
   expect(defaults.has('HAPAX_TOKENS')).toBe(false);
 });
 

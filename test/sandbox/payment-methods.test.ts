@@ -89,6 +89,8 @@ test.each([
   ['pm_card_chargeDeclinedInsufficientFunds', 'card_declined', 'insufficient_funds'],
   ['pm_card_visa_chargeDeclinedInsufficientFunds', 'card_declined', 'insufficient_funds'],
   ['pm_card_chargeDeclinedExpiredCard', 'expired_card', 'expired_card'],
+  ['pm_card_chargeDeclinedProcessingError', 'processing_error', 'processing_error'],
+  ['pm_card_visa_chargeDeclinedVelocityLimitExceeded', 'card_declined', 'card_velocity_exceeded'],
 ])('declines %s with %s, %s', async (payment_method, code, decline_code) => {
   const { stripe } = await startProvider();
   const { id } = await stripe.paymentIntents.create({ ...visa, payment_method }, key());

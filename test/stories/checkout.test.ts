@@ -54,4 +54,75 @@ describe('a checkout', () => {
     const retry = await world.checkout('declined-2', { cartId: 'cart-declined' });
     expect(retry.status).toBe(201);
   });
+
+  it.each([
+    ['yacht', 150_000_000, 'amount-too-large', 'take items out of the cart'],
+    ['sticker', 10, 'amount-too-small', 'add items to the cart'],
+  ])(
+    'of an amount that the provider does not take says so of the cart, not of the card: %s',
+    async (sku, price, code, says) => {
+      await world.sql(
+        `insert into hapax.catalogue_item (tenant, environment, sku, name, price_minor, currency, stock)
+       values ($1, 'test', $2, $2, $3, 'eur', 5)`,
+        world.tenants.alpha,
+        sku,
+        price,
+      );
+      const refused = await world.checkout(sku, { items: [{ sku, quantity: 1 }] });
+      expect(refused).toMatchObject({
+        status: 422,
+        json: { code, action: 'fix_request', retryable: false, sameKeySafe: false, undone: ['reserve'] },
+      });
+      expect(refused.json.detail).toContain(says);
+      expect(await world.audit({ operation: refused.json.operationUrl.split('/').at(-1) })).toEqual([]);
+      expect((await world.checkout(sku, { items: [{ sku, quantity: 1 }] })).text).toBe(refused.text);
+      // What the detail asks for helps: another cart, under a new key.
+      expect((await world.checkout(`${sku}-mended`, { cartId: `cart-${sku}` })).status).toBe(201);
+    },
+  );
+
+  it('of several currencies says that its key is used up', async () => {
+    await world.sql(
+      `insert into hapax.catalogue_item (tenant, environment, sku, name, price_minor, currency, stock)
+       values ($1, 'test', 'mug-abroad', 'Mug', 900, 'chf', 5)`,
+      world.tenants.alpha,
+    );
+    const items = ['mug-blue', 'mug-abroad'].map((sku) => ({ sku, quantity: 1 }));
+    const mixed = await world.checkout('mixed', { items });
+    expect(mixed).toMatchObject({ status: 422, json: { code: 'currencies-mixed', sameKeySafe: false } });
+    expect((await world.checkout('mixed')).json.code).toBe('key-reused');
+  });
+
+  it('that the bank could not process is asked anew by the same key, as detail and action say', async () => {
+    const ask = () => world.checkout('processing', { paymentMethod: 'pm_card_chargeDeclinedProcessingError' });
+    const first = await ask();
+    expect(first).toMatchObject({
+      status: 402,
+      json: { code: 'payment-not-processed', action: 'wait', retryable: true, sameKeySafe: true, retryAfter: 10 },
+    });
+    expect(first.json.detail).toContain('wait, then ask again with the same key');
+    expect(first.headers.get('retry-after')).toBe('10');
+    // No answer that is kept, so none that expires.
+    expect(first.headers.get('idempotency-expires')).toBeNull();
+    const second = await ask();
+    expect(second.headers.get('idempotency-status')).toBe('created');
+    expect(second.json.operationUrl).not.toBe(first.json.operationUrl);
+    for (const { json } of [first, second]) {
+      const effects = await world.audit({ operation: json.operationUrl.split('/').at(-1) });
+      expect(effects.map(({ type }) => type.replace('payment_intent.', ''))).toEqual([
+        'created',
+        'declined',
+        'canceled',
+      ]);
+    }
+  });
+
+  it.each(['a&b@example.com', 'a!b@example.com', 'a=b@example.com', 'ann@xn--e1afmkfd.xn--p1ai', 'ann@localhost'])(
+    'takes the e-mail address %s, as browsers do',
+    async (email) => {
+      expect((await world.checkout(`mail-${email.replace('@', '-')}`, { email })).status).toBe(201);
+      const [order] = await world.sql('select email from hapax.customer_order where email = $1', email);
+      expect(order).toEqual({ email });
+    },
+  );
 });

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class FaultyLine {
   readonly url: string;
   readonly #server: Server;
-  readonly #target: URL;
+  #target: URL;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
   readonly #slower: number;
@@ -66,6 +66,12 @@ export class FaultyLine {
   /** A network that goes away in the middle of a piece: its last bytes are lost, and so is every word of an end. */
   loseTheLast(bytes: number): void {
     this.#cutting = bytes;
+  }
+
+  /** Somebody has put another server, or a pooler, behind the address: what is connected begins anew there. */
+  turnTo(target: string): void {
+    this.#target = new URL(target);
+    this.#cut();
   }
 
   /** Bytes that were lost are lost: what is connected begins anew. */

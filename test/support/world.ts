@@ -82,6 +82,8 @@ export class World {
         `local-alpha=${this.tenants.alpha}:test:default`,
         `local-beta=${this.tenants.beta}:test:default`,
         `live-alpha=${this.tenants.alpha}:live:default`,
+        `operator-alpha=${this.tenants.alpha}:test:support:operator`,
+        `operator-beta=${this.tenants.beta}:test:support:operator`,
       ].join(','),
       STRIPE_SECRET_KEY: 'sk_test_world',
       S3_ENDPOINT: s3.endpoint,

@@ -29,6 +29,7 @@ function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
     keyScope: 'subject',
     answers: 'outcome',
     execution: 'workflow',
+    refusals: [],
     renewsAfter: [],
     patience: minutes(1),
     undoPatience: hours(1),

@@ -77,6 +77,8 @@ describe('an idempotency key', () => {
     'ann@example.com',
     'a.b+c@mail.example.co.uk',
     '"ann@example.com"',
+    'ann@example.xn--p1ai',
+    'ann&bob@XN--E1AFMKFD.XN--80AKHBYKNJ4F',
     '4242424242424242',
     '4242-4242-4242-4242',
     '5555555555554444',
@@ -94,6 +96,7 @@ describe('an idempotency key', () => {
     'order-4242424242424242',
     'evt_1@2',
     'a@b',
+    'a@b.xn-2',
     '8f14e45f-ceea-467f-a9f8-1d2b3c4d5e6f',
     '0',
   ])('may be %s', (value) => {

@@ -6,8 +6,9 @@ describe('tokens', () => {
   const tokens = readTokens('local-alpha=alpha:test:default, live=key-1=alpha:live:shop ,local-beta=beta:test:default');
 
   it('speak for a tenant, an environment and a subject', () => {
-    expect(identify(tokens, 'local-alpha')).toEqual({ tenant: 'alpha', environment: 'test', subject: 'default' });
-    expect(identify(tokens, 'live=key-1')).toEqual({ tenant: 'alpha', environment: 'live', subject: 'shop' });
+    const alpha = { tenant: 'alpha', environment: 'test', subject: 'default', role: 'caller' };
+    expect(identify(tokens, 'local-alpha')).toEqual(alpha);
+    expect(identify(tokens, 'live=key-1')).toEqual({ ...alpha, environment: 'live', subject: 'shop' });
     expect(tenantsOf('local-alpha=alpha:test:default,local-betaa=alpha:live:default,local-gamma=beta:test:x')).toEqual([
       'alpha',
       'beta',
@@ -15,7 +16,20 @@ describe('tokens', () => {
   });
 
   it('speak for a further subject of their own tenant behind a dot', () => {
-    expect(identify(tokens, 'local-alpha.ann')).toEqual({ tenant: 'alpha', environment: 'test', subject: 'ann' });
+    expect(identify(tokens, 'local-alpha.ann')).toEqual({
+      tenant: 'alpha',
+      environment: 'test',
+      subject: 'ann',
+      role: 'caller',
+    });
+  });
+
+  it('have a role where one is written, and are a caller otherwise', () => {
+    const setting = 'for-people=alpha:test:ann:viewer,for-support=alpha:test:bob:operator,for-a-shop=alpha:test:shop';
+    const roles = ['for-people', 'for-people.eve', 'for-support', 'for-a-shop'].map(
+      (bearer) => identify(readTokens(setting), bearer)?.role,
+    );
+    expect(roles).toEqual(['viewer', 'viewer', 'operator', 'caller']);
   });
 
   it.each([
@@ -55,6 +69,12 @@ describe('tokens', () => {
     'local-alpha=alpha:test:x:y',
     'local.alpha=alpha:test:x',
     'loc al-alpha=alpha:test:x',
+    'local-alpha=alpha:test:x:',
+    'local-alpha=alpha:test:x:admin',
+    'local-alpha=alpha:test:x:Operator',
+    'local-alpha=alpha:test:x:caller',
+    'local-alpha=alpha:test:x:viewer:operator',
+    'hpx_local-alpha=alpha:test:x',
   ])('that are written wrongly stop the start, and are not quoted: %j', (setting) => {
     expect(() => readTokens(setting)).toThrow(ConfigFault);
     expect(() => readTokens(`good-token=alpha:test:x,${setting}`)).toThrow(

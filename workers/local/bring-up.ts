@@ -54,6 +54,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
   ]);
   const http = await startProcesses(context, {
     HAPAX_TOKENS: tokens,
+    HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
     HAPAX_WORKFLOW_BUNDLE: bundle,
     ...database.environment,
     ...temporal.environment,

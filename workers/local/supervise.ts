@@ -4,10 +4,11 @@ import type { Say } from './say.ts';
 /** What every part of the stack is, once it is ready. */
 export type Running = { pid: number; ended: Promise<unknown>; stop(patience?: number): Promise<void> };
 
-/** Milliseconds before the next start: at once for one accident, and without burning the machine for a lasting fault. */
+/** The pause before a restart, in milliseconds. It doubles with each restart in a row, so that a lasting fault does not burn the machine. */
 const firstPause = 500;
-const longestPause = 30_000;
-/** Whoever ran this long had started well; its end is a new accident. */
+/** This stack exists to have its parts killed. Two seconds still spare the machine, and nobody waits longer to see a recovery. */
+const longestPause = 2_000;
+/** A part that ran this long had started well, so the pauses begin anew. Milliseconds. */
 const steadyAfter = 60_000;
 
 /**

@@ -25,6 +25,10 @@ const DECLINING: Record<string, Decline> = {
   chargeDeclinedLostCard: declined('lost_card', 'Your card was declined.'),
   chargeDeclinedStolenCard: declined('stolen_card', 'Your card was declined.'),
   chargeDeclinedFraudulent: declined('fraudulent', 'Your card was declined.'),
+  chargeDeclinedVelocityLimitExceeded: declined(
+    'card_velocity_exceeded',
+    'Your card was declined for making repeated attempts too frequently or exceeding its amount limit.',
+  ),
   chargeDeclinedExpiredCard: { ...declined('expired_card', 'Your card has expired.'), code: 'expired_card' },
   chargeDeclinedIncorrectCvc: {
     ...declined('incorrect_cvc', "Your card's security code is incorrect."),

@@ -23,6 +23,7 @@ const fix = { retryable: false, sameKeySafe: true, action: 'fix_request' } as co
 const wait = { retryable: true, sameKeySafe: true, action: 'wait' } as const;
 const pay = { retryable: false, sameKeySafe: false, action: 'change_payment_method' } as const;
 const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } as const;
+const support = { retryable: false, sameKeySafe: false, action: 'contact_support' } as const;
 /** The way on where a flow lets the key begin anew after such an end, whatever the code says of other flows. */
 const anew = { retryable: true, sameKeySafe: true, action: 'retry' } as const;
 
@@ -42,7 +43,9 @@ export const failures = {
   'body-too-large': { status: 413, title: 'The body is too large', ...fix },
   'media-type-unsupported': { status: 415, title: 'This media type is not supported here', ...fix },
   'headers-too-large': { status: 431, title: 'The headers are too large', ...fix },
+  'transfer-coding-unsupported': { status: 501, title: 'This transfer coding is not supported', ...fix },
   'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
+  'issuer-unavailable': { status: 503, title: 'The keys of the token issuer cannot be read', ...wait, retryAfter: 5 },
   'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
   overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
   internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },
@@ -80,9 +83,7 @@ export const failures = {
   'compensation-incomplete': {
     status: 500,
     title: 'The operation failed and could not be undone completely',
-    retryable: false,
-    sameKeySafe: false,
-    action: 'contact_support',
+    ...support,
   },
   'step-failed': { status: 500, title: 'A step could not be finished', ...wait, retryAfter: 2 },
   // The answer of a cancel: asking for it again helps nothing, and the operation's own key still gets its outcome.
@@ -101,6 +102,7 @@ export const failures = {
 
   // Checkout.
   'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
+  'currencies-mixed': { status: 422, title: 'The items of the cart have several currencies', ...newKey },
   'out-of-stock': { status: 409, title: 'There is not enough stock', ...newKey },
   'cart-in-progress': {
     status: 409,
@@ -112,7 +114,20 @@ export const failures = {
   'cart-already-paid': { status: 409, title: 'This cart has been paid', ...newKey },
   'card-declined': { status: 402, title: 'The card was declined', ...pay },
   'authentication-required': { status: 402, title: 'The bank asks for an authentication of this card', ...pay },
-  'payment-refused': { status: 422, title: 'The payment provider refused the request', ...pay },
+  // The bank's trouble and no verdict on the card. Ten seconds, so that clients leave the next try to the person.
+  'payment-not-processed': {
+    status: 402,
+    title: 'The bank could not process the payment just now',
+    ...wait,
+    retryAfter: 10,
+    stored: false,
+  },
+  'payment-refused': { status: 422, title: 'The payment provider cannot use this payment method', ...pay },
+  'payment-duplicate': { status: 409, title: 'The bank takes the payment for a repeat', ...support },
+  'payment-cancelled': { status: 409, title: 'The payment was cancelled at the provider', ...support },
+  'payment-not-possible': { status: 500, title: 'The shop cannot take this payment', ...support },
+  'amount-too-large': { status: 422, title: 'The amount is more than the payment provider takes', ...newKey },
+  'amount-too-small': { status: 422, title: 'The amount is less than the payment provider takes', ...newKey },
 
   // Upload.
   // Where the object was removed behind us the upload ends with it, and the key may begin anew.

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { FailureCode } from './failures.ts';
 import type { Retention } from './retention.ts';
 import type { SettledState } from './state.ts';
 import type { StepDeclaration } from './step-declaration.ts';
@@ -30,6 +31,8 @@ export type Flow<
   /** `outcome`: the caller waits for the end. `state`: the caller is told the current state at once. */
   readonly answers: 'outcome' | 'state';
   readonly execution: 'workflow';
+  /** What its steps can refuse an operation for: rows of the failure table, besides the ends that every flow has. */
+  readonly refusals: readonly FailureCode[];
   /** After these ends the same key names a new generation instead of a replay. */
   readonly renewsAfter: readonly SettledState[];
   /**

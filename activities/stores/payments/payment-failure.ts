@@ -1,6 +1,8 @@
 import Stripe from 'stripe';
 import { seconds } from '../../../workflows/operation/duration.ts';
 import { Doubtful, Refused, Throttled } from '../effect.ts';
+import type { PaymentCode } from './payment-code.ts';
+import { cardRefusal, requestMeaning, requestRefusal } from './payment-refusal.ts';
 
 /** A buyer waits: what asks for a longer pause than this is a mistake, and our own back-off is used. Milliseconds. */
 const longestPause = seconds(60);
@@ -24,30 +26,37 @@ export type PaymentFailure = { readonly message: string; readonly thrown: Error 
 export function paymentFailure(error: unknown): PaymentFailure {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Stripe.errors.StripeCardError)
-    return {
-      kind: 'declined',
-      message,
-      thrown: new Refused({
-        code: 'card-declined',
-        detail: message,
-        more: error.decline_code === undefined ? {} : { declineCode: error.decline_code },
-      }),
-    };
+    return { kind: 'declined', message, thrown: new Refused(cardRefusal(error)) };
   if (error instanceof Stripe.errors.StripeIdempotencyError)
-    return error.statusCode === 409 ? stillAtWork(message) : { kind: 'refused', message, thrown: refused(message) };
-  if (error instanceof Stripe.errors.StripeRateLimitError)
-    return { kind: 'throttled', message, thrown: new Throttled(message, pause(error.headers?.['retry-after'])) };
-  if (error instanceof Stripe.errors.StripeInvalidRequestError)
-    return error.code === 'payment_intent_unexpected_state'
-      ? { kind: 'moved', message, thrown: error }
-      : { kind: 'refused', message, thrown: refused(message) };
+    return error.statusCode === 409 ? unclear(message) : refused(error, 'payment-not-possible');
+  if (error instanceof Stripe.errors.StripeRateLimitError) return throttled(error);
+  if (error instanceof Stripe.errors.StripeInvalidRequestError) {
+    const meaning = requestMeaning(error);
+    switch (meaning) {
+      case 'moved':
+        return { kind: 'moved', message, thrown: error };
+      case 'throttled':
+        return throttled(error);
+      case 'unknown':
+        return unclear(message);
+      case 'card-declined':
+      case 'authentication-required':
+      case 'payment-not-processed':
+      case 'payment-refused':
+      case 'payment-duplicate':
+      case 'payment-not-possible':
+      case 'amount-too-large':
+      case 'amount-too-small':
+        return refused(error, meaning);
+    }
+  }
   if (error instanceof Stripe.errors.StripeAPIError && (error.statusCode ?? 0) >= 500)
     return { kind: 'spent', message, thrown: new Doubtful(message) };
-  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) return stillAtWork(message);
+  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) return unclear(message);
   return { kind: 'unknown', message, thrown: new Doubtful(`The payment provider gave no clear answer: ${message}`) };
 }
 
-function stillAtWork(message: string): PaymentFailure {
+function unclear(message: string): PaymentFailure {
   return { kind: 'unknown', message, thrown: new Doubtful(message) };
 }
 
@@ -57,6 +66,11 @@ function pause(header: string | undefined): number | undefined {
   return asked > 0 && asked <= longestPause ? asked : undefined;
 }
 
-function refused(message: string): Refused {
-  return new Refused({ code: 'payment-refused', detail: message });
+function throttled(error: Stripe.errors.StripeError): PaymentFailure {
+  const { message } = error;
+  return { kind: 'throttled', message, thrown: new Throttled(message, pause(error.headers?.['retry-after'])) };
+}
+
+function refused(error: Stripe.errors.StripeError, code: PaymentCode): PaymentFailure {
+  return { kind: 'refused', message: error.message, thrown: new Refused(requestRefusal(code, error)) };
 }

@@ -1,6 +1,10 @@
 import type { Writable } from 'node:stream';
 import pg from 'pg';
-import { LedgerFault, ledgerFault } from './ledger-fault.ts';
+import { groundFaultOf, type Proof, requireGround } from './ground/proof.ts';
+import { ownSession } from './ground/own-session.ts';
+import { proveConnection } from './ground/prove-connection.ts';
+import { type Role, sessionOptions, silence } from './ground/session.ts';
+import { LedgerFault, ledgerFault, refusedConnection } from './ledger-fault.ts';
 
 /** One prepared statement. The name is its identity on every connection, so that PostgreSQL plans it once. */
 export type Statement = {
@@ -16,30 +20,10 @@ export type Transaction = {
   run(...statements: Statement[]): Promise<Row[][]>;
 };
 
-/** `hapax_owner` stands for the login itself, which owns the schema. */
-export type Role = 'hapax_owner' | 'hapax_app' | 'hapax_upkeep';
-
 /** A worker and a door each rarely have more than this many transactions open at once on two cores. */
 const connectionsPerProcess = 24;
 /** On one machine a connection takes milliseconds; a second means that PostgreSQL is away. */
 const connectTimeout = 1_000;
-/** Longer than any statement of the ledger, shorter than a caller's patience. */
-const statementTimeout = 5_000;
-
-/**
- * A frozen process holds its locks until PostgreSQL ends its session: other carts with the same item would wait for it.
- * Shorter than the statement timeout, so that those who wait outlive it.
- */
-const idleInTransaction = 3_000;
-
-/** A frozen server or a network that loses everything says nothing at all: our own clock then ends the wait. */
-const silence = statementTimeout + 1_000;
-
-/**
- * Where the end of a message is lost with the network, PostgreSQL waits for it inside a transaction, and no other of its
- * clocks runs. After ours, so that who still waits gets an answer.
- */
-const transactionTimeout = silence + 2_000;
 
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
@@ -50,22 +34,63 @@ const commit: Statement = { name: '', text: 'commit', values: [] };
 export class Database {
   /** Awaited flushes since the start: the round trips that latency is made of. */
   flushes = 0;
+  /** What the newest connection was found to be; nothing before the first one. */
+  proofs: readonly Proof[] = [];
   readonly #pool: pg.Pool;
+  /** PostgreSQL's own processes behind the connections that stand now. */
+  readonly #backends = new Map<pg.ClientBase, number>();
+  /** Connections that were proved since the ground was last seen to give way. Older ones are not used twice. */
+  #trusted = new WeakSet<pg.ClientBase>();
 
   constructor(url: string, role: Role, max = connectionsPerProcess) {
-    this.#pool = new pg.Pool({
+    const config: Omit<pg.PoolConfig, 'onConnect'> & { onConnect(client: pg.ClientBase): Promise<void> } = {
       connectionString: url,
-      options: `${role === 'hapax_owner' ? '' : `-c role=${role}`} -c search_path=hapax -c statement_timeout=${statementTimeout} -c idle_in_transaction_session_timeout=${idleInTransaction} -c transaction_timeout=${transactionTimeout} -c plan_cache_mode=force_generic_plan`,
+      options: sessionOptions(role),
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: connectTimeout,
       query_timeout: silence,
       max,
       pipeline: true,
-    } as pg.PoolConfig);
+      // The pool gives nobody a connection before this has gone well.
+      onConnect: (client: pg.ClientBase) => this.#prove(client, role),
+    };
+    this.#pool = new pg.Pool(config as pg.PoolConfig);
     // An idle connection that PostgreSQL closes is replaced at the next use. One that breaks in use fails its statements,
     // and tells of it once more as an event: unheard, that would end the process.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#pool.on('remove', (client) => this.#backends.delete(client));
+  }
+
+  async #prove(client: pg.ClientBase, role: Role): Promise<void> {
+    const { proofs, backend } = await proveConnection(client, role);
+    this.proofs = requireGround([...proofs, ownSession(backend, [...this.#backends.values()])]);
+    this.#backends.set(client, backend);
+    this.#trusted.add(client);
+  }
+
+  /** Opens two connections at once, each of which is proved, and so shows whether they share a session. */
+  async proveTwo(): Promise<readonly Proof[]> {
+    const clients: pg.PoolClient[] = [];
+    try {
+      // One after the other: a pooler that has two sessions to give would give them to two that come at once.
+      for (let n = 0; n < Math.min(2, this.#pool.options.max); n += 1) clients.push(await this.#connect());
+      return this.proofs;
+    } finally {
+      for (const client of clients) client.release(!this.#trusted.has(client));
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    return await this.#pool.connect().catch((error: unknown) => {
+      const fault = refusedConnection(error);
+      const found = groundFaultOf(fault);
+      if (found !== undefined) {
+        this.proofs = found.proofs;
+        this.#trusted = new WeakSet();
+      }
+      throw fault;
+    });
   }
 
   /**
@@ -103,9 +128,7 @@ export class Database {
   }
 
   async #session<T>(work: (send: (statements: readonly Statement[]) => Promise<Row[][]>) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw ledgerFault(error);
-    });
+    const client = await this.#connect();
     let broken: Error | undefined;
     try {
       return await work(async (statements) => {
@@ -124,7 +147,7 @@ export class Database {
         });
       throw error;
     } finally {
-      client.release(broken);
+      client.release(broken ?? !this.#trusted.has(client));
     }
   }
 

@@ -1,3 +1,5 @@
+import { GroundFault, groundFaultOf } from './ground/proof.ts';
+
 /** What the ledger says no to, by the code that its constraints and functions raise. */
 export type LedgerFaultCode =
   /** Another run has taken the operation over. */
@@ -46,8 +48,39 @@ const passing = new Set(['08', '40', '53', '55', '57', '58']);
  * `read_only_sql_transaction`: a standby answers, which can replay but not claim; the primary will be back.
  * `idle_in_transaction_session_timeout` and `transaction_timeout`: we were frozen or slow, and PostgreSQL has taken its
  * locks back.
+ * `invalid_sql_statement_name` and `duplicate_prepared_statement`: a pooler has given our connection another session. The
+ * statement did nothing, and the next connection is proved again.
  */
-const passingToo = new Set(['25006', '25P03', '25P04']);
+const passingToo = new Set(['25006', '25P03', '25P04', '26000', '42P05']);
+
+/**
+ * Refusals of a connection (PostgreSQL 18, appendix A) that waiting does not mend: no such login, database, role or
+ * setting, or a pooler that does not take a start-up parameter.
+ */
+const refusing = /^(28|3D|22023|42)/;
+const refusedParameter = /unsupported startup parameter/;
+
+/** Translates what a new connection fails with. It is `unavailable`; where the ground is at fault, that is its cause. */
+export function refusedConnection(error: unknown): LedgerFault {
+  const { code = '', message } = error as { code?: string; message: string };
+  const known = groundFaultOf(error);
+  if (known !== undefined) return new LedgerFault('unavailable', known.message, { cause: known });
+  if (!refusing.test(code) && !refusedParameter.test(message)) return ledgerFault(error);
+  const mend = refusedParameter.test(message)
+    ? 'A pooler stands in between that does not pass on how a session of the ledger begins: connect directly, or as docs/production.md says of poolers.'
+    : 'See that DATABASE_URL names a login that may act as hapax_app and hapax_upkeep, and run `npm run migrate` on PostgreSQL 17 or later.';
+  const fault = new GroundFault(
+    [
+      {
+        name: 'connection',
+        state: 'failed',
+        says: `the session that the ledger needs is refused: ${message}. ${mend}`,
+      },
+    ],
+    { cause: error },
+  );
+  return new LedgerFault('unavailable', fault.message, { cause: fault });
+}
 
 /** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
 export function ledgerFault(error: unknown): LedgerFault {

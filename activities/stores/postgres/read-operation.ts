@@ -53,7 +53,7 @@ from step where operation_id = any($1) order by position`;
 /** A page by (created_at, id), newest first; the cursor is the last row of the page before. */
 const page = `
 select ${columns} from operation
-where tenant = $1 and environment = $2 and subject = $3
+where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)
   and ($4::text is null or flow = $4) and ($5::text is null or key = $5) and ($6::text is null or state = $6)
   and ($7::timestamptz is null or (created_at, id) < ($7, $8))
   and ($10::boolean is null or $10 = (settled_at is not null))
@@ -81,7 +81,8 @@ export async function readOperation(
 export type OperationFilter = {
   readonly tenant: string;
   readonly environment: Environment;
-  readonly subject: string;
+  /** Undefined lists the operations of every subject. */
+  readonly subject: string | undefined;
   readonly flow?: string | undefined;
   readonly key?: string | undefined;
   readonly state?: OperationState | undefined;
@@ -98,7 +99,7 @@ export async function listOperations(database: Database, filter: OperationFilter
   const values = [
     tenant,
     environment,
-    subject,
+    subject ?? null,
     flow ?? null,
     key ?? null,
     state ?? null,

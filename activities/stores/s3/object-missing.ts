@@ -9,6 +9,7 @@ export function objectExists(error: unknown): boolean {
   return status === 412 || status === 409;
 }
 
-function statusOf(error: unknown): number | undefined {
+/** @returns the status of S3's answer; none where there was no answer */
+export function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }

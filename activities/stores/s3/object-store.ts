@@ -3,6 +3,8 @@ import { milliseconds, seconds } from '../../../workflows/operation/duration.ts'
 
 /** One bucket, as its queries need it. */
 export type ObjectStore = {
+  /** Where it is, as its proof is kept: without what a person may have written besides the address. */
+  readonly endpoint: string;
   readonly bucket: string;
   /** For short questions and answers. */
   readonly client: S3Client;
@@ -26,16 +28,10 @@ export type ObjectStoreSettings = {
 const connect = seconds(1);
 /** Silence on a connection after which a short call has failed. */
 const silence = seconds(5);
-/** A telephone in a tunnel stops sending for this long and goes on; a longer silence is a caller that has left. */
+/** A caller may stop for this long and go on (`uploadPace`), and then nothing goes to the store either. */
 const pause = seconds(30);
 /** Bodies that one process streams at a time; the SDK's own 50 would let as many slow telephones close the door. */
 const streams = 1_000;
-/**
- * S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError). What a fast caller sends comes in bigger
- * pieces; of a slow one it must not be kept back for longer than the store bears silence: at 1 KB/s 64 KiB take a minute.
- * Bytes.
- */
-const chunk = 8 * 1024;
 
 /** Failures are thrown and told by whoever knows their operation; the SDK's own lines name neither. */
 const mute = (): void => undefined;
@@ -53,7 +49,6 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
       maxAttempts: 2,
       // Checksums are chosen by each call: the SDK's own default would be a CRC, which proves nothing about content.
       requestChecksumCalculation: 'WHEN_REQUIRED',
-      requestStreamBufferSize: chunk,
       requestHandler: {
         connectionTimeout: milliseconds(connect),
         socketTimeout,
@@ -67,7 +62,9 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
     streaming: client(endpoint, pause, streams),
     signer: client(publicEndpoint ?? endpoint, silence),
   };
+  const { origin, pathname } = new URL(endpoint);
   return {
+    endpoint: `${origin}${pathname.replace(/\/$/, '')}`,
     bucket,
     ...clients,
     close() {

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { operationToken } from './operation-token.ts';
+import { seconds } from '../../../workflows/operation/duration.ts';
 import type { ObjectStore } from './object-store.ts';
+import { operationToken } from './operation-token.ts';
+import { wholeChunks } from './whole-chunks.ts';
 
 export type StreamedObject = {
   readonly key: string;
@@ -14,6 +16,25 @@ export type StreamedObject = {
   readonly signal: AbortSignal;
 };
 
+/** The SDK gives a fault of connecting the same name, but has known of it for long by then. Milliseconds. */
+const connecting = seconds(10);
+
+/**
+ * Nothing went to the store or came from it until the SDK, or the store itself (`RequestTimeout`), gave up. It had either
+ * not been sent its bytes, or does not take them: that is known where the bytes come from.
+ */
+export class StoreIdle extends Error {
+  override readonly name = 'StoreIdle';
+
+  constructor(cause: unknown) {
+    super('The connection to the object store was idle for too long', { cause });
+  }
+
+  static is(error: unknown): boolean {
+    return error instanceof StoreIdle;
+  }
+}
+
 /**
  * Writes a new object from a stream, with a SHA-256 that follows the bytes: without it versitygw 1.8.0 keeps what had
  * arrived of a cut body. Never overwrites.
@@ -23,7 +44,8 @@ export async function putStream(store: ObjectStore, object: StreamedObject): Pro
   const command = new PutObjectCommand({
     Bucket: store.bucket,
     Key: key,
-    Body: body,
+    // Faults of the body come by the signal.
+    Body: body.pipe(wholeChunks()),
     ContentLength: size,
     ContentType: type,
     ChecksumAlgorithm: 'SHA256',
@@ -40,5 +62,12 @@ export async function putStream(store: ObjectStore, object: StreamedObject): Pro
     },
     { step: 'build', priority: 'low', name: 'plainContent' },
   );
-  await store.streaming.send(command, { abortSignal: signal });
+  const begun = performance.now();
+  try {
+    await store.streaming.send(command, { abortSignal: signal });
+  } catch (error) {
+    const { name } = error as Error;
+    const idle = name === 'TimeoutError' || name === 'RequestTimeout';
+    throw idle && performance.now() - begun > connecting ? new StoreIdle(error) : error;
+  }
 }

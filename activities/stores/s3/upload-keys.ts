@@ -18,3 +18,8 @@ export function presignedKey(operation: string): string {
 export function thumbnailPrefix(content: string): string {
   return `thumbnails/${content}/`;
 }
+
+/** What the store is tried with; nothing of it stays. */
+export function proofPrefix(token: string): string {
+  return `proofs/${token}/`;
+}

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Database } from '../../../activities/stores/postgres/database.ts';
-import { newsChannel } from '../../../activities/stores/postgres/news-channel.ts';
+import { newsChannel, sendProbe } from '../../../activities/stores/postgres/news-channel.ts';
 import { Arrivals } from '../../../client/gateway/arrivals.ts';
 import { Outcomes } from '../../../client/gateway/outcomes.ts';
 import { SettledNews } from '../../../client/gateway/settled-news.ts';
@@ -17,7 +17,11 @@ const database = new Database(settings.databaseUrl, 'hapax_app');
 // Arrivals are written in batches beside the answers: counted apart from what an operation waits for.
 const arrivalsDatabase = new Database(settings.databaseUrl, 'hapax_app', 2);
 const connection = await Connection.connect({ address: settings.temporalAddress });
-const news = new SettledNews(settings.databaseUrl, () => newsChannel(arrivalsDatabase));
+const news = new SettledNews({
+  url: settings.databaseUrl,
+  channel: () => newsChannel(arrivalsDatabase),
+  probe: (channel, token) => sendProbe(arrivalsDatabase, channel, token),
+});
 await news.listen();
 const arrivals = new Arrivals(arrivalsDatabase);
 const parts = {

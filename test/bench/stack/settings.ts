@@ -1,4 +1,5 @@
 import { type Config, readConfig } from '../../../workers/config.ts';
+import { callerSettings } from '../../../workers/callers.ts';
 import { s3Settings } from '../../../workers/connect-s3.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
@@ -32,12 +33,13 @@ export function benchConfig(settings: WorkerSettings): Config {
       ...s3Settings,
       'HAPAX_TASK_QUEUE',
       'HAPAX_WORKFLOW_BUNDLE',
+      'HAPAX_HEALTH_HOST',
       'HAPAX_HEALTH_PORT',
       'HAPAX_LOG_LEVEL',
       'HAPAX_HTTP_HOST',
       'HAPAX_HTTP_PORT',
       'HAPAX_PUBLIC_URL',
-      'HAPAX_TOKENS',
+      ...callerSettings.filter((name) => name !== 'DATABASE_URL'),
       'HAPAX_NEW_PER_MINUTE',
       'HAPAX_CORS_ORIGINS',
       'HAPAX_ANSWER_CACHE',

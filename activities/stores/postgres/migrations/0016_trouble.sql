@@ -16,6 +16,7 @@ create table hapax.trouble (
 
 alter table hapax.trouble enable row level security;
 alter table hapax.trouble force row level security;
+create policy acting_roles on hapax.trouble as restrictive using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy tenant_only on hapax.trouble to hapax_app using (tenant = hapax.current_tenant());
 create policy all_tenants on hapax.trouble to hapax_upkeep using (true);
 grant select, insert, update, delete on hapax.trouble to hapax_app;

@@ -1,0 +1,191 @@
+import { LRUCache } from 'lru-cache';
+import type { WorkInHand } from '../../activities/stores/postgres/work-in-hand.ts';
+import { minutes, seconds } from '../../workflows/operation/duration.ts';
+import { fairShare } from './fair-share.ts';
+import { advance, limit, type Pace, type PaceEvent, untried } from './pace.ts';
+import { RetryTimes } from './retry-times.ts';
+import { Tally } from './tally.ts';
+
+export type AdmissionParts = {
+  /** Counts what all processes have in hand. */
+  readonly look: () => Promise<WorkInHand>;
+  /** Calls back for each operation that settles, whichever process began it. @returns whether none can be missed now */
+  readonly hear: (callback: (ended: { readonly id: string; readonly tenant: string }) => void) => () => boolean;
+  readonly log: (message: string, error: unknown) => void;
+};
+
+export type Ruling =
+  | {
+      readonly kind: 'admitted';
+      /** Says what the claim has come to: the operation that it created, if workers have it in hand now. */
+      claimed(created: string | undefined): void;
+    }
+  /** There is more work in hand than ends in time. @member retryAfter whole seconds until there should be room */
+  | { readonly kind: 'overloaded'; readonly retryAfter: number };
+
+/** Milliseconds. The count is a look at a small index: 0.3 ms of PostgreSQL. */
+const lookEvery = 500;
+/** Several doors see each other's work with a look: each admits so many at most until it has looked again. */
+const admittedPerLook = 16;
+/** Without a look for so long PostgreSQL is away, and the claim says so itself. */
+const blindAfter = seconds(5);
+/** A process's share of what ends follows some ten looks, and is never taken for nothing. */
+const ownFollows = 0.1;
+const leastShare = 0.1;
+/** A tenant that was refused is taken to want more for so long. */
+const wantsFor = seconds(3);
+/** Who comes back as it was told may use so much more than newcomers: they would take its room otherwise. */
+const returners = 1.25;
+
+/**
+ * Decides whether a new operation may begin: only while what is in hand can be expected to end inside a caller's wait.
+ * Judged by what is open in the ledger, how fast operations end and how long they wait for a worker, without asking
+ * PostgreSQL for each request. Doors agree roughly, since all of them look at the same ledger and hear the same ends.
+ */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #tally = new Tally();
+  readonly #retries = new RetryTimes();
+  readonly #whole: () => boolean;
+  readonly #timer: NodeJS.Timeout;
+  /** Own operations under way, and callers that were told when to come back. */
+  readonly #begun = new LRUCache<string, number>({ max: 10_000 });
+  readonly #promised = new LRUCache<string, number>({ max: 10_000, ttl: minutes(1) });
+  readonly #wanting = new Map<string, number>();
+  #pace: Pace = untried;
+  #ended = 0;
+  /** Of all that ends, what this process began: the others promise their callers room as well. */
+  #own = 0;
+  #ownShare = 1;
+  /** How late this process is itself: operations wait for it as well. Milliseconds. */
+  #late = 0;
+  #tickDue = Date.now() + lookEvery;
+  #lookedAt = Date.now();
+  #seenAt = 0;
+  #admitted = 0;
+  #looking: Promise<void> | undefined;
+  readonly #first: Promise<void>;
+  #well = true;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+    this.#whole = parts.hear((ended) => this.#heard(ended));
+    this.#first = this.#look();
+    this.#timer = setInterval(() => this.#tick(), lookEvery).unref();
+  }
+
+  /** @param name the operation's own name, by which a caller is known that comes back */
+  async ask(tenant: string, name: string): Promise<Ruling> {
+    if (this.#seenAt === 0) await this.#first;
+    if (this.#admitted >= admittedPerLook / 2) void this.#look();
+    while (this.#well && this.#admitted >= admittedPerLook) await this.#look();
+    const at = Date.now();
+    const promised = this.#promised.get(name);
+    const returns = promised !== undefined && promised <= at;
+    const allowed = limit(this.#pace) * (returns ? returners : 1);
+    const tally = this.#tally;
+    // Below the limit there is room for whoever asks.
+    const share =
+      tally.all < allowed
+        ? allowed
+        : fairShare(tenant, { limit: allowed, inHand: tally.counts, wanting: new Set(this.#wanting.keys()) });
+    const blind = at - this.#seenAt > blindAfter;
+    if (blind || tally.of(tenant) < share) return this.#admit(tenant, name, at);
+    this.#wanting.set(tenant, at);
+    this.#pace = advance(this.#pace, { kind: 'refused', at });
+    const over = Math.max(0, tally.of(tenant) - share) + 1;
+    const rate = this.#pace.capacity * this.#ownShare * Math.min(1, share / allowed);
+    const turn = this.#retries.next(tenant, at, over, rate);
+    this.#promised.set(name, turn);
+    return { kind: 'overloaded', retryAfter: Math.max(1, Math.ceil((turn - at) / 1_000)) };
+  }
+
+  #admit(tenant: string, name: string, at: number): Ruling {
+    this.#admitted += 1;
+    this.#promised.delete(name);
+    const claim = this.#tally.begin(tenant);
+    return {
+      kind: 'admitted',
+      claimed: (created) => {
+        claim(created !== undefined);
+        if (created !== undefined) this.#begun.set(created, at);
+      },
+    };
+  }
+
+  /** For people and monitors: operations in hand, how many may be, how many end in a second, and whether some are refused. */
+  get state(): {
+    readonly inHand: number;
+    readonly limit: number;
+    readonly capacity: number;
+    readonly refusing: boolean;
+  } {
+    return {
+      inHand: this.#tally.all,
+      limit: limit(this.#pace),
+      capacity: this.#pace.capacity,
+      refusing: this.#wanting.size > 0,
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #heard({ id, tenant }: { readonly id: string; readonly tenant: string }): void {
+    this.#ended += 1;
+    this.#tally.end(tenant);
+    const began = this.#begun.get(id);
+    if (began === undefined) return;
+    this.#begun.delete(id);
+    this.#own += 1;
+    this.#pace = advance(this.#pace, { kind: 'ended', took: Date.now() - began });
+  }
+
+  #tick(): void {
+    const at = Date.now();
+    this.#late = Math.max(0, at - this.#tickDue);
+    this.#tickDue = at + lookEvery;
+    for (const [tenant, refused] of this.#wanting) if (at - refused > wantsFor) this.#wanting.delete(tenant);
+    this.#retries.forget(at);
+    void this.#look();
+  }
+
+  /** One look at a time, whoever asks for it. */
+  async #look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
+    this.#admitted = 0;
+    const counted = this.#tally.recount();
+    try {
+      const { operations, waited } = await this.#parts.look();
+      const fewest = counted(operations);
+      const at = Date.now();
+      const event: PaceEvent = {
+        kind: 'looked',
+        at,
+        elapsed: at - this.#lookedAt,
+        fewest,
+        inHand: this.#tally.all,
+        ended: this.#whole() ? this.#ended : undefined,
+        waited: Math.max(waited, this.#late),
+      };
+      this.#pace = advance(this.#pace, event);
+      if (this.#ended > 0) this.#ownShare += (this.#own / this.#ended - this.#ownShare) * ownFollows;
+      this.#ownShare = Math.max(this.#ownShare, leastShare);
+      this.#ended = 0;
+      this.#own = 0;
+      this.#lookedAt = at;
+      this.#seenAt = at;
+      this.#well = true;
+    } catch (error) {
+      if (this.#well) this.#parts.log('What is in hand could not be counted; nothing is refused for it', error);
+      this.#well = false;
+    }
+  }
+}

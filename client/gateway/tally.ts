@@ -1,0 +1,70 @@
+/**
+ * Operations in hand by tenant: what the ledger counted at the last look, with what has begun and ended here since. It is
+ * right again with each look, whatever was missed.
+ */
+export class Tally {
+  #counts = new Map<string, number>();
+  #all = 0;
+  #fewest = 0;
+  /** Claims that are under way, and what has changed since a look began. */
+  readonly #claiming = new Map<string, number>();
+  #since: Map<string, number> | undefined;
+
+  get all(): number {
+    return this.#all;
+  }
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  of(tenant: string): number {
+    return this.#counts.get(tenant) ?? 0;
+  }
+
+  /** A claim begins. @returns how to say whether it has put one more operation into the workers' hands */
+  begin(tenant: string): (counts: boolean) => void {
+    add(this.#claiming, tenant, 1);
+    this.#change(tenant, 1);
+    return (counts) => {
+      add(this.#claiming, tenant, -1);
+      if (!counts) this.#change(tenant, -1);
+    };
+  }
+
+  end(tenant: string): void {
+    this.#change(tenant, -1);
+  }
+
+  /** A look begins. @returns how to say what it has counted, which gives the fewest operations since the look before */
+  recount(): (counted: ReadonlyMap<string, number>) => number {
+    const claiming = new Map(this.#claiming);
+    const since = new Map<string, number>();
+    this.#since = since;
+    return (counted) => {
+      const counts = new Map(counted);
+      for (const changes of [claiming, since]) for (const [tenant, by] of changes) add(counts, tenant, by);
+      this.#since = undefined;
+      this.#counts = counts;
+      this.#all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      const fewest = Math.min(this.#fewest, this.#all);
+      this.#fewest = this.#all;
+      return fewest;
+    };
+  }
+
+  #change(tenant: string, by: number): void {
+    if (this.#since !== undefined) this.#since.set(tenant, (this.#since.get(tenant) ?? 0) + by);
+    this.#all += add(this.#counts, tenant, by);
+    this.#fewest = Math.min(this.#fewest, this.#all);
+  }
+}
+
+/** A count of nothing is no entry. @returns by how much it has changed: what was not known to begin may end */
+function add(counts: Map<string, number>, tenant: string, by: number): number {
+  const before = counts.get(tenant) ?? 0;
+  const after = Math.max(0, before + by);
+  if (after === 0) counts.delete(tenant);
+  else counts.set(tenant, after);
+  return after - before;
+}

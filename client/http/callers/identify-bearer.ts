@@ -1,0 +1,20 @@
+import type { Authenticate } from '../authenticate.ts';
+import { looksLikeApiKey } from './api-key.ts';
+
+export type Ways = {
+  readonly staticTokens?: Authenticate | undefined;
+  readonly webTokens?: Authenticate | undefined;
+  readonly apiKeys?: Authenticate | undefined;
+};
+
+/** A JWT in compact form has three parts; a static token has at most one dot. */
+const webToken = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
+/** The form of a bearer token says which kind it is, so that it is tried in one way only. */
+export function identifyBearer({ staticTokens, webTokens, apiKeys }: Ways): Authenticate {
+  return (bearer) => {
+    if (looksLikeApiKey(bearer)) return apiKeys?.(bearer);
+    if (webToken.test(bearer)) return webTokens?.(bearer);
+    return staticTokens?.(bearer);
+  };
+}

@@ -1,0 +1,88 @@
+import type { Logger } from 'pino';
+import type { Database, Statement } from '../activities/stores/postgres/database.ts';
+import { type Bucket, bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
+import { groundFaultOf, type Proof } from '../activities/stores/postgres/ground/proof.ts';
+import { proveServer } from '../activities/stores/postgres/ground/prove-server.ts';
+import type { Check } from '../client/http/readiness.ts';
+import { seconds } from '../workflows/operation/duration.ts';
+
+/** PostgreSQL is away: it is looked for again this often. */
+const again = seconds(1);
+
+const anything: Statement = { name: '', text: 'select', values: [] };
+const unproved: Check = {
+  name: 'server',
+  state: 'failed',
+  says: 'not proved yet: PostgreSQL was away when this process started, and is tried each second.',
+};
+
+/** What a worker process rests on, proved before it is ready. */
+export class Ground {
+  readonly #database: Database;
+  readonly #log: Logger;
+  readonly #store: Bucket;
+  #server: readonly Proof[] | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #fault: string | undefined;
+
+  private constructor(database: Database, store: Bucket, log: Logger) {
+    this.#database = database;
+    this.#store = store;
+    this.#log = log;
+  }
+
+  /**
+   * Proves the ground. Where PostgreSQL is away the process may start, is not ready, and the proof is made once it is back.
+   * @param store the bucket that the process uses; what upkeep has seen of it is shown
+   * @throws GroundFault where it was tried and does not hold
+   */
+  static async prove(database: Database, store: Bucket, log: Logger): Promise<Ground> {
+    const ground = new Ground(database, store, log);
+    await ground.#prove(true);
+    return ground;
+  }
+
+  async #prove(starting: boolean): Promise<void> {
+    try {
+      this.#server = await proveServer(this.#database);
+      this.#fault = undefined;
+      const store = await bucketProof(this.#database, this.#store);
+      sayGround(this.#log, [...this.#database.proofs, ...this.#server, store]);
+    } catch (error) {
+      const fault = groundFaultOf(error);
+      if (fault !== undefined && starting) throw fault;
+      const says = fault?.message ?? (error as Error).message;
+      if (says !== this.#fault) this.#log.error(`${says} This process is not ready; it tries again each second.`);
+      this.#fault = says;
+      this.#retry = setTimeout(() => void this.#prove(false), again).unref();
+    }
+  }
+
+  /** Asks PostgreSQL: what stands in between may have changed since the last statement. */
+  async checks(): Promise<readonly Check[]> {
+    const away = await this.#database.alone(anything).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    return [
+      away === undefined
+        ? { name: 'ledger', state: 'holds', says: 'PostgreSQL answers.' }
+        : { name: 'ledger', state: 'failed', says: away },
+      ...(this.#server === undefined ? [unproved] : [...this.#database.proofs, ...this.#server]),
+      await bucketProof(this.#database, this.#store),
+    ];
+  }
+
+  close(): void {
+    clearTimeout(this.#retry);
+  }
+}
+
+/** One line for a start: what was proved, and of what is degraded what is lost. */
+export function sayGround(log: Logger, checks: readonly Check[]): void {
+  const lost = checks.filter(({ state }) => state !== 'holds').map(({ name, says }) => `${name}: ${says}`);
+  const proved = checks.filter(({ state }) => state === 'holds').map(({ name }) => name);
+  const line = `The ground holds: ${proved.join(', ')}`;
+  if (lost.length === 0) log.info(line);
+  else log.warn(`${line}. Degraded: ${lost.join(' ')}`);
+}
