@@ -23,10 +23,12 @@ export class TicketOffice {
   readonly #voided = new Set<string>();
   readonly #faults = new Map<string, OfficeFault>();
   #late: (() => unknown)[] = [];
+  #away = false;
 
   private constructor(server: Server, url: string) {
     this.#server = server;
     this.url = url;
+    server.on('connection', (socket) => this.#away && socket.resetAndDestroy());
     server.on('request', (request, response) => void this.#serve(request, response));
   }
 
@@ -41,7 +43,14 @@ export class TicketOffice {
     this.#faults.set(path, fault);
   }
 
+  /** The office is gone altogether: connections are reset, those that stand and those to come. */
+  leave(): void {
+    this.#away = true;
+    this.#server.closeAllConnections();
+  }
+
   heal(): void {
+    this.#away = false;
     this.#faults.clear();
     for (const arrives of this.#late.splice(0)) arrives();
   }
