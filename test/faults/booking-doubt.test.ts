@@ -18,6 +18,8 @@ import type { Loss } from '../support/faulty-ledger.ts';
 const patienceLeft = seconds(10);
 /** Each mostly waits, but a worker beside the tests on two cores starts no more than this in good time. */
 const atOnce = 12;
+/** A case may stand behind all others. Milliseconds. */
+const waitsFor = 180_000;
 const flows: readonly BookingFlow[] = [bookingRefundableFlow, bookingFinalFlow, bookingVoidableFlow];
 
 type Case = { readonly flow: BookingFlow; readonly step: BookingStep; readonly loss: Loss; readonly event: Event };
@@ -44,22 +46,23 @@ const titled = (all: readonly Case[]) =>
 
 describe('a booking in doubt', () => {
   let bookings: Bookings;
-  const seen = new Map<Case, () => Seen>();
+  let playing: Promise<void>;
+  const seen = new Map(cases.map((one) => [one, Promise.withResolvers<Seen>()]));
 
   beforeAll(async () => {
     bookings = await Bookings.open(inject('ground'));
     await claimedBefore(bookings.world, 'soon_over', 'patience%', bookingFinalFlow.patience - patienceLeft);
-    await eachAtOnce(atOnce, cases, async (one) => {
-      const result = await played(one).then(
-        (found) => () => found,
-        (error: unknown) => () => {
-          throw error;
-        },
-      );
-      seen.set(one, result);
+    // Each test waits for its own case, and says what became of it.
+    playing = eachAtOnce(atOnce, cases, async (one) => {
+      const outcome = seen.get(one);
+      outcome?.promise.catch(() => undefined);
+      await played(one).then(outcome?.resolve, outcome?.reject);
     });
-  }, 180_000);
-  afterAll(() => bookings.close());
+  });
+  afterAll(async () => {
+    await playing;
+    await bookings.close();
+  }, waitsFor);
 
   async function played(one: Case): Promise<Seen> {
     const { flow, step, loss, event } = one;
@@ -72,6 +75,10 @@ describe('a booking in doubt', () => {
     await doubt.heal();
     await booking.settled();
     return { decision, ...(await booking.traces()) };
+  }
+
+  async function seenOf(one: Case): Promise<Seen> {
+    return (await seen.get(one)?.promise) ?? expect.unreachable();
   }
 
   /** The outside comes back after everything was given back, so that the request under way arrives too late. */
@@ -133,35 +140,51 @@ describe('a booking in doubt', () => {
   };
 
   describe('before its point of no return gives everything back when patience ends', () => {
-    it.each(titled(cases.filter((one) => one.event === 'patience ends' && !pastReturn(one))))('%s', (_, one) => {
-      const found = seen.get(one)?.() ?? expect.unreachable();
-      expect(found).toMatchObject({ decision: 'given up', state: 'compensated' });
-      expectUndone(found, one);
-    });
+    it.each(titled(cases.filter((one) => one.event === 'patience ends' && !pastReturn(one))))(
+      '%s',
+      async (_, one) => {
+        const found = await seenOf(one);
+        expect(found).toMatchObject({ decision: 'given up', state: 'compensated' });
+        expectUndone(found, one);
+      },
+      waitsFor,
+    );
   });
 
   describe('before its point of no return gives everything back when it is cancelled', () => {
-    it.each(titled(cases.filter((one) => one.event === 'it is cancelled' && !pastReturn(one))))('%s', (_, one) => {
-      const found = seen.get(one)?.() ?? expect.unreachable();
-      expect(found).toMatchObject({ decision: 'requested', state: 'cancelled' });
-      expectUndone(found, one);
-    });
+    it.each(titled(cases.filter((one) => one.event === 'it is cancelled' && !pastReturn(one))))(
+      '%s',
+      async (_, one) => {
+        const found = await seenOf(one);
+        expect(found).toMatchObject({ decision: 'requested', state: 'cancelled' });
+        expectUndone(found, one);
+      },
+      waitsFor,
+    );
   });
 
   describe('past its point of no return outlives its patience, and goes on when the outside is back', () => {
-    it.each(titled(cases.filter((one) => one.event === 'patience ends' && pastReturn(one))))('%s', (_, one) => {
-      const found = seen.get(one)?.() ?? expect.unreachable();
-      expect(found.decision).not.toBe('compensating');
-      expectBooked(found, one);
-    });
+    it.each(titled(cases.filter((one) => one.event === 'patience ends' && pastReturn(one))))(
+      '%s',
+      async (_, one) => {
+        const found = await seenOf(one);
+        expect(found.decision).not.toBe('compensating');
+        expectBooked(found, one);
+      },
+      waitsFor,
+    );
   });
 
   describe('past its point of no return refuses a cancel, and goes on under the same key', () => {
-    it.each(titled(cases.filter((one) => one.event === 'it is cancelled' && pastReturn(one))))('%s', (_, one) => {
-      const found = seen.get(one)?.() ?? expect.unreachable();
-      const committed = one.step === 'confirm' && one.loss === 'after the effect';
-      expect(found.decision).toBe(committed ? 'already-settled' : 'past-no-return');
-      expectBooked(found, one);
-    });
+    it.each(titled(cases.filter((one) => one.event === 'it is cancelled' && pastReturn(one))))(
+      '%s',
+      async (_, one) => {
+        const found = await seenOf(one);
+        const committed = one.step === 'confirm' && one.loss === 'after the effect';
+        expect(found.decision).toBe(committed ? 'already-settled' : 'past-no-return');
+        expectBooked(found, one);
+      },
+      waitsFor,
+    );
   });
 });
