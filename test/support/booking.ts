@@ -12,6 +12,8 @@ import type { World } from './world.ts';
 
 /** Many wait at once, and each look costs a query. Milliseconds. */
 const pause = 200;
+/** Longer than a story in doubt takes on a busy machine. Milliseconds. */
+const longest = 40_000;
 
 type Parts = {
   readonly world: World;
@@ -67,14 +69,16 @@ export class Booking {
 
   /** From now on nothing answers this step. */
   async lose(step: BookingStep, loss: Loss): Promise<Doubt> {
-    const { world, ledger, office } = this.#parts;
+    const { world, ledger, office, key } = this.#parts;
     const indeterminate = () => this.until('indeterminate');
     switch (step) {
       case 'hold':
-      case 'confirm': {
-        const met = ledger.cut(this.id, step, loss);
-        return { met: () => met, heal: async () => ledger.heal(this.id, step) };
-      }
+      case 'confirm':
+        ledger.cut(this.id, step, loss);
+        return {
+          met: () => world.until(`${step} of ${key} is cut`, async () => ledger.met(this.id, step), longest, pause),
+          heal: async () => ledger.heal(this.id, step),
+        };
       case 'openPayment':
       case 'authorise':
       case 'capture':
@@ -108,12 +112,12 @@ export class Booking {
 
   async until(...states: readonly OperationState[]): Promise<void> {
     const what = `${this.#parts.key} is ${states.join(' or ')}`;
-    await this.#parts.world.until(what, async () => states.includes(await this.state()), 30_000, pause);
+    await this.#parts.world.until(what, async () => states.includes(await this.state()), longest, pause);
   }
 
   async settled(): Promise<void> {
-    await this.#parts.gateway.settled(this.#caller.tenant, this.id, 40_000);
-    if (!isSettled(await this.state())) throw new Error(`${this.#parts.key} has not settled within 40 s`);
+    await this.#parts.gateway.settled(this.#caller.tenant, this.id, longest);
+    if (!isSettled(await this.state())) throw new Error(`${this.#parts.key} has not settled within ${longest} ms`);
   }
 
   /** The step rows, by name. */

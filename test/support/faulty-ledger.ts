@@ -6,11 +6,15 @@ export type Loss = 'before the effect' | 'after the effect';
 
 /** One worker's connection to PostgreSQL, which a test can cut for a single row step of an operation, and heal again. */
 export class FaultyLedger {
-  readonly #cut = new Map<string, { readonly loss: Loss; readonly met: () => void }>();
+  readonly #cut = new Map<string, { readonly loss: Loss; met: boolean }>();
 
-  /** @returns when a try of the step has met the cut */
-  cut(operation: string, step: string, loss: Loss): Promise<void> {
-    return new Promise((met) => this.#cut.set(`${operation} ${step}`, { loss, met }));
+  cut(operation: string, step: string, loss: Loss): void {
+    this.#cut.set(`${operation} ${step}`, { loss, met: false });
+  }
+
+  /** Whether a try of the step has met the cut. */
+  met(operation: string, step: string): boolean {
+    return this.#cut.get(`${operation} ${step}`)?.met === true;
   }
 
   heal(operation: string, step: string): void {
@@ -22,7 +26,7 @@ export class FaultyLedger {
       const cut = this.#cut.get(stepOf(statements));
       if (cut === undefined) return await database.flush(tenant, ...statements);
       if (cut.loss === 'after the effect') await database.flush(tenant, ...statements).catch(() => undefined);
-      cut.met();
+      cut.met = true;
       throw new LedgerFault('unavailable', 'The connection was lost');
     };
     return new Proxy(database, {
