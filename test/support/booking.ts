@@ -70,7 +70,14 @@ export class Booking {
   /** From now on nothing answers this step. */
   async lose(step: BookingStep, loss: Loss): Promise<Doubt> {
     const { world, ledger, office, key } = this.#parts;
-    const indeterminate = () => this.until('indeterminate');
+    // A busy machine may leave an earlier step in doubt for a moment: it is this one that counts.
+    const met = () =>
+      world.until(
+        `${step} of ${key} is in doubt`,
+        async () => (await this.steps())[step] === 'unknown',
+        longest,
+        pause,
+      );
     switch (step) {
       case 'hold':
       case 'confirm':
@@ -87,14 +94,14 @@ export class Booking {
         if (loss === 'before the effect')
           await plan(world, this.id, step, { fault: 'hold_before', outlivesClient: true });
         else await plan(world, this.id, step, { fault: 'hold_after', times: 2 });
-        return { met: indeterminate, heal: () => releaseAll(world, this.id) };
+        return { met, heal: () => releaseAll(world, this.id) };
       case 'seatMap':
       case 'ticket':
         office.fault(
           step === 'ticket' ? '/tickets' : '/seat-maps',
           loss === 'before the effect' ? 'unheard' : 'unanswered',
         );
-        return { met: indeterminate, heal: async () => office.heal() };
+        return { met, heal: async () => office.heal() };
     }
   }
 
