@@ -81,6 +81,7 @@ function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
     keyScope: 'subject',
     answers: 'outcome',
     execution: 'workflow',
+    refusals: ['out-of-stock'],
     renewsAfter: [],
     patience: minutes(10),
     undoPatience: hours(24),
