@@ -138,7 +138,7 @@ describe('an operation that makes no progress', () => {
         `select resolution from hapax.step where operation_id = $1 and name = 'capture'`,
         id,
       )) as [{ resolution: object }];
-      expect(resolution).toMatchObject({ ...seen, evidence: found.evidence, reason: found.reason, by: 'support' });
+      expect(resolution).toMatchObject({ ...seen, evidence: found.evidence, reason: found.reason, by: 'default' });
     });
 
     it('who has seen that it has not: all is given back, and the caller is told so', async () => {
