@@ -11,6 +11,7 @@ import { compensate } from './stores/postgres/compensate.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { hold } from './stores/postgres/hold.ts';
 import { leave } from './stores/postgres/leave.ts';
+import { reportTrouble } from './stores/postgres/report-trouble.ts';
 import { requestCancel } from './stores/postgres/request-cancel.ts';
 import { settle } from './stores/postgres/settle.ts';
 import { take } from './stores/postgres/take.ts';
@@ -31,15 +32,15 @@ export function createActivities(stores: Stores): Record<string, Activity> {
   const objects = objectSteps(database, stores.objects);
   return {
     ...ledgerMoves(database),
-    ...namedActivities('checkout', {
+    ...namedActivities(database, 'checkout', {
       reserve: transactionActivities(database, reserve),
       openPayment: outsideActivities(database, payments.openPayment),
       authorise: outsideActivities(database, payments.authorise),
       capture: outsideActivities(database, payments.capture),
       complete: transactionActivities(database, complete),
     }),
-    ...namedActivities('upload', { receive: awaitedActivities(database, objects.receive) }),
-    ...namedActivities('upload', {
+    ...namedActivities(database, 'upload', { receive: awaitedActivities(database, objects.receive) }),
+    ...namedActivities(database, 'upload', {
       verify: outsideActivities(database, objects.verify),
       finalize: transactionActivities(database, finalize),
       tidy: outsideActivities(database, objects.tidy),
@@ -60,6 +61,15 @@ function ledgerMoves(database: Database): LedgerMoves & Record<string, Activity>
     proceed: (held) =>
       ledgerMove(async () => {
         await database.flush(held.operation.tenant, ...hold(held, 'proceed', []));
+      }),
+    reportBug: ({ step, says, ...held }) =>
+      ledgerMove(async () => {
+        // No try of the same story mends it. Upkeep makes the next one, since a fix may have been deployed.
+        await reportTrouble(database, held, {
+          ...{ step, says, undoing: false, nextTry: null, personAfter: 0 },
+          entering: 'settle',
+          carry: [],
+        });
       }),
     leave: ({ operation }) => ledgerMove(() => leave(database, operation)),
     requestCancel: ({ operation }) =>

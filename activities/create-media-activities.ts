@@ -11,5 +11,5 @@ export function createMediaActivities(stores: {
 }): Record<string, Activity> {
   const { database, objects } = stores;
   const { thumbnails } = mediaSteps(database, objects);
-  return namedActivities('upload', { thumbnails: outsideActivities(database, thumbnails) });
+  return namedActivities(database, 'upload', { thumbnails: outsideActivities(database, thumbnails) });
 }

@@ -1,10 +1,12 @@
 import type { Claimed } from '../activities/stores/postgres/claim.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
+import { type Resolution, type ResolveDecision, resolveStep } from '../activities/stores/postgres/resolve-step.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import type { Scope } from '../workflows/operation/key.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
+import type { Trouble } from '../workflows/operation/trouble.ts';
 import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import { type Call, sound } from './gateway/call.ts';
@@ -17,6 +19,9 @@ import type { Signal } from './gateway/workflows.ts';
 
 /** A shop's last hours at ten orders a second. */
 const usualCacheEntries = 100_000;
+
+/** Where an open operation stands. */
+type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
 
 type Live = { readonly fingerprint: string; readonly claimed: Promise<Started | NotBegun> };
 
@@ -77,6 +82,14 @@ export class Gateway {
     return decision;
   }
 
+  /** Takes a person's word for a step in doubt. The ledger decides whether it is; upkeep has the story told anew. */
+  async resolve(record: OperationRecord, resolution: Resolution): Promise<ResolveDecision> {
+    const decision = await resolveStep(this.#parts.database, record.tenant, record.id, resolution);
+    // The run that tries the step looks into the ledger, finds that it is fenced, and leaves.
+    if (decision === 'resolved') await this.signal(record, 'cancelRequested');
+    return decision;
+  }
+
   /** Tells the story that its ledger has news. Lost signals are made up for by upkeep. */
   async signal(record: OperationRecord, signal: Signal): Promise<void> {
     const { workflows, log } = this.#parts;
@@ -132,8 +145,9 @@ export class Gateway {
     const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
     if (outcome === undefined) {
       // What another request claimed a while ago has gone on since, and may be in doubt by now.
-      const now = wait === 0 && !follows ? openState(state) : await this.#stateNow(call.tenant, id, openState(state));
-      return { kind: 'open', how, state: now, deadline: claimed.deadline, ...named };
+      const asClaimed = { state: openState(state), trouble: null };
+      const now = wait === 0 && !follows ? asClaimed : await this.#now(call.tenant, id, asClaimed);
+      return { kind: 'open', how, ...now, deadline: claimed.deadline, ...named };
     }
     const { answer: settled, state: end, renewable } = outcome;
     if (!renewable) this.#remember(name, claimed, digest, settled, end);
@@ -149,10 +163,10 @@ export class Gateway {
     }
   }
 
-  /** After a wait: that an effect is in doubt is news to its caller. What settles just now is told when it is asked for. */
-  async #stateNow(tenant: string, id: string, before: OpenState): Promise<OpenState> {
+  /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */
+  async #now(tenant: string, id: string, before: Standing): Promise<Standing> {
     const record = await this.status(tenant, id).catch(() => undefined);
-    return record === undefined || isSettled(record.state) ? before : record.state;
+    return record === undefined || isSettled(record.state) ? before : { state: record.state, trouble: record.trouble };
   }
 
   #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {

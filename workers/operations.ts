@@ -35,10 +35,14 @@ const storiesAtOnce = 40;
 /** Activities that wait for others: bytes, a provider that is in doubt. */
 const activitiesAtOnce = 40;
 
-/** Runs the stories, and the steps that touch ledger and provider. */
+/**
+ * Runs the stories, and the steps that touch ledger and provider.
+ * @param activities makes the steps; a test with flows of its own adds theirs
+ */
 export async function startOperations(
   config: Pick<Config, (typeof operationsSettings)[number]>,
   ports: (own: Ports) => Ports = (own) => own,
+  activities: typeof createActivities = createActivities,
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
@@ -55,7 +59,7 @@ export async function startOperations(
       workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
         ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
         : { code: await bundleWorkflows() },
-      activities: createActivities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
+      activities: activities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
       maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,

@@ -21,6 +21,14 @@ export const open = new Gauge({
   registers: [registry],
 });
 
+/** Open operations that make no progress, as upkeep last counted them. */
+export const troubled = new Gauge({
+  name: 'hapax_troubled_operations',
+  help: 'Operations that make no progress, by flow, step and whether a person is needed',
+  labelNames: ['flow', 'step', 'needs_person'],
+  registers: [registry],
+});
+
 /** Shows how many awaited round trips to PostgreSQL this process has made. */
 export function countFlushes(read: () => number): void {
   new Gauge({

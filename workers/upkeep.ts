@@ -4,6 +4,7 @@ import { Database } from '../activities/stores/postgres/database.ts';
 import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
 import { type DueSweep, dueSweeps, swept } from '../activities/stores/postgres/upkeep/due-sweeps.ts';
 import { countOpen } from '../activities/stores/postgres/upkeep/count-open.ts';
+import { countTroubles, endTroubles } from '../activities/stores/postgres/upkeep/end-troubles.ts';
 import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
@@ -14,7 +15,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
-import { open } from './telemetry.ts';
+import { open, troubled } from './telemetry.ts';
 
 const settings = [
   'DATABASE_URL',
@@ -84,6 +85,11 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     if (rounds % countEvery === 0) {
       open.reset();
       for (const { flow, state, count } of await countOpen(database)) open.set({ flow, state }, count);
+      troubled.reset();
+      for (const { flow, step, needsPerson, count } of await countTroubles(database))
+        troubled.set({ flow, step, needs_person: String(needsPerson) }, count);
+      for (const ended of await endTroubles(database))
+        log.info(ended, 'an operation makes progress again, or has ended');
     }
     if (more || rounds % tidyEvery === 0) {
       more = await forget(database, forgottenAtOnce);

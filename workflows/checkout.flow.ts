@@ -59,6 +59,8 @@ export const checkoutFlow = defineFlow({
   // A buyer who is still told "confirming" after ten minutes has left; the money is then given back.
   patience: minutes(10),
   undoPatience: hours(24),
+  // Providers' incidents of a few minutes mend themselves; then somebody should ask the provider.
+  personAfter: minutes(15),
   // A browser's retries end in minutes; a shop's own queue may repeat for three days.
   retryHorizon: days(3),
   retention: {
@@ -67,15 +69,42 @@ export const checkoutFlow = defineFlow({
     because: 'Stripe sends events of a payment for up to 30 days; a tombstone covers a year of accounting and a month',
   },
   steps: {
-    reserve: { effect: 'transaction', says: 'Reserving the items', undo: 'compensated', placement: 'ledger' },
-    openPayment: { effect: 'keyed', says: 'Opening the payment', undo: 'compensated', placement: 'provider' },
+    reserve: {
+      effect: 'transaction',
+      says: 'Reserving the items',
+      undo: 'own',
+      refusable: true,
+      placement: 'ledger',
+    },
+    openPayment: {
+      effect: 'keyed',
+      says: 'Opening the payment',
+      undo: 'own',
+      refusable: true,
+      placement: 'provider',
+    },
     authorise: {
       effect: 'keyed',
       says: 'Confirming the payment with the bank',
       undo: { coveredBy: 'openPayment' },
+      refusable: true,
       placement: 'provider',
     },
-    capture: { effect: 'keyed', says: 'Capturing the payment', undo: 'none', noReturn: true, placement: 'provider' },
-    complete: { effect: 'transaction', says: 'Marking the order as paid', undo: 'none', placement: 'ledger' },
+    // The money is taken here, so a cancel that comes later is refused. Were something behind it to fail, it is refunded.
+    capture: {
+      effect: 'keyed',
+      says: 'Capturing the payment',
+      undo: { coveredBy: 'openPayment' },
+      refusable: true,
+      uncancellable: true,
+      placement: 'provider',
+    },
+    complete: {
+      effect: 'transaction',
+      says: 'Marking the order as paid',
+      undo: 'nothing',
+      refusable: false,
+      placement: 'ledger',
+    },
   },
 });

@@ -109,6 +109,8 @@ export const uploadFlow = defineFlow({
   // A laptop that is shut in the evening goes on in the morning.
   patience: hours(24),
   undoPatience: hours(24),
+  // An object store that is away for an hour is an incident that somebody looks at anyway.
+  personAfter: hours(1),
   // A browser that lost the answer asks again when it is opened the next day.
   retryHorizon: days(3),
   retention: {
@@ -119,17 +121,36 @@ export const uploadFlow = defineFlow({
   // A PUT may begin in the last minute of its signed URL and then take its time. An hour is to spare.
   sweepAfter: signatureLifetime + longestTransfer + hours(1),
   steps: {
-    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'compensated', placement: 'ledger' },
-    verify: { effect: 'natural', says: 'Verifying size, content and type', undo: 'none', placement: 'bytes' },
-    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'compensated', placement: 'ledger' },
-    tidy: { effect: 'natural', says: 'Removing what is not needed', undo: 'none', placement: 'provider' },
+    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'own', refusable: true, placement: 'ledger' },
+    verify: {
+      effect: 'natural',
+      says: 'Verifying size, content and type',
+      undo: 'nothing',
+      refusable: true,
+      placement: 'bytes',
+    },
+    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'own', refusable: true, placement: 'ledger' },
+    tidy: {
+      effect: 'natural',
+      says: 'Removing what is not needed',
+      undo: 'nothing',
+      refusable: false,
+      placement: 'provider',
+    },
     thumbnails: {
       effect: 'natural',
       says: 'Making thumbnails',
       undo: { coveredBy: 'receive' },
+      refusable: true,
       placement: 'media',
       optional: true,
     },
-    publish: { effect: 'transaction', says: 'Announcing that the file is ready', undo: 'none', placement: 'ledger' },
+    publish: {
+      effect: 'transaction',
+      says: 'Announcing that the file is ready',
+      undo: 'nothing',
+      refusable: false,
+      placement: 'ledger',
+    },
   },
 });

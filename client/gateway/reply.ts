@@ -1,4 +1,5 @@
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
 
 export type How = 'created' | 'joined' | 'replayed';
@@ -20,7 +21,14 @@ export type SettledReply = {
 /** What became of a request, as doors pass it on. */
 export type Reply =
   | SettledReply
-  | ({ readonly kind: 'open'; readonly how: How; readonly state: OpenState; readonly deadline: Date | null } & Named)
+  | ({
+      readonly kind: 'open';
+      readonly how: How;
+      readonly state: OpenState;
+      readonly deadline: Date | null;
+      /** As it was after the wait. */
+      readonly trouble: Trouble | null;
+    } & Named)
   /** The key names another request; nothing is said of it. */
   | { readonly kind: 'key-reused' }
   /** The answer has expired and its tombstone lives. */

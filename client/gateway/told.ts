@@ -1,6 +1,7 @@
 import type { AnyFlow, ResultOf } from '../../workflows/operation/flow.ts';
 import type { Problem } from '../../workflows/operation/outcome.ts';
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { How, Reply } from './reply.ts';
 
 /** What a backend service is told. */
@@ -12,7 +13,8 @@ export type Told<F extends AnyFlow> =
       readonly how: How;
       readonly problem: Problem;
     }
-  | { readonly id: string; readonly state: OpenState; readonly how: How };
+  /** `trouble` says why it makes no progress, where it makes none. */
+  | { readonly id: string; readonly state: OpenState; readonly how: How; readonly trouble: Trouble | null };
 
 /** A key that was used for something else, or whose answer is gone: the caller's mistake, not an outcome. */
 export class KeyMisused extends Error {
@@ -40,7 +42,7 @@ export class Overloaded extends Error {
 export function told<F extends AnyFlow>(reply: Reply): Told<F> {
   switch (reply.kind) {
     case 'open':
-      return { id: reply.id, state: reply.state, how: reply.how };
+      return { id: reply.id, state: reply.state, how: reply.how, trouble: reply.trouble };
     case 'settled': {
       const { id, how } = reply;
       const body = JSON.parse(reply.answer.body.toString()) as Record<string, unknown>;

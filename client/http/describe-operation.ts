@@ -1,6 +1,7 @@
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { problem } from '../../workflows/operation/outcome.ts';
+import type { Trouble } from '../../workflows/operation/trouble.ts';
 
 /** An operation as people and programs see it: declared steps that have not begun are shown as planned. */
 export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord) {
@@ -27,6 +28,7 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
           : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
       };
     }),
+    ...(record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
     ...(record.result === null ? {} : { result: record.result }),
     ...(record.refusal === null
       ? {}
@@ -40,5 +42,18 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
     createdAt: record.createdAt.toISOString(),
     ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
+  };
+}
+
+/** Why there is no progress, and whether trying again may still mend it. */
+export function describeTrouble({ step, undoing, says, since, tries, nextTryAt, needsPerson }: Trouble) {
+  return {
+    step,
+    ...(undoing ? { undoing } : {}),
+    says,
+    since: since.toISOString(),
+    tries,
+    nextTryAt: nextTryAt.toISOString(),
+    ...(needsPerson ? { needs: 'person' as const } : {}),
   };
 }

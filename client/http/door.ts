@@ -24,6 +24,7 @@ import { offerTransfer } from './offer-transfer.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { answerOtherMethods } from './other-methods.ts';
 import { problemPages } from './problem-pages.ts';
+import { resolveRoute } from './resolve-route.ts';
 import { type Check, isReady, readinessText } from './readiness.ts';
 import { documentRoles, requireRole } from './require-role.ts';
 import { requireSoundCoding } from './sound-coding.ts';
@@ -164,6 +165,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     // Nothing but an upload needs the object store.
     const begin: Begin = async ({ name }) => (name === uploadFlow.name ? await parts.uploads.refusal() : undefined);
     operationRoutes(guarded, { ...parts, offer });
+    await guarded.register(async (scope) => resolveRoute(scope, { ...parts, offer }));
     keyRoutes(guarded, parts.database);
     await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer, begin));
     await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));

@@ -40,7 +40,6 @@ export type OperationParts = {
 
 export function operationRoutes(instance: FastifyInstance, { gateway, database, flows, offer }: OperationParts): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
-  const flowOf = (record: OperationRecord) => flows.find(({ name }) => name === record.flow);
   const params = z.object({ id: operationId });
   const tags = ['operations'];
 
@@ -68,14 +67,18 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       }
       // A signed transfer lets its holder write: it is for those who may send the bytes themselves.
       const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
-      return { ...describeOperation(flowOf(record), record), ...(acts ? await offer(record, request) : {}) };
+      return { ...describeOperation(flowOf(flows, record), record), ...(acts ? await offer(record, request) : {}) };
     },
   );
 
   const querystring = z.strictObject({
     flow: z.enum(flows.map(({ name }) => name)).optional(),
     key: key.optional(),
-    state: z.enum(operationStates).optional(),
+    state: z
+      .enum([...operationStates, 'open', 'settled'])
+      .optional()
+      .describe('A state, or a group of them: `open` has not ended, `settled` has.'),
+    trouble: z.enum(['true', 'false']).optional().describe('`true`: only those that make no progress.'),
     limit: z.coerce
       .number(pageRange)
       .int({ error: pageRange, abort: true })
@@ -105,17 +108,20 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       },
     },
     async (request) => {
-      const { limit, after, ...filter } = request.query;
+      const { limit, after, state, trouble, ...filter } = request.query;
+      const grouped = state === 'open' || state === 'settled';
       const records = await listOperations(database, {
         ...request.caller,
         subject: shownSubject(request.caller),
         ...filter,
+        ...(grouped ? { settled: state === 'settled' } : { state }),
+        ...(trouble === undefined ? {} : { trouble: trouble === 'true' }),
         before: after === undefined ? undefined : readCursor(after),
         limit,
       });
       const last = records.length === limit ? records.at(-1) : undefined;
       return {
-        operations: records.map((record) => describeOperation(flowOf(record), record)),
+        operations: records.map((record) => describeOperation(flowOf(flows, record), record)),
         ...(last === undefined ? {} : { next: writeCursor(last) }),
       };
     },
@@ -170,4 +176,9 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       }
     },
   );
+}
+
+/** @returns undefined where a build that knows another flow has made the operation */
+export function flowOf(flows: readonly AnyFlow[], { flow }: OperationRecord): AnyFlow | undefined {
+  return flows.find(({ name }) => name === flow);
 }

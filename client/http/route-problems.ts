@@ -14,6 +14,8 @@ export const routeCodes = {
   runs: [
     'in-progress',
     'operation-indeterminate',
+    'needs-person',
+    'stopped-by-operator',
     'cancelled',
     'expired',
     'compensated',
@@ -21,6 +23,7 @@ export const routeCodes = {
     'step-failed',
   ],
   cancels: ['past-no-return', 'already-settled'],
+  resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled'],
   takesBytes: ['bytes-missing', 'bytes-unexpected', 'bytes-refused', 'cancelled', 'expired', 'storage-unavailable'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

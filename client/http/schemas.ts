@@ -59,6 +59,18 @@ export const preferHeader = {
     .describe('`wait=n` (RFC 7240): wait up to n seconds for the outcome, at most 30; 0 asks for the answer at once.'),
 };
 
+export const troubleSchema = z
+  .object({
+    step: z.string(),
+    undoing: z.boolean().optional().describe("There, and true, where the step's undo is meant."),
+    says: z.string().describe('What the last try met, for a person.'),
+    since: z.string(),
+    tries: z.int().describe('How many tries have failed since.'),
+    nextTryAt: z.string(),
+    needs: z.literal('person').optional().describe('There once trying again is not expected to help.'),
+  })
+  .meta({ id: 'Trouble', description: 'Why an open operation makes no progress' });
+
 export const operationSchema = z
   .looseObject({
     id: z.string(),
@@ -78,6 +90,7 @@ export const operationSchema = z
         problem: z.object({ code: z.string(), detail: z.string() }).optional(),
       }),
     ),
+    trouble: troubleSchema.optional(),
     result: z.looseObject({}).optional(),
     problem: problemSchema.optional(),
     createdAt: z.string(),

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { operationUrl, problemAnswer } from '../../workflows/operation/outcome.ts';
+import { operationUrl, problemAnswer, type Refusal } from '../../workflows/operation/outcome.ts';
 import type { OperationState } from '../../workflows/operation/state.ts';
 import type { Reply, SettledReply } from '../gateway/reply.ts';
+import { describeTrouble } from './describe-operation.ts';
 
 /** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
 const replayed = new Set([
@@ -65,16 +66,29 @@ export function sendReply(
       .header('content-type', 'application/json; charset=utf-8')
       .header('location', operationUrl(answer.id))
       .send(JSON.stringify({ id: answer.id, ...state }));
-  const doubtful = answer.state === 'indeterminate';
-  const { status, headers, body } = problemAnswer(
-    {
-      code: doubtful ? 'operation-indeterminate' : 'in-progress',
-      detail: doubtful
-        ? 'An outside system gave no clear answer and is being asked again. Ask again with the same key: nothing is done twice.'
-        : 'The operation goes on. Ask again with the same key, or look at it: nothing is done twice.',
-      more: { state: answer.state },
-    },
-    { requestId: request.id, operation: answer.id },
-  );
+  const { status, headers, body } = problemAnswer(stillOpen(answer), { requestId: request.id, operation: answer.id });
   return reply.code(status).headers(headers).send(body);
+}
+
+/** Why there is no answer yet, and what the caller may expect. */
+function stillOpen({ state, trouble }: Extract<Reply, { kind: 'open' }>): Refusal {
+  const more = { state, ...(trouble === null ? {} : { trouble: describeTrouble(trouble) }) };
+  if (trouble?.needsPerson === true)
+    return {
+      code: 'needs-person',
+      detail: `${trouble.says} A person has to look at it. Nothing is done twice: the same key gets the outcome later.`,
+      more,
+    };
+  if (state === 'indeterminate')
+    return {
+      code: 'operation-indeterminate',
+      detail:
+        'An outside system gave no clear answer and is being asked again. Ask again with the same key: nothing is done twice.',
+      more,
+    };
+  return {
+    code: 'in-progress',
+    detail: 'The operation goes on. Ask again with the same key, or look at it: nothing is done twice.',
+    more,
+  };
 }

@@ -153,6 +153,8 @@ describe('an upload that is finalized by many at once', () => {
         input,
         carry: [],
         noReturn: false,
+        irreversible: false,
+        personAfter: 60_000,
         patience: 60_000,
       } as const;
       const races = Array.from({ length: 12 }, (_, n) => pools[n % 2] as Database);

@@ -24,8 +24,8 @@ const settlement = {
   keep: { response: 1_000, tombstone: 2_000 },
   sweepAfter: null,
 } as const;
-const step = { step: 'openPayment', position: 1, carry: [] } as const;
-const begin = { ...step, input: {}, effect: 'keyed', noReturn: false, patience: 60_000 } as const;
+const step = { step: 'openPayment', position: 1, carry: [], personAfter: 60_000 } as const;
+const begin = { ...step, input: {}, effect: 'keyed', noReturn: false, irreversible: false, patience: 60_000 } as const;
 
 /** Everything that a run may ask of the ledger, as it reaches PostgreSQL. */
 const writes: Readonly<Record<string, (held: Hold, moves: LedgerMoves, flush: Flush) => Promise<unknown>>> = {

@@ -19,7 +19,16 @@ import { World } from '../support/world.ts';
 const patience = 60_000;
 /** How often a step of rows is tried before it becomes an activity (presets.ledgerCall). */
 const near = 5;
-const first = { step: 'reserve', position: 0, input: {}, carry: [], effect: 'transaction', noReturn: false } as const;
+const first = {
+  step: 'reserve',
+  personAfter: 60_000,
+  position: 0,
+  input: {},
+  carry: [],
+  effect: 'transaction',
+  noReturn: false,
+  irreversible: false,
+} as const;
 
 describe('an operation that is new', () => {
   let world: World;

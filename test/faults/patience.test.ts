@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { claimedBefore } from '../support/claimed-before.ts';
 import { Lane } from '../support/lane.ts';
 import { expectEqualAnswers, moneyHeld, paidOnce, traces } from '../support/one-checkout.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
@@ -25,18 +26,10 @@ describe('a checkout that takes longer than its patience', () => {
     );
   }
 
-  /** As if the claim had been made when only `left` milliseconds of patience were to come. */
-  async function claimedBefore(name: string, keys: string, left: number): Promise<void> {
-    await world.sql(`create function hapax.${name}() returns trigger language plpgsql as $$ begin
-        new.created_at = now() - interval '${checkoutFlow.patience - left} milliseconds'; return new; end $$`);
-    await world.sql(`create trigger ${name} before insert on hapax.operation for each row
-        when (new.key like '${keys}') execute function hapax.${name}()`);
-  }
-
   it('before its run could begin is not begun by that run either, which knows it by itself', async (context) => {
     const lane = await Lane.open(world, 'gone');
     context.onTestFinished(() => lane.close());
-    await claimedBefore('gone', 'gone%', -1_000);
+    await claimedBefore(world, 'gone', 'gone%', checkoutFlow.patience + 1_000);
     await lane.healthy();
     await lane.start();
     await lane.settled();
@@ -62,7 +55,7 @@ describe('a checkout that takes longer than its patience', () => {
     const lane = await Lane.open(world, 'in-doubt');
     context.onTestFinished(() => lane.close());
     await plan(world, lane.id, 'authorise', { fault: 'drop_after', times: 100 });
-    await claimedBefore('in_doubt', 'in-doubt%', 5_000);
+    await claimedBefore(world, 'in_doubt', 'in-doubt%', checkoutFlow.patience - 5_000);
     await lane.healthy();
     await lane.start();
     await lane.settled();

@@ -18,6 +18,7 @@ const checks = [
   'negative_data_rejection',
   'missing_required_header',
   'ignored_auth',
+  'unsupported_method',
 ];
 
 /** What sound requests of one operation got. */
@@ -54,7 +55,7 @@ it('Schemathesis finds no status, header or body that the document does not have
   await writeFile(config, await settings());
   const code = await shown([
     ...['--config-file', config, '--no-color', 'run', `${address}/openapi.json`],
-    ...['--header', 'Authorization: Bearer local-alpha', '--checks', checks.join(',')],
+    ...['--header', 'Authorization: Bearer operator-alpha', '--checks', checks.join(',')],
     ...['--max-examples', String(examples), '--continue-on-failure', '--generation-database', 'none'],
     // An answer may wait for an outcome as long as `Prefer` asks, 30 s at most. Seconds.
     ...['--request-timeout', '60', '--suppress-health-check', 'too_slow'],

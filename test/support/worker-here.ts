@@ -1,4 +1,5 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker';
+import type { createActivities } from '../../activities/create-activities.ts';
 import { readConfig } from '../../workers/config.ts';
 import { operationsSettings, type Ports, startOperations } from '../../workers/operations.ts';
 import { registry } from '../../workers/telemetry.ts';
@@ -8,10 +9,11 @@ export type WorkerHere = { stop(): Promise<void> };
 let quiet = false;
 let starting: Promise<unknown> = Promise.resolve();
 
-/** An operations worker in the process of the test, with ports of the test's own. */
+/** An operations worker in the process of the test, with ports of the test's own, and activities where it has flows. */
 export async function workerHere(
   environment: Readonly<Record<string, string>>,
   ports?: (own: Ports) => Ports,
+  activities?: typeof createActivities,
 ): Promise<WorkerHere> {
   if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   quiet = true;
@@ -19,7 +21,7 @@ export async function workerHere(
   // A process of ours counts for one worker; here there are many, one after the other, and nobody reads.
   const worker = starting.then(() => {
     registry.clear();
-    return startOperations(config, ports);
+    return startOperations(config, ports, activities);
   });
   starting = worker.catch(() => undefined);
   return await worker;

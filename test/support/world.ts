@@ -82,6 +82,8 @@ export class World {
         `local-alpha=${this.tenants.alpha}:test:default`,
         `local-beta=${this.tenants.beta}:test:default`,
         `live-alpha=${this.tenants.alpha}:live:default`,
+        `operator-alpha=${this.tenants.alpha}:test:default:operator`,
+        `operator-beta=${this.tenants.beta}:test:default:operator`,
       ].join(','),
       STRIPE_SECRET_KEY: 'sk_test_world',
       S3_ENDPOINT: s3.endpoint,
@@ -185,14 +187,14 @@ export class World {
     return (await this.#sql.query(text, values)).rows as R[];
   }
 
-  /** Waits until `look` gives something, at most `within` milliseconds. */
-  async until<T>(what: string, look: () => Promise<T | undefined | false>, within = 15_000): Promise<T> {
+  /** Waits until `look` gives something, at most `within` milliseconds; looks again after `pause` milliseconds. */
+  async until<T>(what: string, look: () => Promise<T | undefined | false>, within = 15_000, pause = 25): Promise<T> {
     const end = Date.now() + within;
     for (;;) {
       const found = await look();
       if (found !== undefined && found !== false) return found;
       if (Date.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 

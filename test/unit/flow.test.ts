@@ -6,9 +6,16 @@ import { createMediaActivities } from '../../activities/create-media-activities.
 import { flowNamed, flows } from '../../workflows/flows.ts';
 import { activityName, undoActivityName } from '../../workflows/operation/call.ts';
 import { days, hours, minutes } from '../../workflows/operation/duration.ts';
-import { type AnyFlow, defineFlow, type StepDeclaration } from '../../workflows/operation/flow.ts';
+import { type AnyFlow, defineFlow } from '../../workflows/operation/flow.ts';
+import { isIrreversible, isUncancellable, type StepDeclaration } from '../../workflows/operation/step-declaration.ts';
 
-const step: StepDeclaration = { effect: 'transaction', says: 'Doing it', undo: 'compensated', placement: 'ledger' };
+const step: StepDeclaration = {
+  effect: 'transaction',
+  says: 'Doing it',
+  undo: 'nothing',
+  refusable: true,
+  placement: 'ledger',
+};
 
 function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
   return defineFlow({
@@ -26,6 +33,7 @@ function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
     renewsAfter: [],
     patience: minutes(1),
     undoPatience: hours(1),
+    personAfter: minutes(1),
     retryHorizon: days(1),
     retention: { response: days(30), tombstone: days(400), because: 'a test' },
     steps: { one: step },
@@ -55,22 +63,6 @@ describe('a declaration of a flow', () => {
       expect(() => declared({ steps: { [name]: step } })).toThrow(/Step name/);
     },
   );
-
-  it('is refused where a step counts on an undo that there is not', () => {
-    expect(() => declared({ steps: { one: { ...step, undo: { coveredBy: 'two' } } } })).toThrow(
-      /has no undo of its own/,
-    );
-    expect(() =>
-      declared({ steps: { one: { ...step, undo: 'none' }, two: { ...step, undo: { coveredBy: 'one' } } } }),
-    ).toThrow(/has no undo/);
-    expect(() => declared({ steps: { one: step, two: { ...step, undo: { coveredBy: 'one' } } } })).not.toThrow();
-  });
-
-  it('is refused where the point of no return may be left out', () => {
-    expect(() => declared({ steps: { one: { ...step, noReturn: true, optional: true } } })).toThrow(
-      /cannot be optional/,
-    );
-  });
 });
 
 describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (name, flow) => {
@@ -97,9 +89,9 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
   });
 
   it('has a way back from each step before its point of no return', () => {
-    const steps = Object.entries(flow.steps);
-    const point = steps.findIndex(([, one]) => one.noReturn === true);
-    for (const [step, one] of steps.slice(0, Math.max(point, 0))) expect([step, one.undo]).not.toEqual([step, 'none']);
+    const steps = Object.values(flow.steps);
+    const point = steps.findIndex(isUncancellable);
+    expect(steps.slice(0, Math.max(point, 0)).filter(isIrreversible)).toEqual([]);
   });
 
   it('says to people what each of its steps does', () => {
@@ -108,12 +100,10 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
 
   it('declares of each step how it happens once and how it is undone, and has the activities for that', () => {
     const expected: string[] = [];
-    for (const [step, { effect, undo, noReturn }] of Object.entries(flow.steps)) {
+    for (const [step, { effect, undo }] of Object.entries(flow.steps)) {
       expect(['natural', 'keyed', 'transaction']).toContain(effect);
-      // Irreversible is what nothing undoes, and what is past the point of no return.
-      if (noReturn) expect([step, undo]).toEqual([step, 'none']);
       expected.push(activityName(name, step));
-      if (undo === 'compensated') expected.push(undoActivityName(name, step));
+      if (undo === 'own') expected.push(undoActivityName(name, step));
     }
     const stores = {} as never;
     const made = Object.keys({ ...createActivities(stores), ...createMediaActivities(stores) });

@@ -1,8 +1,11 @@
 import { proxyLocalActivities } from '@temporalio/workflow';
 import { activityName, type WaitCall, type WaitReply } from './call.ts';
-import type { AnyFlow, StepDeclaration, StepName } from './flow.ts';
+import { bug } from './bug.ts';
+import type { AnyFlow, StepName } from './flow.ts';
 import { patienceEnds } from './patience.ts';
+import { expectOrder } from './expect-order.ts';
 import { ledgerWrite } from './presets.ts';
+import type { StepDeclaration } from './step-declaration.ts';
 import { held, news, type StepSignatures, type Story, tellPeople } from './story.ts';
 
 /**
@@ -15,8 +18,10 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
   name: N,
 ): Promise<S[N]['result']> {
   const { engine, flow } = story;
+  expectOrder(story, name);
   if (Object.hasOwn(engine.done, name)) return engine.done[name];
   const declaration = flow.steps[name] as StepDeclaration;
+  if (!declaration.refusable) throw bug(flow, name, 'is a wait, which may expire: declare it as refusable');
   const position = Object.keys(flow.steps).indexOf(name);
   const look = proxyLocalActivities<Record<string, (call: WaitCall) => Promise<WaitReply>>>({
     ...ledgerWrite,
@@ -30,7 +35,13 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
   try {
     for (let looks = 0; ; looks += 1) {
       const seen = engine.wakes;
-      const reply = await look({ ...held(story), step: name, position, carry: engine.carry });
+      const reply = await look({
+        ...held(story),
+        step: name,
+        position,
+        personAfter: flow.personAfter,
+        carry: engine.carry,
+      });
       engine.carry = [];
       if (reply.kind === 'arrived') {
         engine.until = patienceEnds(flow, 0);

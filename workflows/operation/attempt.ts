@@ -23,8 +23,8 @@ export async function attempt<F extends AnyFlow, S extends StepSignatures, N ext
       case 'failed': {
         const refusal: Refusal = { code: 'step-failed', detail: toldOf(error, 'The step', story.flow) };
         const position = Object.keys(story.flow.steps).indexOf(name);
-        // 0 speaks for the step whatever its last try was.
-        story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'failed', refusal }];
+        // Nobody has heard that it did not happen: its undo will look. 0 speaks for the step whatever its last try was.
+        story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'unknown', refusal }];
         return { kind: 'failed', refusal };
       }
       case 'settled':

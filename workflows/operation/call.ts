@@ -1,4 +1,4 @@
-import type { StepDeclaration } from './flow.ts';
+import type { StepDeclaration } from './step-declaration.ts';
 import type { Environment } from './key.ts';
 import type { Answer, Refusal } from './outcome.ts';
 import type { OpenState, SettledState, StepState } from './state.ts';
@@ -39,7 +39,8 @@ export type Finished = {
   readonly attempt: number;
 } & (
   | { readonly state: 'done' | 'undone'; readonly result: unknown }
-  | { readonly state: 'failed' | 'undo_failed'; readonly refusal: Refusal }
+  /** `unknown`: the step may have happened, and the story goes on without it. */
+  | { readonly state: 'failed' | 'unknown' | 'undo_failed'; readonly refusal: Refusal }
 );
 
 export type Settlement = {
@@ -61,7 +62,12 @@ export type StepCall<Input = unknown> = Hold & {
   readonly input: Input;
   readonly carry: readonly Finished[];
   readonly effect: StepDeclaration['effect'];
+  /** Once it is sent, neither a cancel nor the end of patience stops the story. */
   readonly noReturn: boolean;
+  /** Once it is sent, nothing is undone any more. */
+  readonly irreversible: boolean;
+  /** Of the flow: without progress for this long, a person is asked for. Milliseconds. */
+  readonly personAfter: number;
   /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
   readonly patience: number;
   /** The run that takes the operation over with this step, which nobody may have held before. */
@@ -80,6 +86,7 @@ export type StepReply<Result = unknown> = {
 export type WaitCall = Hold & {
   readonly step: string;
   readonly position: number;
+  readonly personAfter: number;
   readonly carry: readonly Finished[];
 };
 
@@ -90,6 +97,7 @@ export type WaitReply<Result = unknown> =
 
 export type UndoCall = Hold & {
   readonly step: string;
+  readonly personAfter: number;
   readonly carry: readonly Finished[];
 };
 
@@ -120,7 +128,7 @@ export type Taken =
 
 export type CompensationPlan =
   | { readonly kind: 'undo'; readonly ending: Ending; readonly steps: readonly { step: string; state: StepState }[] }
-  /** The point of no return has been passed: the story only goes forward. */
+  /** What has been done is not to be undone for such an ending: the story only goes forward. */
   | { readonly kind: 'forward' };
 
 /** The ledger's own moves, which every flow shares. */
@@ -130,6 +138,8 @@ export type LedgerMoves = {
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
   /** Throws where the operation may not go on: cancelled, taken over or settled. */
   proceed(call: Hold): Promise<void>;
+  /** The story does not keep to its declaration: a person has to see it. */
+  reportBug(call: Hold & { readonly step: string; readonly says: string }): Promise<void>;
   /** This run goes, though the operation is open: upkeep is to look at it soon. */
   leave(call: { readonly operation: OperationRef }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;

@@ -60,6 +60,15 @@ export const failures = {
     retryAfter: 2,
   },
   'in-progress': { status: 409, title: 'The operation is still in progress', ...wait, retryAfter: 1 },
+  'needs-person': {
+    status: 409,
+    title: 'The operation makes no progress, and a person has to look at it',
+    retryable: true,
+    sameKeySafe: true,
+    action: 'contact_support',
+    // Trying again more often helps nobody while people look.
+    retryAfter: 60,
+  },
   'operation-indeterminate': {
     status: 409,
     title: 'Whether an effect has happened is being found out',
@@ -77,12 +86,17 @@ export const failures = {
     ...support,
   },
   'step-failed': { status: 500, title: 'A step could not be finished', ...wait, retryAfter: 2 },
+  // The answer of a cancel: asking for it again helps nothing, and the operation's own key still gets its outcome.
   'past-no-return': {
     status: 409,
     title: 'The operation is past the point where it can be cancelled',
-    ...wait,
-    retryAfter: 1,
+    ...fix,
+    action: 'wait',
   },
+  'not-in-doubt': { status: 409, title: 'The step is not in doubt', ...fix },
+  'resolved-otherwise': { status: 409, title: 'The step was resolved in another way', ...fix },
+  // How an operation ends that an operator has stopped.
+  'stopped-by-operator': { status: 409, title: 'An operator has stopped the operation', ...newKey },
   // The answer of a cancel: the key of what has ended still gets its outcome.
   'already-settled': { status: 409, title: 'The operation has already ended', ...fix },
 

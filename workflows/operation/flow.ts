@@ -2,29 +2,13 @@ import type { z } from 'zod';
 import type { FailureCode } from './failures.ts';
 import type { Retention } from './retention.ts';
 import type { SettledState } from './state.ts';
+import type { StepDeclaration } from './step-declaration.ts';
+import { stepFaults } from './step-faults.ts';
 
 /**
  * A flow is declared once. Its route, OpenAPI, client types, workflow registration, metric labels and fault matrix are
  * derived from the declaration.
  */
-
-export type StepDeclaration = {
-  /**
-   * How the effect is made to happen once: `transaction` (rows of ours, committed together with the step's row),
-   * `keyed` (an outside system that honours the downstream key), `natural` (idempotent as it is).
-   */
-  readonly effect: 'transaction' | 'keyed' | 'natural';
-  /** Shown to people while the step runs. */
-  readonly says: string;
-  /** `compensated`: it has an undo of its own. A step's name: that step's undo covers this one. `none`: nothing to undo. */
-  readonly undo: 'compensated' | 'none' | { readonly coveredBy: string };
-  /** Once sent the operation only goes forward, unless this step is proven to have had no effect. */
-  readonly noReturn?: true;
-  /** `ledger` and `provider` run beside the workflow; `media` runs in the worker for CPU and bytes. */
-  readonly placement: 'ledger' | 'provider' | 'bytes' | 'media';
-  /** Its failure is recorded and listed, and the story goes on. */
-  readonly optional?: true;
-};
 
 export type Flow<
   Request extends z.ZodObject = z.ZodObject,
@@ -52,10 +36,12 @@ export type Flow<
   /** After these ends the same key names a new generation instead of a replay. */
   readonly renewsAfter: readonly SettledState[];
   /**
-   * How long the story may take before the point of no return, counted from the claim or from what its caller has brought;
+   * How long the story may take before its first uncancellable step, counted from the claim or from what its caller has brought;
    * then it is undone. Milliseconds.
    */
   readonly patience: number;
+  /** How long an operation may be without progress before a person is asked for. Milliseconds. */
+  readonly personAfter: number;
   /** How long an undo is tried before the operation is shown to people as incomplete. Milliseconds. */
   readonly undoPatience: number;
   /** How long callers of this flow retry with the same key. Milliseconds. */
@@ -76,10 +62,7 @@ export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
 
 /** A flow's name is part of keys, ids and rows, and what its story is exported as: a permanent contract. */
 const flowName = /^[a-z][A-Za-z0-9]{0,30}$/;
-/** Step names stand in downstream keys at providers: a permanent contract too. */
-const stepName = /^[a-z][A-Za-z0-9]{0,40}$/;
-
-/** @throws TypeError when the declaration contradicts itself */
+/** @throws TypeError when the declaration contradicts itself, or could lose what it has done; one line for each fault */
 export function defineFlow<
   const Request extends z.ZodObject,
   const Result extends z.ZodObject,
@@ -88,11 +71,7 @@ export function defineFlow<
   const { name, steps, intent } = declaration;
   if (!flowName.test(name)) throw new TypeError(`Flow name ${name} must match ${flowName.source}`);
   if (intent.length === 0) throw new TypeError(`Flow ${name} declares no intent: two requests could not be told apart`);
-  for (const [step, { undo, noReturn, optional }] of Object.entries(steps)) {
-    if (!stepName.test(step)) throw new TypeError(`Step name ${name}.${step} must match ${stepName.source}`);
-    if (typeof undo === 'object' && steps[undo.coveredBy]?.undo !== 'compensated')
-      throw new TypeError(`Step ${name}.${step} is covered by ${undo.coveredBy}, which has no undo of its own`);
-    if (noReturn && optional) throw new TypeError(`Step ${name}.${step} cannot be optional and the point of no return`);
-  }
+  const faults = stepFaults(name, steps);
+  if (faults.length > 0) throw new TypeError(faults.join('\n'));
   return declaration;
 }

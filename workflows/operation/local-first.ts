@@ -16,7 +16,7 @@ export async function localFirst<Reply>(
   } catch (error) {
     if (!transient(error)) throw error;
     const seen = story.engine.wakes;
-    tellPeople(story, `${says}: no clear answer yet, asking again`, { step });
+    tellPeople(story, `${says}: no clear answer yet, asking again. The ledger tells what the last try met`, { step });
     const pause = askedToWait(error);
     if (pause !== undefined) await news(story, seen, pause);
     return await far();

@@ -83,6 +83,7 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     opens,
     requestId: taken.requestId,
     done: taken.done,
+    reached: -1,
     until: patienceEnds(flow, taken.age),
     forward: taken.forward,
     carry: [],
@@ -138,9 +139,11 @@ async function toItsEnd(story: Story, work: () => Promise<OperationState>): Prom
 
 async function end(story: Story, error: unknown): Promise<OperationState> {
   switch (thrownBy(error)) {
+    case 'bug':
+      await reportBug(story, error);
+      throw error;
     case 'settled':
     case 'fenced':
-    case 'bug':
       throw error;
     case 'cancel-requested':
       return await compensate(story, {
@@ -155,6 +158,13 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
         refusal: { code: 'compensated', detail: toldOf(error, 'The operation', story.flow) },
       });
   }
+}
+
+/** Of what the engine has found wrong with the story. An error of the story's own code fails its task, which Temporal shows. */
+async function reportBug({ engine }: Story, error: unknown): Promise<void> {
+  if (!(error instanceof ApplicationFailure)) return;
+  const [step = ''] = error.details as readonly string[];
+  await ledger.reportBug({ ...engine.hold, step, says: error.message });
 }
 
 function endingOf(refusal: Refusal): Ending {

@@ -5,6 +5,7 @@ import { localFirst } from './local-first.ts';
 import { problemAnswer, type Refusal } from './outcome.ts';
 import { ledgerCall, ledgerRetry, providerCall, providerRetry } from './presets.ts';
 import type { OperationState, SettledState } from './state.ts';
+import { isCoveredBy } from './step-declaration.ts';
 import { held, ledger, refusalOf, type Story, tellPeople } from './story.ts';
 import { thrownBy, toldOf } from './thrown.ts';
 
@@ -28,7 +29,7 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   const left: string[] = [];
   for (const { step, state } of plan.steps) {
     // A step without an undo of its own left nothing, or another step's undo takes it back.
-    if (flow.steps[step]?.undo !== 'compensated') continue;
+    if (flow.steps[step]?.undo !== 'own') continue;
     // What came first may rest on what could not be taken back: stock is not given free while its money may be taken.
     // `undone`: a former run of this operation has undone it, and died.
     const worked = state === 'undone' || (left.length === 0 && (await undo(story, step)));
@@ -43,8 +44,8 @@ function covered(story: Story, by: string, steps: readonly { readonly step: stri
   const names = Object.keys(story.flow.steps);
   return steps
     .filter(({ step }) => {
-      const undo = story.flow.steps[step]?.undo;
-      return typeof undo === 'object' && undo.coveredBy === by;
+      const declared = story.flow.steps[step];
+      return declared !== undefined && isCoveredBy(declared, by);
     })
     .map(({ step }) => ({ step, position: names.indexOf(step), attempt: 0, state: 'undone', result: null }));
 }
@@ -53,7 +54,7 @@ async function undo(story: Story, step: string): Promise<boolean> {
   const { engine, flow } = story;
   const name = undoActivityName(flow.name, step);
   const says = `Undo: ${flow.steps[step]?.says ?? step}`;
-  const call: UndoCall = { ...engine.hold, step, carry: engine.carry };
+  const call: UndoCall = { ...engine.hold, step, personAfter: flow.personAfter, carry: engine.carry };
   const transaction = flow.steps[step]?.effect === 'transaction';
   const near = proxyLocalActivities<Record<string, UndoActivity>>({
     ...(transaction ? ledgerCall : providerCall),

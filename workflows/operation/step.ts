@@ -9,11 +9,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { activityName, type Settlement, type StepCall, type StepReply } from './call.ts';
-import type { AnyFlow, ResultOf, StepDeclaration, StepName } from './flow.ts';
+import { bug } from './bug.ts';
+import { expectOrder } from './expect-order.ts';
+import type { AnyFlow, ResultOf, StepName } from './flow.ts';
 import { localFirst } from './local-first.ts';
 import { successAnswer } from './outcome.ts';
 import { expectPatience, withinPatience } from './patience.ts';
 import { bytesWork, ledgerCall, ledgerRetry, mediaWork, providerCall, providerRetry } from './presets.ts';
+import { isIrreversible, isUncancellable, type StepDeclaration } from './step-declaration.ts';
 import { held, ledger, NotOpened, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
 import { causeOf } from './thrown.ts';
 
@@ -21,7 +24,7 @@ type StepActivity = (call: StepCall) => Promise<StepReply>;
 
 /**
  * Runs one named step: the only way from a story to an effect. A step that the ledger knows as done is not called again.
- * @throws a refusal when the outside has definitively said no
+ * @throws a refusal when the outside has definitively said no; where the declaration does not foresee it, that is a bug
  * @throws any other failure when the flow's patience has ended before the point of no return
  */
 export async function step<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
@@ -54,6 +57,7 @@ export async function finish<F extends AnyFlow, S extends StepSignatures, N exte
 
 async function perform(story: Story, name: string, input: unknown, settlement?: Settlement): Promise<unknown> {
   const { engine, flow } = story;
+  expectOrder(story, name);
   if (Object.hasOwn(engine.done, name)) return engine.done[name];
   const declaration = flow.steps[name] as StepDeclaration;
   const position = Object.keys(flow.steps).indexOf(name);
@@ -66,12 +70,14 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     input,
     carry: engine.carry,
     effect: declaration.effect,
-    noReturn: declaration.noReturn === true,
+    noReturn: isUncancellable(declaration),
+    irreversible: isIrreversible(declaration),
     patience: flow.patience,
+    personAfter: flow.personAfter,
     ...(settlement === undefined ? {} : { settlement }),
   };
   expectPatience(story);
-  engine.forward ||= declaration.noReturn === true;
+  engine.forward ||= call.noReturn;
   tellPeople(story, declaration.says);
   try {
     const reply = await run(story, declaration, call);
@@ -83,6 +89,9 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     // Of anything but a refusal, which comes after the commit, nobody knows whether it has opened the operation.
     if (refusal === undefined && engine.opens !== undefined) throw new NotOpened('', { cause: error });
     engine.opens = undefined;
+    // Neither undone nor recorded: what the outside meant is for a person to find out.
+    if (refusal !== undefined && !declaration.refusable && settlement === undefined)
+      throw bug(flow, name, `was refused (${refusal.code}: ${refusal.detail}), which its declaration rules out`, error);
     if (refusal !== undefined) {
       const attempt = Number((causeOf(error) as ApplicationFailure).details?.[1] ?? 1);
       engine.carry = [...engine.carry, { step: name, position, attempt, state: 'failed', refusal }];

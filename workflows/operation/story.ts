@@ -40,9 +40,11 @@ export type Engine = {
   opens: string | undefined;
   readonly requestId: string;
   readonly done: Readonly<Record<string, unknown>>;
+  /** The position of the last step that the story has asked for; -1 before the first. */
+  reached: number;
   /** When patience ends. Milliseconds since 1970, by the workflow's clock. */
   until: number;
-  /** The step of no return may have been sent: patience does not count any more. */
+  /** An uncancellable step may have been sent: patience does not count any more. */
   forward: boolean;
   carry: readonly Finished[];
   /** The step that people are shown as waiting or failing. */

@@ -33,7 +33,8 @@ export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-request
   const cause = causeOf(error);
   if (!(cause instanceof ApplicationFailure)) return error instanceof TemporalFailure ? 'failed' : 'bug';
   const { type } = cause;
-  const definite = type === 'settled' || type === 'fenced' || type === 'cancel-requested' || type === 'refused';
+  const definite =
+    type === 'settled' || type === 'fenced' || type === 'cancel-requested' || type === 'refused' || type === 'bug';
   return definite ? type : 'failed';
 }
 

@@ -21,8 +21,8 @@ export type Begun = {
  * system may have had it. A step that has ended keeps its state, and the caller leaves it alone.
  */
 const text = `
-insert into step (operation_id, tenant, name, position, state, no_return, request)
-values ($1, $2, $3, $4, 'sent', $5, $6)
+insert into step (operation_id, tenant, name, position, state, no_return, request, irreversible)
+values ($1, $2, $3, $4, 'sent', $5, $6, $8)
 on conflict (operation_id, name) do update
 set attempt = step.attempt + 1,
     state = case when step.state in ('sent', 'unknown') then case when $7 then 'unknown' else 'sent' end
@@ -32,7 +32,7 @@ returning state, attempt, epoch, request, result, extract(epoch from now() - sen
 
 /** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
 export function beginStep(call: StepCall, request: unknown): Statement[] {
-  const { operation, step, effect, position, noReturn, patience, carry, opens } = call;
+  const { operation, step, effect, position, noReturn, irreversible, patience, carry, opens } = call;
   const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
   const inTime: Statement = {
     name: 'expect_patience',
@@ -46,7 +46,16 @@ export function beginStep(call: StepCall, request: unknown): Statement[] {
     {
       name: 'begin_step',
       text,
-      values: [operation.id, operation.tenant, step, position, noReturn, JSON.stringify(request), effect === 'keyed'],
+      values: [
+        operation.id,
+        operation.tenant,
+        step,
+        position,
+        noReturn,
+        JSON.stringify(request),
+        effect === 'keyed',
+        irreversible,
+      ],
     },
   ];
 }

@@ -3,11 +3,14 @@ import type { StepState } from '../../../workflows/operation/state.ts';
 import type { Database } from './database.ts';
 import { hold } from './hold.ts';
 
-/** `running → compensating`, unless the step of no return may have had its effect. The first ending stays. */
+/**
+ * `running → compensating`, unless what may have happened stands against it: an irreversible step always, a step of no
+ * return unless the outside has refused one behind it. The first ending stays.
+ */
 const turn = `
 update operation set state = 'compensating', ending = coalesce(ending, $2), updated_at = now()
 where id = $1 and not exists (
-  select from step where operation_id = $1 and no_return and state in ('sent', 'unknown', 'done'))
+  select from step where operation_id = $1 and (irreversible or (no_return and not $3)) and state in ('sent', 'unknown', 'done'))
 returning ending`;
 
 /** What may have happened, and what of it a former run has undone, newest first. */
@@ -15,6 +18,11 @@ const undos = `
 select name as step, state from step
 where operation_id = $1 and state in ('sent', 'unknown', 'done', 'undoing', 'undone', 'undo_failed')
 order by position desc`;
+
+/** Cancel, patience and bugs end an operation otherwise; a wait that has expired is a refusal. */
+function isRefusal({ state }: Ending): boolean {
+  return state === 'refused' || state === 'expired';
+}
 
 export async function compensate(
   database: Database,
@@ -26,7 +34,7 @@ export async function compensate(
   const rows = await database.flush(
     tenant,
     ...hold(held, 'settle', carry),
-    { name: 'turn_to_compensating', text: turn, values: [id, ending] },
+    { name: 'turn_to_compensating', text: turn, values: [id, ending, isRefusal(ending)] },
     { name: 'steps_to_undo', text: undos, values: [id] },
   );
   const [turned, steps] = rows.slice(-2);

@@ -1,5 +1,5 @@
 import type { Finished, Hold } from '../../../workflows/operation/call.ts';
-import type { StepDeclaration } from '../../../workflows/operation/flow.ts';
+import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
 import type { Statement } from './database.ts';
 
 type Step = `${StepDeclaration['effect']} step`;
@@ -25,12 +25,16 @@ export function hold(
 }
 
 /**
- * Only the try whose token the row carries may say that a step failed; 0 speaks for a step whatever its try. That it is
+ * A step in doubt whose row was never sent has had no effect: it has failed. Only the try whose token the row carries may say that a step failed; 0 speaks for a step whatever its try. That it is
  * done is true whichever try learnt it: they share the downstream key.
  */
 const record = `
 insert into step (operation_id, tenant, name, position, state, attempt, result, refusal, ended_at)
-select $1, $2, step, position, state, attempt, result, refusal, now()
+select $1, $2, step, position,
+  case when state = 'unknown' and not exists (
+    select from step begun where begun.operation_id = $1 and begun.name = ended.step and begun.state in ('sent', 'unknown'))
+  then 'failed' else state end,
+  attempt, result, refusal, now()
 from jsonb_to_recordset($3::jsonb)
   as ended (step text, position integer, state text, attempt integer, result jsonb, refusal jsonb)
 on conflict (operation_id, name) do update

@@ -1,6 +1,7 @@
 import type { Environment } from '../../../workflows/operation/key.ts';
 import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import type { OperationState, StepState } from '../../../workflows/operation/state.ts';
+import type { Trouble } from '../../../workflows/operation/trouble.ts';
 import type { Database, Row, Statement } from './database.ts';
 import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
 
@@ -36,10 +37,12 @@ export type OperationRecord = {
   readonly settledAt: Date | null;
   readonly answer: StoredAnswer;
   readonly steps: readonly StepRecord[];
+  readonly trouble: Trouble | null;
 };
 
 const columns = `id, tenant, environment, subject, key_subject, flow, key, generation, state, request, request_id, result,
-  refusal, renewable, cancel_requested_at, no_return_at, deadline, created_at, ${answerColumns}`;
+  refusal, renewable, cancel_requested_at, no_return_at, deadline, created_at, ${answerColumns},
+  (select to_jsonb(now) from trouble_now now where now.operation_id = operation.id) as trouble`;
 
 const one = `select ${columns} from operation where id = $1`;
 
@@ -53,6 +56,8 @@ select ${columns} from operation
 where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)
   and ($4::text is null or flow = $4) and ($5::text is null or key = $5) and ($6::text is null or state = $6)
   and ($7::timestamptz is null or (created_at, id) < ($7, $8))
+  and ($10::boolean is null or $10 = (settled_at is not null))
+  and ($11::boolean is null or $11 = exists (select from trouble_now now where now.operation_id = operation.id))
 order by created_at desc, id desc limit $9`;
 
 function stepsOf(ids: readonly string[]): Statement {
@@ -81,12 +86,16 @@ export type OperationFilter = {
   readonly flow?: string | undefined;
   readonly key?: string | undefined;
   readonly state?: OperationState | undefined;
+  /** Whether it has settled. */
+  readonly settled?: boolean | undefined;
+  /** Whether it makes no progress. */
+  readonly trouble?: boolean | undefined;
   readonly before?: { readonly createdAt: string; readonly id: string } | undefined;
   readonly limit: number;
 };
 
 export async function listOperations(database: Database, filter: OperationFilter): Promise<OperationRecord[]> {
-  const { tenant, environment, subject, flow, key, state, before, limit } = filter;
+  const { tenant, environment, subject, flow, key, state, settled, trouble, before, limit } = filter;
   const values = [
     tenant,
     environment,
@@ -97,6 +106,8 @@ export async function listOperations(database: Database, filter: OperationFilter
     before?.createdAt ?? null,
     before?.id ?? null,
     limit,
+    settled ?? null,
+    trouble ?? null,
   ];
   const [rows = []] = await database.flush(tenant, { name: 'list_operations', text: page, values });
   if (rows.length === 0) return [];
@@ -131,6 +142,7 @@ function record(row: Row, stepRows: readonly Row[]): OperationRecord {
     createdAt: row.created_at as Date,
     settledAt: row.settled_at as Date | null,
     answer: storedAnswer(row),
+    trouble: troubleOf(row.trouble as TroubleRow | null),
     steps: stepRows.map((step) => ({
       name: step.name as string,
       state: step.state as StepState,
@@ -141,4 +153,20 @@ function record(row: Row, stepRows: readonly Row[]): OperationRecord {
       endedAt: step.ended_at as Date | null,
     })),
   };
+}
+
+type TroubleRow = {
+  readonly step: string;
+  readonly undoing: boolean;
+  readonly says: string;
+  readonly since: string;
+  readonly tries: number;
+  readonly next_try_at: string;
+  readonly needs_person: boolean;
+};
+
+function troubleOf(row: TroubleRow | null): Trouble | null {
+  if (row === null) return null;
+  const { step, undoing, says, tries, needs_person: needsPerson } = row;
+  return { step, undoing, says, tries, needsPerson, since: new Date(row.since), nextTryAt: new Date(row.next_try_at) };
 }

@@ -1,0 +1,112 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { ResolveDecision } from '../../activities/stores/postgres/resolve-step.ts';
+import { answer } from './answer.ts';
+import { lookHeaders } from './answer-headers.ts';
+import { describeOperation } from './describe-operation.ts';
+import { HttpProblem } from './http-problem.ts';
+import { acceptJson, jsonLimit } from './json-body.ts';
+import { flowOf, type OperationParts } from './operation-routes.ts';
+import { problems, routeCodes } from './route-problems.ts';
+import { operationId, operationSchema } from './schemas.ts';
+import { shownOperation } from './shown-operations.ts';
+
+/** Long enough for a paragraph and a link; it stands in the ledger for good. */
+const words = z.string().trim().min(1).max(2_000);
+
+const body = z
+  .strictObject({
+    step: z.string().min(1).max(100),
+    outcome: z.enum(['done', 'no-effect']).describe('Whether the step has happened.'),
+    result: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('What the step gives to the story, where it has happened, such as the id of what was made.'),
+    evidence: words.describe('Where it can be seen, such as an id at the outside system.'),
+    reason: words.describe('Why you decide it now.'),
+  })
+  .refine(({ outcome, result }) => outcome === 'done' || result === undefined, {
+    path: ['result'],
+    message: 'is only for a step that has happened',
+  })
+  .meta({
+    examples: [
+      {
+        step: 'capture',
+        outcome: 'done',
+        result: { paymentIntent: 'pi_4711' },
+        evidence: 'pi_4711 is succeeded at the provider',
+        reason: 'The provider does not answer for it any more.',
+      },
+    ],
+  });
+
+/**
+ * A person decides what trying again does not find out: whether a step in doubt has happened. The story then goes on, or is
+ * undone.
+ */
+export function resolveRoute(instance: FastifyInstance, { gateway, flows }: OperationParts): void {
+  acceptJson(instance);
+  instance.withTypeProvider<ZodTypeProvider>().post(
+    '/v1/operations/:id/resolve',
+    {
+      config: { role: 'operator' },
+      bodyLimit: jsonLimit,
+      schema: {
+        summary: 'Say whether a step in doubt has happened; repeatable, needs no key',
+        description:
+          'For a step that shows as `trouble`. `done`: the story goes on with `result`. `no-effect`: the operation is undone, ' +
+          'or, behind a step that cannot be taken back, the step is tried anew under another downstream key.',
+        tags: ['operations'],
+        params: z.object({ id: operationId }),
+        body,
+        response: {
+          200: answer('The operation, with the step resolved.', operationSchema, lookHeaders),
+          ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.resolves),
+        },
+      },
+    },
+    async (request) => {
+      const record = await shownOperation(gateway, request.caller, request.params.id);
+      const { step, outcome, result = null, evidence, reason } = request.body;
+      const by = request.caller.subject;
+      const decision = await gateway.resolve(record, { step, outcome, result, evidence, reason, by });
+      if (decision !== 'resolved') throw refusal(decision, step, record.id);
+      const now = await shownOperation(gateway, request.caller, record.id);
+      return describeOperation(flowOf(flows, now), now);
+    },
+  );
+}
+
+function refusal(decision: Exclude<ResolveDecision, 'resolved'>, step: string, operation: string): HttpProblem {
+  switch (decision) {
+    case 'missing':
+      return new HttpProblem('not-found', 'There is no such operation.');
+    case 'already-settled':
+      return new HttpProblem('already-settled', 'The operation has ended: there is nothing to resolve.', undefined, {
+        operation,
+      });
+    case 'compensating':
+      return new HttpProblem(
+        'not-in-doubt',
+        'The operation is being undone, and its undos find out by themselves what has happened.',
+        { step },
+        { operation },
+      );
+    case 'not-in-doubt':
+      return new HttpProblem(
+        'not-in-doubt',
+        `The ledger knows better: step ${step} is not in doubt. Resolve the step that \`trouble\` names, once it has been sent.`,
+        { step },
+        { operation },
+      );
+    case 'resolved-otherwise':
+      return new HttpProblem(
+        'resolved-otherwise',
+        `Step ${step} has been resolved with another outcome, result, evidence or reason. The first resolution stands.`,
+        { step },
+        { operation },
+      );
+  }
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { days, hours, minutes } from '../../../workflows/operation/duration.ts';
+import { defineFlow } from '../../../workflows/operation/flow.ts';
+import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
+
+/**
+ * Holds a seat, takes the money and has an outside office issue the ticket, in three forms that lose nothing. They
+ * differ in what the office takes back, and in the step that neither a cancel nor the end of patience can stop.
+ */
+
+const hold = {
+  effect: 'transaction',
+  says: 'Holding the seat',
+  undo: 'own',
+  refusable: true,
+  placement: 'ledger',
+} as const satisfies StepDeclaration;
+
+const openPayment = {
+  effect: 'keyed',
+  says: 'Opening the payment',
+  undo: 'own',
+  refusable: true,
+  placement: 'provider',
+} as const satisfies StepDeclaration;
+
+const authorise = {
+  effect: 'keyed',
+  says: 'Confirming the payment with the bank',
+  undo: { coveredBy: 'openPayment' },
+  refusable: true,
+  placement: 'provider',
+} as const satisfies StepDeclaration;
+
+const capture = { ...authorise, says: 'Capturing the payment' } as const satisfies StepDeclaration;
+
+const seatMap = {
+  effect: 'keyed',
+  says: 'Drawing the way to the seat',
+  undo: 'own',
+  refusable: true,
+  placement: 'provider',
+  optional: true,
+} as const satisfies StepDeclaration;
+
+const ticket = {
+  effect: 'keyed',
+  says: 'Having the ticket issued',
+  undo: 'own',
+  refusable: true,
+  placement: 'provider',
+} as const satisfies StepDeclaration;
+
+const confirm = {
+  effect: 'transaction',
+  says: 'Confirming the booking',
+  undo: 'nothing',
+  refusable: false,
+  placement: 'ledger',
+} as const satisfies StepDeclaration;
+
+function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(name: string, steps: Steps) {
+  return defineFlow({
+    name,
+    version: 1,
+    title: 'Book a seat',
+    route: name,
+    request: z.strictObject({
+      seat: z.string().min(1).max(100),
+      paymentMethod: z.string().regex(/^pm_/),
+      /** The ticket office's address: each test has an office of its own. */
+      office: z.url(),
+    }),
+    result: z.object({
+      seat: z.string(),
+      ticket: z.string(),
+      paymentIntent: z.string(),
+      seatMap: z.string().nullable(),
+    }),
+    intent: ['seat', 'paymentMethod', 'office'],
+    keyScope: 'subject',
+    answers: 'outcome',
+    execution: 'workflow',
+    refusals: ['out-of-stock'],
+    renewsAfter: [],
+    patience: minutes(10),
+    undoPatience: hours(24),
+    personAfter: minutes(15),
+    retryHorizon: days(3),
+    retention: { response: days(30), tombstone: days(400), because: 'A test needs its answers for minutes only.' },
+    steps,
+  });
+}
+
+/** The money is taken first, and refunded where the office then refuses the ticket. */
+export const bookingRefundableFlow = booking('bookingRefundable', {
+  hold,
+  openPayment,
+  authorise,
+  capture: { ...capture, uncancellable: true },
+  ticket,
+  confirm,
+});
+
+/** The office never takes a ticket back, so the ticket comes last: everything before it can still be undone. */
+export const bookingFinalFlow = booking('bookingFinal', {
+  hold,
+  openPayment,
+  authorise,
+  capture,
+  ticket: { ...ticket, undo: 'irreversible' },
+  confirm,
+});
+
+/** The ticket is issued before the money is taken, and voided if that fails. The seat map may be left out. */
+export const bookingVoidableFlow = booking('bookingVoidable', {
+  hold,
+  seatMap,
+  openPayment,
+  authorise,
+  ticket,
+  capture: { ...capture, uncancellable: true },
+  confirm,
+});
+
+/** A bug: its story goes back in this order. */
+export const bookingBackwardsFlow = booking('bookingBackwards', bookingRefundableFlow.steps);
+
+/** A bug: the office does refuse tickets. */
+export const bookingUnforeseenFlow = booking('bookingUnforeseen', {
+  ...bookingRefundableFlow.steps,
+  ticket: { ...ticket, refusable: false },
+});
+
+export type BookingFlow =
+  | typeof bookingRefundableFlow
+  | typeof bookingFinalFlow
+  | typeof bookingVoidableFlow
+  | typeof bookingUnforeseenFlow;
+
+export type BookingStep = keyof (typeof bookingVoidableFlow)['steps'];

@@ -1,0 +1,53 @@
+import type { PaymentSteps } from '../../../activities/payments.ts';
+import { attempt } from '../../../workflows/operation/attempt.ts';
+import { ownedId } from '../../../workflows/operation/key.ts';
+import { operation } from '../../../workflows/operation/operation.ts';
+import { finish, step } from '../../../workflows/operation/step.ts';
+import type { Story } from '../../../workflows/operation/story.ts';
+import {
+  bookingBackwardsFlow,
+  bookingFinalFlow,
+  bookingRefundableFlow,
+  bookingUnforeseenFlow,
+  bookingVoidableFlow,
+} from './booking.flow.ts';
+import type { OfficeSteps } from './office-steps.ts';
+import type { SeatSteps } from './seat-steps.ts';
+
+type Steps = SeatSteps & OfficeSteps & PaymentSteps;
+
+/** Three flows tell the same story; their declarations say what becomes of it when it fails. */
+type PaidFirst = typeof bookingRefundableFlow | typeof bookingFinalFlow | typeof bookingUnforeseenFlow;
+
+async function paidFirst(story: Story<PaidFirst, Steps>): Promise<void> {
+  const { seat, paymentMethod, office } = story.request;
+  const { amount } = await step(story, 'hold', { seat });
+  const { paymentIntent } = await step(story, 'openPayment', { amount, orderId: ownedId('bk', story.id) });
+  await step(story, 'authorise', { paymentIntent, paymentMethod });
+  await step(story, 'capture', { paymentIntent, amount });
+  const { number: ticket } = await step(story, 'ticket', { office, seat });
+  await finish(story, 'confirm', null, { seat, ticket, paymentIntent, seatMap: null });
+}
+
+export const bookingRefundable = operation<typeof bookingRefundableFlow, Steps>(bookingRefundableFlow, paidFirst);
+export const bookingFinal = operation<typeof bookingFinalFlow, Steps>(bookingFinalFlow, paidFirst);
+export const bookingUnforeseen = operation<typeof bookingUnforeseenFlow, Steps>(bookingUnforeseenFlow, paidFirst);
+
+export const bookingVoidable = operation<typeof bookingVoidableFlow, Steps>(bookingVoidableFlow, async (story) => {
+  const { seat, paymentMethod, office } = story.request;
+  const { amount } = await step(story, 'hold', { seat });
+  const drawn = await attempt(story, 'seatMap', { office, seat });
+  const { paymentIntent } = await step(story, 'openPayment', { amount, orderId: ownedId('bk', story.id) });
+  await step(story, 'authorise', { paymentIntent, paymentMethod });
+  const { number: ticket } = await step(story, 'ticket', { office, seat });
+  await step(story, 'capture', { paymentIntent, amount });
+  const seatMap = drawn.kind === 'done' ? drawn.result.number : null;
+  await finish(story, 'confirm', null, { seat, ticket, paymentIntent, seatMap });
+});
+
+export const bookingBackwards = operation<typeof bookingBackwardsFlow, Steps>(bookingBackwardsFlow, async (story) => {
+  const { seat, office } = story.request;
+  const { amount } = await step(story, 'hold', { seat });
+  await step(story, 'ticket', { office, seat });
+  await step(story, 'openPayment', { amount, orderId: ownedId('bk', story.id) });
+});

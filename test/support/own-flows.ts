@@ -1,0 +1,37 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
+import { bundleWorkflows } from '../../workers/bundle.ts';
+import type { Ports } from '../../workers/operations.ts';
+import { createFlowActivities } from '../flows/create-flow-activities.ts';
+import { workerHere } from './worker-here.ts';
+import type { World } from './world.ts';
+
+const index = fileURLToPath(new URL('../flows/index.ts', import.meta.url));
+
+export type OwnFlows = Pick<ConnectedGateway, 'gateway' | 'close'>;
+
+/**
+ * Runs flows that are not shipped (`test/flows`) beside the product's, in a world without other workers. The worker has a
+ * bundle and activities of its own and lives in the test's process; the gateway starts the flows.
+ */
+export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Promise<OwnFlows> {
+  const bundle = join(world.directory, 'own-flows.js');
+  await writeFile(bundle, await bundleWorkflows(index));
+  const env = { ...world.env, HAPAX_WORKFLOW_BUNDLE: bundle };
+  const worker = await workerHere(env, ports, createFlowActivities);
+  const connected = await connectGateway({
+    databaseUrl: world.databaseUrl,
+    temporalAddress: world.env.TEMPORAL_ADDRESS as string,
+    taskQueue: world.env.HAPAX_TASK_QUEUE as string,
+    cacheEntries: 0,
+  });
+  return {
+    gateway: connected.gateway,
+    async close() {
+      await worker.stop();
+      await connected.close();
+    },
+  };
+}

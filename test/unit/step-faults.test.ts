@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest';
+import { flows } from '../../workflows/flows.ts';
+import type { StepDeclaration } from '../../workflows/operation/step-declaration.ts';
+import { stepFaults } from '../../workflows/operation/step-faults.ts';
+
+type Steps = Readonly<Record<string, StepDeclaration>>;
+
+/** A row step: it takes the seat. */
+const hold: StepDeclaration = {
+  effect: 'transaction',
+  says: 'Holding the seat',
+  undo: 'own',
+  refusable: true,
+  placement: 'ledger',
+};
+/** Money that can be given back. */
+const pay: StepDeclaration = {
+  effect: 'keyed',
+  says: 'Taking the money',
+  undo: 'own',
+  refusable: true,
+  placement: 'provider',
+};
+/** A ticket that an outside office prints, and never takes back. */
+const ticket: StepDeclaration = {
+  effect: 'keyed',
+  says: 'Printing the ticket',
+  undo: 'irreversible',
+  refusable: true,
+  placement: 'provider',
+};
+/** Bytes or a person: a wait may expire, so it can be refused. */
+const wait: StepDeclaration = {
+  effect: 'natural',
+  says: 'Waiting for the customer',
+  undo: 'own',
+  refusable: true,
+  placement: 'ledger',
+};
+const done: StepDeclaration = {
+  effect: 'transaction',
+  says: 'Confirming the booking',
+  undo: 'nothing',
+  refusable: false,
+  placement: 'ledger',
+};
+
+const right: Readonly<Record<string, Steps>> = {
+  'the last step that can be refused is the irreversible one': { hold, pay, ticket, done },
+  'money is refunded where the ticket is refused': {
+    hold,
+    pay: { ...pay, uncancellable: true },
+    ticket: { ...ticket, undo: 'own' },
+    done,
+  },
+  'nothing can be refused behind what is irreversible': { hold, ticket, label: { ...pay, refusable: false }, done },
+  'only what is optional can be refused behind it': { hold, ticket, picture: { ...pay, optional: true }, done },
+  'the settling step is exempt': { hold, ticket, done: { ...done, refusable: true } },
+  'a wait stands before it': { hold, wait, ticket, done },
+  'an earlier undo covers a later step': { pay, confirm: { ...pay, undo: { coveredBy: 'pay' } }, done },
+  'it is one row step': { done },
+};
+
+const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[] = [
+  [
+    'a capture that is called irreversible stands before a ticket that can be refused',
+    { hold, capture: { ...pay, undo: 'irreversible' }, ticket, done },
+    /capture is irreversible and stands before ticket, which can still be refused.*a captured payment can be refunded/,
+  ],
+  [
+    'a ticket is called a step with nothing to undo, so that a cancel would leave it issued',
+    { hold, pay, ticket: { ...ticket, undo: 'nothing' }, done },
+    /ticket acts on an outside system and says that there is nothing to undo.*'irreversible'/,
+  ],
+  [
+    'two irreversible steps can be refused one after the other',
+    { ticket, letter: ticket, done },
+    /ticket is irreversible and stands before letter/,
+  ],
+  [
+    'a wait stands behind what is irreversible',
+    { hold, ticket, wait, done },
+    /before wait, which can still be refused/,
+  ],
+  ['a row step can be refused behind it', { ticket, hold, done }, /before hold, which can still be refused/],
+  [
+    'a check can be refused behind it',
+    { ticket, check: { ...wait, undo: 'nothing', placement: 'bytes' }, done },
+    /before check, which can still be refused/,
+  ],
+  [
+    'something irreversible is optional',
+    { hold, ticket: { ...ticket, optional: true }, done },
+    /ticket is optional and irreversible/,
+  ],
+  [
+    'something uncancellable is optional',
+    { pay: { ...pay, uncancellable: true, optional: true }, done },
+    /pay is optional and uncancellable/,
+  ],
+  [
+    'a step counts on an undo of a step that there is not',
+    { pay: { ...pay, undo: { coveredBy: 'hold' } }, done },
+    /pay counts on the undo of hold, which has no undo of its own/,
+  ],
+  [
+    'a step counts on the undo of a step that has none',
+    { check: { ...wait, undo: 'nothing' }, pay: { ...pay, undo: { coveredBy: 'check' } }, done },
+    /pay counts on the undo of check, which has no undo of its own/,
+  ],
+  [
+    'a step counts on the undo of what cannot be taken back',
+    { ticket, label: { ...pay, refusable: false, undo: { coveredBy: 'ticket' } }, done },
+    /label counts on the undo of ticket, which has no undo of its own/,
+  ],
+  [
+    'a step counts on its own cover',
+    { pay: { ...pay, undo: { coveredBy: 'pay' } }, done },
+    /pay counts on the undo of pay, which has no undo/,
+  ],
+  [
+    'a step counts on the undo of a later one',
+    { hold: { ...hold, undo: { coveredBy: 'pay' } }, pay, done },
+    /hold counts on the undo of pay, which comes later/,
+  ],
+  [
+    'a step counts on the undo of an optional one',
+    { hold: { ...hold, optional: true }, pay: { ...pay, undo: { coveredBy: 'hold' } }, done },
+    /pay counts on the undo of hold, which is optional/,
+  ],
+  ['the last step is outside', { hold, pay }, /pay is the last one and no transaction/],
+  ['the last step is optional', { hold, done: { ...done, optional: true } }, /done is the last one and optional/],
+  ['the last step has an undo', { done: { ...done, undo: 'own' } }, /done is the last one: it is committed together/],
+  [
+    'the last step is uncancellable',
+    { done: { ...done, uncancellable: true } },
+    /done is the last one: it is committed together/,
+  ],
+  ['the last step is irreversible', { done: { ...done, undo: 'irreversible' } }, /done is the last one/],
+  [
+    'a row step runs elsewhere than in the ledger',
+    { hold: { ...hold, placement: 'provider' }, done },
+    /hold writes rows of ours, which only the ledger commits/,
+  ],
+  [
+    'an outside call is placed in the ledger',
+    { pay: { ...pay, placement: 'ledger' }, done },
+    /pay calls an outside system/,
+  ],
+  ['a step has no sound name', { 'pay it': pay, done }, /Step name booking.pay it must match/],
+  ['there are no steps', {}, /has no steps/],
+];
+
+describe('a declaration', () => {
+  it.each(Object.entries(right))('stands where %s', (_, steps) => {
+    expect(stepFaults('booking', steps)).toEqual([]);
+  });
+
+  it.each(wrong)('is refused where %s', (_, steps, sentence) => {
+    const faults = stepFaults('booking', steps);
+    expect(faults.join('\n')).toMatch(sentence);
+    for (const fault of faults) expect(fault).toContain('booking');
+  });
+
+  it.each(flows.map((flow) => [flow.name, flow] as const))('of the flow %s stands', (name, { steps }) => {
+    expect(stepFaults(name, steps)).toEqual([]);
+  });
+});
