@@ -148,7 +148,7 @@ if (import.meta.main)
     else if (error instanceof ConfigFault || error instanceof NotDone) console.error(error.message);
     else if (/permission denied/.test(error.message))
       console.error(
-        `${error.message}: DATABASE_URL needs a login that may act as hapax_upkeep, such as that of npm run migrate.`,
+        'PostgreSQL says: permission denied. DATABASE_URL needs a login that may act as hapax_upkeep, such as that of npm run migrate.',
       );
     else console.error(`The keys of DATABASE_URL cannot be managed: ${error.message}`);
     process.exitCode = wrong ? 2 : 1;

@@ -26,8 +26,14 @@ export async function migrate(
   }
 }
 
+const usage = 'Use: npm run migrate, or npm run -s migrate -- --print; --seed also fills the local catalogue.';
+
 if (import.meta.main) {
-  if (process.argv.includes('--print')) console.log(await migrationSql());
+  const unknown = process.argv.slice(2).filter((word) => word !== '--print' && word !== '--seed');
+  if (unknown.length > 0) {
+    console.error(`There is no option ${unknown.join(' ')}. ${usage}`);
+    process.exitCode = 2;
+  } else if (process.argv.includes('--print')) console.log(await migrationSql());
   else
     await fromCommandLine().catch((error: unknown) => {
       console.error(error instanceof ConfigFault ? error.message : unusable(error as Error & { code?: string }));

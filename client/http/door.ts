@@ -91,7 +91,7 @@ const bearerScheme = {
     'the tenant, the environment, the subject and the role. Each route lists the least role that may use it:\n\n' +
     '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
     '- `caller` begins, looks at and cancels operations of its own subject\n' +
-    '- `operator` is a caller that also looks at and cancels the operations of every subject',
+    '- `operator` is a caller that also looks at and cancels the operations of every subject, and resolves steps in doubt',
 } as const;
 
 /** The network's door: derived from the flows' declarations, problem+json from the one failure table. */

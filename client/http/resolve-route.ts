@@ -70,6 +70,11 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
     async (request) => {
       const record = await shownOperation(gateway, request.caller, request.params.id);
       const { step, outcome, result = null, evidence, reason } = request.body;
+      const names = Object.keys(flowOf(flows, record)?.steps ?? {});
+      if (!names.includes(step))
+        throw new HttpProblem('request-invalid', `There is no step ${step}: give one of ${names.join(', ')}.`, {
+          errors: [{ pointer: '/step', detail: `give one of ${names.join(', ')}` }],
+        });
       const by = request.caller.subject;
       const decision = await gateway.resolve(record, { step, outcome, result, evidence, reason, by });
       if (decision !== 'resolved') throw refusal(decision, step, record.id);

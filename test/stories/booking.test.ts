@@ -23,9 +23,9 @@ const refusals: Readonly<
   Partial<Record<BookingStep, { readonly code: string; readonly payment: (flow: BookingFlow) => string[] }>>
 > = {
   hold: { code: 'out-of-stock', payment: () => [] },
-  openPayment: { code: 'payment-refused', payment: () => [] },
+  openPayment: { code: 'amount-too-small', payment: () => [] },
   authorise: { code: 'card-declined', payment: () => ['canceled', 'created', 'declined'] },
-  capture: { code: 'payment-refused', payment: () => ['canceled', 'confirmed', 'created'] },
+  capture: { code: 'payment-cancelled', payment: () => ['canceled', 'confirmed', 'created'] },
   ticket: {
     code: 'out-of-stock',
     payment: (flow) =>

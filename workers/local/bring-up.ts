@@ -13,7 +13,8 @@ import { checkRequirements } from './requirements.ts';
 import type { Context } from './stack-context.ts';
 
 /** Two tenants, so that one can see that they do not see each other. Worth nothing outside this machine. */
-const localTokens = 'local-alpha=alpha:test:default,local-beta=beta:test:default';
+const localTokens =
+  'local-alpha=alpha:test:default,local-beta=beta:test:default,local-operator=alpha:test:default:operator';
 
 export type LocalStack = {
   /** Address of the HTTP door. */

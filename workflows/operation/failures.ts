@@ -91,7 +91,6 @@ export const failures = {
     status: 409,
     title: 'The operation is past the point where it can be cancelled',
     ...fix,
-    action: 'wait',
   },
   'not-in-doubt': { status: 409, title: 'The step is not in doubt', ...fix },
   'resolved-otherwise': { status: 409, title: 'The step was resolved in another way', ...fix },

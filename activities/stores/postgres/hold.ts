@@ -38,7 +38,9 @@ select $1, $2, step, position,
 from jsonb_to_recordset($3::jsonb)
   as ended (step text, position integer, state text, attempt integer, result jsonb, refusal jsonb)
 on conflict (operation_id, name) do update
-set state = excluded.state, ended_at = now(), refusal = excluded.refusal,
+set state = excluded.state, refusal = excluded.refusal,
+    -- What is told again, with each failed try of a later step, has not ended again.
+    ended_at = case when step.state = excluded.state then step.ended_at else now() end,
     result = coalesce(excluded.result, step.result)
 where excluded.attempt in (0, step.attempt)
    or (excluded.state = 'done' and excluded.attempt < step.attempt and step.state in ('sent', 'unknown'))`;

@@ -81,7 +81,7 @@ function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
     keyScope: 'subject',
     answers: 'outcome',
     execution: 'workflow',
-    refusals: ['out-of-stock'],
+    refusals: ['out-of-stock', 'amount-too-small', 'card-declined', 'payment-cancelled'],
     renewsAfter: [],
     patience: minutes(10),
     undoPatience: hours(24),

@@ -79,9 +79,11 @@ function sessionProofs(found: Session, role: Role): Proof[] {
   if (role !== 'hapax_owner') {
     const open = unprotected.slice(0, 3).join(', ');
     prove('schema', tables > 0, `The ledger has ${tables} tables.`, 'the ledger has no tables: run `npm run migrate`.');
+    // Nothing else can be told of a ledger that is not there.
+    if (tables === 0) return proofs;
     prove(
       'row-security',
-      tables > 0 && unprotected.length === 0,
+      unprotected.length === 0,
       `Row security is active on all ${tables} tables of the ledger.`,
       `row security is off for ${found.role} on ${unprotected.length} of ${tables} tables (${open}): it would see every tenant's rows. Neither this role nor the login may be a superuser or have BYPASSRLS, and each table forces row security.`,
     );

@@ -63,7 +63,8 @@ begin
     return 'already-settled';
   elsif op.state = 'compensating' then
     return 'compensating';
-  elsif doubted.state is null or doubted.state not in ('sent', 'unknown') or not exists (
+  -- A look-up that proves again and again that nothing happened leaves the step planned: a person may end that too.
+  elsif doubted.state is null or doubted.state not in ('planned', 'sent', 'unknown') or not exists (
     select from hapax.trouble_now where operation_id = of_operation and step = of_step and not undoing) then
     return 'not-in-doubt';
   end if;
