@@ -46,7 +46,12 @@ async function report(database: Database, call: Troubled, undoing: boolean, erro
   // What cannot be reported is tried again all the same.
   const tries = await reportTrouble(database, call, met).catch(() => 0);
   if (tries !== worthTelling) return;
-  log.warn('An operation makes no progress', { operation: operation.id, step, undoing, met: String(error) });
+  log.warn('An operation makes no progress', {
+    operation: operation.id,
+    step,
+    undoing,
+    met: String((error as Error).cause ?? error),
+  });
 }
 
 /** In a person's words, and without what may stand inside a foreign error: statements, addresses, names of tables. */

@@ -18,33 +18,23 @@ const words = z.string().trim().min(1).max(2_000);
 const body = z
   .strictObject({
     step: z.string().min(1).max(100),
-    outcome: z.enum(['done', 'no-effect']).describe('Whether the step has happened.'),
-    result: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .describe('What the step gives to the story, where it has happened, such as the id of what was made.'),
+    outcome: z.literal('no-effect').describe('The step has not happened.'),
     evidence: words.describe('Where it can be seen, such as an id at the outside system.'),
     reason: words.describe('Why you decide it now.'),
-  })
-  .refine(({ outcome, result }) => outcome === 'done' || result === undefined, {
-    path: ['result'],
-    message: 'is only for a step that has happened',
   })
   .meta({
     examples: [
       {
         step: 'capture',
-        outcome: 'done',
-        result: { paymentIntent: 'pi_4711' },
-        evidence: 'pi_4711 is succeeded at the provider',
-        reason: 'The provider does not answer for it any more.',
+        outcome: 'no-effect',
+        evidence: 'pi_4711 is canceled at the provider',
+        reason: 'The provider answers nothing else.',
       },
     ],
   });
 
 /**
- * A person decides what trying again does not find out: whether a step in doubt has happened. The story then goes on, or is
- * undone.
+ * A person ends what trying again does not: a step in trouble has had no effect, and the operation is undone.
  */
 export function resolveRoute(instance: FastifyInstance, { gateway, flows }: OperationParts): void {
   acceptJson(instance);
@@ -54,10 +44,11 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
       config: { role: 'operator' },
       bodyLimit: jsonLimit,
       schema: {
-        summary: 'Say whether a step in doubt has happened; repeatable, needs no key',
+        summary: 'Say that a step in trouble has had no effect; repeatable, needs no key',
         description:
-          'For a step that shows as `trouble`. `done`: the story goes on with `result`. `no-effect`: the operation is undone, ' +
-          'or, behind a step that cannot be taken back, the step is tried anew under another downstream key.',
+          'For the step that shows as `trouble`. The operation is undone, and ends as `refused` with the code ' +
+          '`stopped-by-operator`. A request that is still on its way is taken back by the undo of its step, so a step whose ' +
+          'effect nothing takes back cannot be resolved while it may still happen.',
         tags: ['operations'],
         params: z.object({ id: operationId }),
         body,
@@ -69,14 +60,14 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
     },
     async (request) => {
       const record = await shownOperation(gateway, request.caller, request.params.id);
-      const { step, outcome, result = null, evidence, reason } = request.body;
+      const { step, outcome, evidence, reason } = request.body;
       const names = Object.keys(flowOf(flows, record)?.steps ?? {});
       if (!names.includes(step))
         throw new HttpProblem('request-invalid', `There is no step ${step}: give one of ${names.join(', ')}.`, {
           errors: [{ pointer: '/step', detail: `give one of ${names.join(', ')}` }],
         });
       const by = request.caller.subject;
-      const decision = await gateway.resolve(record, { step, outcome, result, evidence, reason, by });
+      const decision = await gateway.resolve(record, { step, outcome, evidence, reason, by });
       if (decision !== 'resolved') throw refusal(decision, step, record.id);
       const now = await shownOperation(gateway, request.caller, record.id);
       return describeOperation(flowOf(flows, now), now);
@@ -106,10 +97,24 @@ function refusal(decision: Exclude<ResolveDecision, 'resolved'>, step: string, o
         { step },
         { operation },
       );
+    case 'may-still-happen':
+      return new HttpProblem(
+        'past-no-return',
+        `The effect of ${step} cannot be taken back, and its request may still arrive: only the outside system can end this.`,
+        { step },
+        { operation },
+      );
+    case 'forward-only':
+      return new HttpProblem(
+        'past-no-return',
+        'Something has happened that cannot be taken back, so the operation only goes forward.',
+        { step },
+        { operation },
+      );
     case 'resolved-otherwise':
       return new HttpProblem(
         'resolved-otherwise',
-        `Step ${step} has been resolved with another outcome, result, evidence or reason. The first resolution stands.`,
+        `Step ${step} has been resolved with another evidence or reason. The first resolution stands.`,
         { step },
         { operation },
       );

@@ -23,7 +23,7 @@ export const routeCodes = {
     'step-failed',
   ],
   cancels: ['past-no-return', 'already-settled'],
-  resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled'],
+  resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
   takesBytes: ['bytes-missing', 'bytes-unexpected', 'bytes-refused', 'cancelled', 'expired', 'storage-unavailable'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

@@ -199,6 +199,7 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
       'x-forwarded-host': 'evil.example',
       forwarded: 'for=127.0.0.1;host=evil.example',
     };
+    const found = { step: 'capture', outcome: 'no-effect', evidence: 'none', reason: 'to see it' };
     const withId = routes().filter(({ path }) => path.includes('{id}'));
     expect(withId.length).toBeGreaterThanOrEqual(4);
     const own = /req_[0-9a-f-]{36}|op_[0-9a-z]{26}/g;
@@ -208,6 +209,7 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
           token,
           headers,
           ...(method === 'PUT' ? { body: 'x' } : {}),
+          ...(path.endsWith('/resolve') ? { body: found } : {}),
         });
       const [theirs, none] = [await ask(paid.json.id), await ask(`op_${'z'.repeat(26)}`)];
       expect([method, path, theirs.status]).toEqual([method, path, 404]);

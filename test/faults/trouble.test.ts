@@ -118,42 +118,72 @@ describe('an operation that makes no progress', () => {
   describe('can be resolved by a person', () => {
     const found = { step: 'capture', evidence: 'The dashboard of the provider.', reason: 'It stays dead.' };
 
-    it('who has seen that the step has happened: the story goes on', async () => {
-      const id = await stuck('seen', 'capture');
-      const [{ intent }] = (await world.sql(
-        `select request ->> 'paymentIntent' as intent from hapax.step where operation_id = $1 and name = 'capture'`,
-        id,
-      )) as [{ intent: string }];
-      await world.sandboxControl('DELETE', 'faults');
-      await plan(world, id, 'capture', { ...dead, fault: '429' });
-      const seen = { outcome: 'done', result: { paymentIntent: intent } };
-      const done = { ...found, ...seen };
-      const { status, json } = await resolve('seen', done);
-      expect({ status, json }).toMatchObject({ status: 200, json: { id } });
-      expect(json.steps.find(({ name }: { name: string }) => name === 'capture')).toMatchObject({ state: 'done' });
-      await world.until('it has succeeded', async () => (await look('seen')).state === 'succeeded', 20_000);
-      expect((await resolve('seen', done)).status).toBe(200);
-      expect(await resolve('seen', { ...found, outcome: 'no-effect' })).toMatchObject({
+    it('who has seen that the step had no effect: all is given back, and the caller is told so', async () => {
+      const id = await stuck('unseen', 'capture');
+      const noEffect = { ...found, outcome: 'no-effect' };
+      const { status, json } = await resolve('unseen', noEffect);
+      expect({ status, json }).toMatchObject({ status: 200, json: { id, state: 'compensating' } });
+      expect((await resolve('unseen', noEffect)).status).toBe(200);
+      expect(await resolve('unseen', { ...noEffect, reason: 'Another.' })).toMatchObject({
         status: 409,
         json: { code: 'resolved-otherwise' },
       });
+      await healed('unseen');
       const [{ resolution }] = (await world.sql(
         `select resolution from hapax.step where operation_id = $1 and name = 'capture'`,
         id,
       )) as [{ resolution: object }];
-      expect(resolution).toMatchObject({ ...seen, evidence: found.evidence, reason: found.reason, by: 'default' });
-    });
-
-    it('who has seen that it has not: all is given back, and the caller is told so', async () => {
-      const id = await stuck('unseen', 'capture');
-      expect((await resolve('unseen', { ...found, outcome: 'no-effect' })).status).toBe(200);
-      await healed('unseen');
+      expect(resolution).toMatchObject({
+        evidence: found.evidence,
+        reason: found.reason,
+        outcome: 'no-effect',
+        by: 'default',
+      });
       expect(await world.checkout('unseen')).toMatchObject({
         status: 409,
         json: { code: 'stopped-by-operator', undone: ['openPayment', 'reserve'] },
       });
       expect(await moneyHeld(world, id)).toBe(0);
       expect(await traces(world, id)).toMatchObject({ orders: ['released'], receipts: 0 });
+    });
+
+    it('where the provider proves again and again that nothing happened', async () => {
+      const id = idOf('unwilling');
+      await plan(world, id, 'capture', { fault: '500_before', times: 10_000 });
+      await world.checkout('unwilling', {}, atOnce);
+      await world.until('it is in trouble', async () => (await look('unwilling')).trouble !== undefined);
+      expect((await resolve('unwilling', { ...found, outcome: 'no-effect' })).status).toBe(200);
+      await healed('unwilling');
+      expect((await look('unwilling')).problem).toMatchObject({ code: 'stopped-by-operator' });
+      expect(await moneyHeld(world, id)).toBe(0);
+    });
+
+    it('and what had been on its way is taken back under the key that was sent', async () => {
+      const id = idOf('on-its-way');
+      await plan(world, id, 'capture', { fault: 'drop_after', times: 1 });
+      await plan(world, id, 'capture', dead);
+      await world.checkout('on-its-way', {}, atOnce);
+      await world.until('it is in trouble', async () => (await look('on-its-way')).trouble !== undefined);
+      const [{ epoch }] = (await world.sql(
+        `select epoch from hapax.step where operation_id = $1 and name = 'capture'`,
+        id,
+      )) as [{ epoch: number }];
+      expect((await resolve('on-its-way', { ...found, outcome: 'no-effect' })).status).toBe(200);
+      await healed('on-its-way');
+      expect(await moneyHeld(world, id)).toBe(0);
+      const after = await world.sql(`select epoch from hapax.step where operation_id = $1 and name = 'capture'`, id);
+      expect(after).toEqual([{ epoch }]);
+    });
+
+    it('never where nothing could take back what may still happen', async () => {
+      const id = await stuck('for-good', 'capture');
+      await world.sql(`update hapax.step set irreversible = true where operation_id = $1 and name = 'capture'`, id);
+      expect(await resolve('for-good', { ...found, outcome: 'no-effect' })).toMatchObject({
+        status: 409,
+        json: { code: 'past-no-return' },
+      });
+      await healed('for-good');
+      expect(await traces(world, id)).toEqual(paidOnce);
     });
 
     it('only where the ledger does not know better', async () => {
@@ -163,7 +193,7 @@ describe('an operation that makes no progress', () => {
         { ...noEffect, evidence: undefined },
         { ...noEffect, evidence: ' ' },
         { ...noEffect, reason: undefined },
-        { ...noEffect, outcome: 'perhaps' },
+        { ...noEffect, outcome: 'done' },
         { ...noEffect, result: {} },
         { ...noEffect, tenant: 'beta' },
         { ...noEffect, step: 'captur' },

@@ -110,6 +110,16 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     expect(payments.filter((type) => type === 'payment_intent.canceled')).toHaveLength(1);
     expect(payments).not.toContain('payment_intent.captured');
   },
+  // What it does to a step in doubt is shown by test/faults/trouble.test.ts.
+  async 'POST /v1/operations/{id}/resolve'() {
+    const { id } = (await world.checkout('resolved-twice')).json;
+    const before = await allEffects(world);
+    const body = { step: 'capture', outcome: 'no-effect', evidence: 'none', reason: 'to see it' };
+    const resolve = () => world.ask('POST', `/v1/operations/${id}/resolve`, { token: 'operator-alpha', body });
+    const answers = [await resolve(), await resolve()];
+    expect(answers.map(({ json }) => json.code)).toEqual(['already-settled', 'already-settled']);
+    expect(await allEffects(world)).toEqual(before);
+  },
   async 'PUT /v1/uploads/{id}/content'() {
     const bytes = Buffer.from('one');
     const announced = await uploader.announced('sent-twice', bytes);

@@ -62,7 +62,11 @@ export class Uploader {
   }
 
   async announced(key: string, bytes: Uint8Array, changes: object = {}, ask: Ask = {}): Promise<Announced> {
-    const answer = await this.announce(key, bytes, changes, ask);
+    // A crowd is asked to come again, as any caller is.
+    const answer = await this.world.until(`${key} is announced`, async () => {
+      const told = await this.announce(key, bytes, changes, ask);
+      return told.json?.code !== 'overloaded' && told;
+    });
     if (answer.status !== 201) throw new Error(`Not announced: ${answer.status} ${answer.text}`);
     return answer.json as Announced;
   }

@@ -28,7 +28,7 @@ export function paymentFailure(error: unknown): PaymentFailure {
   if (error instanceof Stripe.errors.StripeCardError)
     return { kind: 'declined', message, thrown: new Refused(cardRefusal(error)) };
   if (error instanceof Stripe.errors.StripeIdempotencyError)
-    return error.statusCode === 409 ? unclear(message) : refused(error, 'payment-not-possible');
+    return error.statusCode === 409 ? unclear(error) : refused(error, 'payment-not-possible');
   if (error instanceof Stripe.errors.StripeRateLimitError) return throttled(error);
   if (error instanceof Stripe.errors.StripeInvalidRequestError) {
     const meaning = requestMeaning(error);
@@ -38,7 +38,7 @@ export function paymentFailure(error: unknown): PaymentFailure {
       case 'throttled':
         return throttled(error);
       case 'unknown':
-        return unclear(message);
+        return unclear(error);
       case 'card-declined':
       case 'authentication-required':
       case 'payment-not-processed':
@@ -51,13 +51,26 @@ export function paymentFailure(error: unknown): PaymentFailure {
     }
   }
   if (error instanceof Stripe.errors.StripeAPIError && (error.statusCode ?? 0) >= 500)
-    return { kind: 'spent', message, thrown: new Doubtful(message) };
-  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) return unclear(message);
-  return { kind: 'unknown', message, thrown: new Doubtful(`The payment provider gave no clear answer: ${message}`) };
+    return { kind: 'spent', message: told(error), thrown: unsaid(error) };
+  return unclear(error);
 }
 
-function unclear(message: string): PaymentFailure {
-  return { kind: 'unknown', message, thrown: new Doubtful(message) };
+function unclear(error: unknown): PaymentFailure {
+  return { kind: 'unknown', message: told(error), thrown: unsaid(error) };
+}
+
+/** For people, callers among them: what kind of answer it was. The provider's own words may name our account and our key. */
+function told(error: unknown): string {
+  if (!(error instanceof Stripe.errors.StripeError)) return 'The payment provider gave no usable answer.';
+  const { type, statusCode, requestId } = error;
+  const status = statusCode === undefined ? '' : `, status ${statusCode}`;
+  const request = requestId === undefined ? '' : `, request ${requestId}`;
+  return `The payment provider gave no clear answer (${type}${status}${request}).`;
+}
+
+/** The words themselves are for the log, as its cause. */
+function unsaid(error: unknown): Doubtful {
+  return Object.assign(new Doubtful(told(error)), { cause: error });
 }
 
 /** `Retry-After` in seconds (a date is the provider's clock against ours: not of use). @returns milliseconds */
@@ -67,7 +80,7 @@ function pause(header: string | undefined): number | undefined {
 }
 
 function throttled(error: Stripe.errors.StripeError): PaymentFailure {
-  const { message } = error;
+  const message = `The payment provider asks us to wait (status ${error.statusCode ?? 429}).`;
   return { kind: 'throttled', message, thrown: new Throttled(message, pause(error.headers?.['retry-after'])) };
 }
 

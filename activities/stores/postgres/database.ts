@@ -3,7 +3,7 @@ import pg from 'pg';
 import { groundFaultOf, type Proof, requireGround } from './ground/proof.ts';
 import { ownSession } from './ground/own-session.ts';
 import { proveConnection } from './ground/prove-connection.ts';
-import { type Role, sessionOptions, silence } from './ground/session.ts';
+import { type Role, sessionOptions, silence, statementTimeout } from './ground/session.ts';
 import { LedgerFault, ledgerFault, refusedConnection } from './ledger-fault.ts';
 
 /** One prepared statement. The name is its identity on every connection, so that PostgreSQL plans it once. */
@@ -24,6 +24,15 @@ export type Transaction = {
 const connectionsPerProcess = 24;
 /** On one machine a connection takes milliseconds; a second means that PostgreSQL is away. */
 const connectTimeout = 1_000;
+/** A crowd waits for its turn on connections that are at work; that is no sign that PostgreSQL is away. */
+const turnTimeout = statementTimeout;
+
+/** The pool hands its own time limit on to its connections, and both of its waits are one to it: here they are two. */
+class Connection extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    super({ ...config, connectionTimeoutMillis: connectTimeout });
+  }
+}
 
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
@@ -47,7 +56,8 @@ export class Database {
       connectionString: url,
       options: sessionOptions(role),
       application_name: `hapax ${role}`,
-      connectionTimeoutMillis: connectTimeout,
+      connectionTimeoutMillis: turnTimeout,
+      Client: Connection as unknown as new () => pg.ClientBase,
       query_timeout: silence,
       max,
       pipeline: true,

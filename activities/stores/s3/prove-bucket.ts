@@ -3,6 +3,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
@@ -12,7 +13,8 @@ import { headObject } from './head-object.ts';
 import { listObjects } from './list-objects.ts';
 import { objectExists, objectMissing, statusOf } from './object-missing.ts';
 import type { ObjectStore } from './object-store.ts';
-import { proofPrefix } from './upload-keys.ts';
+import { minutes } from '../../../workflows/operation/duration.ts';
+import { proofPrefix, proofs } from './upload-keys.ts';
 
 /** `replaced`: the store took the parts and lost what was there, whatever the condition said. */
 export type FailedComplete = 'parts-kept' | 'upload-gone' | 'replaced' | 'unknown';
@@ -21,6 +23,9 @@ export type BucketFinding =
   | { readonly kind: 'proved'; readonly faults: readonly string[]; readonly failedComplete: FailedComplete }
   /** Nothing is known: the store is away, or lets us do nothing. */
   | { readonly kind: 'unreachable'; readonly why: string };
+
+/** Longer than any proof takes. */
+const abandonedAfter = minutes(10);
 
 /** A store that loses a race now and then may win a single one. */
 const races = 3;
@@ -31,6 +36,7 @@ const races = 3;
  */
 export async function proveBucket(store: ObjectStore): Promise<BucketFinding> {
   const prefix = proofPrefix(randomUUID());
+  await clearAbandoned(store).catch(() => undefined);
   const finding = await tried(store, prefix).catch(
     (error: unknown): BucketFinding => ({ kind: 'unreachable', why: told(error) }),
   );
@@ -125,6 +131,14 @@ async function completeInVain(store: ObjectStore, key: string): Promise<FailedCo
   } finally {
     await store.client.send(new AbortMultipartUploadCommand({ ...object, UploadId })).catch(() => undefined);
   }
+}
+
+/** A process that is killed in the middle of its proof leaves some of it behind. */
+async function clearAbandoned(store: ObjectStore): Promise<void> {
+  const old = Date.now() - abandonedAfter;
+  const page = await store.client.send(new ListObjectsV2Command({ Bucket: store.bucket, Prefix: proofs }));
+  for (const { Key, LastModified } of page.Contents ?? [])
+    if (Key !== undefined && LastModified !== undefined && LastModified.getTime() < old) await deleteObject(store, Key);
 }
 
 async function clear(store: ObjectStore, prefix: string): Promise<void> {

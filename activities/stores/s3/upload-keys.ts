@@ -19,7 +19,10 @@ export function thumbnailPrefix(content: string): string {
   return `thumbnails/${content}/`;
 }
 
+/** Where proofs of the store itself lie. */
+export const proofs = 'proofs/';
+
 /** What the store is tried with; nothing of it stays. */
 export function proofPrefix(token: string): string {
-  return `proofs/${token}/`;
+  return `${proofs}${token}/`;
 }

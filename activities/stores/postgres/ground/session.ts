@@ -2,7 +2,7 @@
 export type Role = 'hapax_owner' | 'hapax_app' | 'hapax_upkeep';
 
 /** Longer than any statement of the ledger, shorter than a caller's patience. Milliseconds, like the others here. */
-const statementTimeout = 5_000;
+export const statementTimeout = 5_000;
 
 /**
  * A frozen process holds its locks until PostgreSQL ends its session: other carts with the same item would wait for it.

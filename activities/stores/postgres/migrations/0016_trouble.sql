@@ -41,20 +41,21 @@ grant select on hapax.trouble_now to hapax_app, hapax_upkeep;
 -- What a person has found out about a step in doubt: who, what, and why. It stands beside the step for good.
 alter table hapax.step add column resolution jsonb;
 
--- A person decides what nobody else can: whether a step that is in doubt has happened. The fence grows, so that whichever
--- try is still on its way cannot write any more, and the operation is due for upkeep at once.
-create function hapax.resolve_step(of_operation text, of_step text, verdict text, outcome jsonb, said jsonb, stopped jsonb)
+-- A person ends what trying again does not: the step had no effect, and the operation is undone. The fence grows, so that a
+-- try that is still on its way cannot write any more. Its request may still arrive outside: a step that may have been sent
+-- therefore stays unknown, and its undo looks once more, under the very key that was sent. What nothing could take back is
+-- never given up while it may still happen.
+create function hapax.resolve_step(of_operation text, of_step text, said jsonb, stopped jsonb)
 returns text language plpgsql as $$
 declare
   op record;
   doubted record;
-  behind_return boolean;
 begin
   select state, settled_at into op from hapax.operation where id = of_operation for no key update;
   if not found then
     return 'missing';
   end if;
-  select state, irreversible, resolution, ended_at into doubted
+  select state, irreversible, resolution into doubted
     from hapax.step where operation_id = of_operation and name = of_step for no key update;
   if doubted.resolution is not null then
     -- Another person may say the same.
@@ -63,33 +64,26 @@ begin
     return 'already-settled';
   elsif op.state = 'compensating' then
     return 'compensating';
-  -- A look-up that proves again and again that nothing happened leaves the step planned: a person may end that too.
+  -- A look-up that proves again and again that nothing happened leaves the step planned: that can be ended too.
   elsif doubted.state is null or doubted.state not in ('planned', 'sent', 'unknown') or not exists (
     select from hapax.trouble_now where operation_id = of_operation and step = of_step and not undoing) then
     return 'not-in-doubt';
+  elsif doubted.irreversible and doubted.state <> 'planned' then
+    return 'may-still-happen';
+  elsif exists (
+    select from hapax.step where operation_id = of_operation and name <> of_step and irreversible
+      and state in ('sent', 'unknown', 'done')) then
+    return 'forward-only';
   end if;
-  if verdict = 'done' then
-    update hapax.step set state = 'done', result = outcome, refusal = null, ended_at = now()
-      where operation_id = of_operation and name = of_step;
-    update hapax.operation set state = 'running' where id = of_operation;
-  else
-    select exists (
-      select from hapax.step where operation_id = of_operation and name <> of_step and irreversible
-        and state in ('sent', 'unknown', 'done')) into behind_return;
-    -- Behind what cannot be taken back the story only goes forward: the step is tried anew, under another key. Elsewhere the
-    -- operation is undone; the step stays unknown, so that its own undo looks once more, unless it has none.
-    update hapax.step
-      set state = case when behind_return then 'planned' when irreversible then 'failed' else 'unknown' end,
-          epoch = epoch + 1, sent_at = now(), refusal = stopped -> 'refusal'
-      where operation_id = of_operation and name = of_step;
-    update hapax.operation
-      set state = case when behind_return then 'running' else 'compensating' end,
-          ending = case when behind_return then ending else coalesce(ending, stopped) end
-      where id = of_operation;
-  end if;
-  update hapax.step set resolution = said || jsonb_build_object('at', now())
+  -- Planned under this lock, the step is proven not to have happened, and no try of it is on its way.
+  update hapax.step
+    set state = case state when 'planned' then 'failed' else 'unknown' end, refusal = stopped -> 'refusal', ended_at = now(),
+        resolution = said || jsonb_build_object('at', now())
     where operation_id = of_operation and name = of_step;
-  update hapax.operation set fence = fence + 1, next_look_at = now(), looks = 0, updated_at = now() where id = of_operation;
+  update hapax.operation
+    set state = 'compensating', ending = coalesce(ending, stopped), fence = fence + 1, next_look_at = now(), looks = 0,
+        updated_at = now()
+    where id = of_operation;
   delete from hapax.trouble where operation_id = of_operation;
   return 'resolved';
 end $$;
