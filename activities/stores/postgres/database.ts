@@ -26,6 +26,8 @@ const connectionsPerProcess = 24;
 const connectTimeout = 1_000;
 /** A crowd waits for its turn on connections that are at work; that is no sign that PostgreSQL is away. */
 const turnTimeout = statementTimeout;
+/** Crowds come in waves: the second one is not to find the connections of the first gone. Milliseconds. */
+const idleTimeout = 30_000;
 
 /** The pool hands its own time limit on to its connections, and both of its waits are one to it: here they are two. */
 class Connection extends pg.Client {
@@ -57,6 +59,7 @@ export class Database {
       options: sessionOptions(role),
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: turnTimeout,
+      idleTimeoutMillis: idleTimeout,
       Client: Connection as unknown as new () => pg.ClientBase,
       query_timeout: silence,
       max,
