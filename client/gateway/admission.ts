@@ -108,6 +108,8 @@ export class Admission {
       kind: 'admitted',
       claimed: (created) => {
         claim(created !== undefined);
+        // A replay or a join began nothing: it is no reason to look, and many of them come at once.
+        if (created === undefined) this.#admitted = Math.max(0, this.#admitted - 1);
         if (created !== undefined) this.#begun.set(created, at);
       },
     };
