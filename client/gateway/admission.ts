@@ -29,7 +29,7 @@ const lookEvery = 500;
 const admittedPerLook = 16;
 /** Without a look for so long PostgreSQL is away, and the claim says so itself. */
 const blindAfter = seconds(5);
-/** A process's share of what ends follows some ten looks, and is never taken for nothing. */
+/** A process's share of the ends is averaged over some ten looks, and never falls to zero. */
 const ownFollows = 0.1;
 const leastShare = 0.1;
 /** A tenant that was refused is taken to want more for so long. */
@@ -84,7 +84,7 @@ export class Admission {
     const returns = promised !== undefined && promised <= at;
     const allowed = limit(this.#pace) * (returns ? returners : 1);
     const tally = this.#tally;
-    // Below the limit there is room for whoever asks.
+    // Below the limit there is room for every tenant.
     const share =
       tally.all < allowed
         ? allowed
@@ -108,9 +108,9 @@ export class Admission {
       kind: 'admitted',
       claimed: (created) => {
         claim(created !== undefined);
-        // A replay or a join began nothing: it is no reason to look, and many of them come at once.
-        if (created === undefined) this.#admitted = Math.max(0, this.#admitted - 1);
         if (created !== undefined) this.#begun.set(created, at);
+        // A replay or a join began nothing, so it is no reason to look again.
+        else this.#admitted = Math.max(0, this.#admitted - 1);
       },
     };
   }
@@ -153,7 +153,7 @@ export class Admission {
     void this.#look();
   }
 
-  /** One look at a time, whoever asks for it. */
+  /** Concurrent callers share one look. */
   async #look(): Promise<void> {
     this.#looking ??= this.#lookOnce().finally(() => {
       this.#looking = undefined;

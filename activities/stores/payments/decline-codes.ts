@@ -59,7 +59,7 @@ export const declineCodes: Readonly<Record<string, PaymentCode>> = {
   withdrawal_count_limit_exceeded: 'card-declined',
 };
 
-/** Stripe asks that these look like any decline to the buyer: whoever pays with a stolen card would learn that it is known. */
+/** Stripe asks that these look like any decline to the buyer: otherwise a thief would learn that the card was reported. */
 const discreet = new Set(['fraudulent', 'lost_card', 'merchant_blacklist', 'stolen_card']);
 
 /** The decline code as callers may see it. */

@@ -1,4 +1,4 @@
--- How much work the workers have in hand, for whoever admits more of it. An upload that waits for its bytes is not among it.
+-- How much work the workers have in hand: admission reads it. An upload that waits for its bytes does not count.
 create index operation_in_hand on hapax.operation (tenant)
   where state in ('claimed', 'running', 'indeterminate', 'compensating');
 
