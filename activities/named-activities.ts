@@ -1,27 +1,40 @@
 import { Context } from '@temporalio/activity';
-import { activityName, undoActivityName } from '../workflows/operation/call.ts';
+import {
+  activityName,
+  type StepCall,
+  type StepReply,
+  type UndoCall,
+  undoActivityName,
+  type WaitCall,
+  type WaitReply,
+} from '../workflows/operation/call.ts';
 import { heartbeat } from '../workflows/operation/presets.ts';
-import { type Troubled, troubleReported } from './report-trouble.ts';
+import { troubleReported } from './report-trouble.ts';
+import { unlessResolved } from './resolved-step.ts';
+import type { StepActivities } from './run-step.ts';
 import type { Database } from './stores/postgres/database.ts';
 
 export type Activity = (call: never) => Promise<unknown>;
 
-type Work<Call> = (call: Call) => Promise<unknown>;
-type Named<Call extends Troubled, UndoCall extends Troubled> = {
-  readonly step: Work<Call>;
-  readonly undo: Work<UndoCall> | undefined;
+/** A step's activities, or those of a wait. */
+type Named<Call extends StepCall | WaitCall> = {
+  readonly step: (call: Call) => Promise<StepReply | WaitReply>;
+  readonly undo: StepActivities['undo'];
+  readonly check?: StepActivities['check'];
 };
 
 /** The activities of a flow's steps, by the names that its story calls them by. */
-export function namedActivities<Call extends Troubled, UndoCall extends Troubled>(
+export function namedActivities<Call extends StepCall | WaitCall>(
   database: Database,
   flow: string,
-  steps: Readonly<Record<string, Named<Call, UndoCall>>>,
+  steps: Readonly<Record<string, Named<Call>>>,
 ): Record<string, Activity> {
   const named: Record<string, Activity> = {};
-  for (const [name, { step, undo }] of Object.entries(steps)) {
+  for (const [name, { step, undo, check }] of Object.entries(steps)) {
     named[activityName(flow, name)] = (call: Call) =>
-      heartbeating(() => troubleReported(database, call, false, () => step(call)));
+      heartbeating(() =>
+        troubleReported(database, call, false, () => unlessResolved(database, call, check, () => step(call))),
+      );
     if (undo !== undefined)
       named[undoActivityName(flow, name)] = (call: UndoCall) =>
         heartbeating(() => troubleReported(database, call, true, () => undo(call)));

@@ -1,9 +1,9 @@
-import type Stripe from 'stripe';
+import Stripe from 'stripe';
 import { hours } from '../workflows/operation/duration.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './run-step.ts';
-import { Doubtful, EffectFree, Refused, type Sending } from './stores/effect.ts';
+import { Doubtful, EffectFree, Refused, type Sending, Unconfirmed } from './stores/effect.ts';
 import { findPayment } from './stores/payments/find-payment.ts';
 import { paymentFailure } from './stores/payments/payment-failure.ts';
 import { cardRefusal } from './stores/payments/payment-refusal.ts';
@@ -52,6 +52,12 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
         });
       return { paymentIntent: intent.id };
     },
+    async check({ paymentIntent }, request, sending) {
+      const intent = await paymentOf(sending, paymentIntent);
+      if (intent.amount !== request.amount || intent.currency !== request.currency)
+        throw new Unconfirmed(`${paymentIntent} is a payment of another amount or currency.`);
+      return { paymentIntent };
+    },
     undo: (request, result, sending) => unwindPayment(stripe, request, result?.paymentIntent, sending, keyWindow),
   };
 
@@ -91,6 +97,11 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
         throw new Refused(cancelledElsewhere('The payment was cancelled at the provider.'));
       throw new EffectFree(`The payment is still ${intent.status}`);
     },
+    async check(said, { paymentIntent }, sending) {
+      const { status } = await paymentOf(sending, same(said, paymentIntent));
+      if (status === 'requires_capture' || status === 'succeeded') return { paymentIntent };
+      throw new Unconfirmed(`${paymentIntent} is ${status}: it has not been authorised.`);
+    },
   };
 
   const capture: OutsideStep<PaymentSteps['capture']['input'], CaptureRequest, Opened> = {
@@ -107,7 +118,27 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
         throw new Refused(cancelledElsewhere('The authorisation was cancelled before the capture.'));
       throw new EffectFree(`The payment is still ${intent.status}`);
     },
+    async check(said, { paymentIntent, amount }, sending) {
+      const intent = await paymentOf(sending, same(said, paymentIntent));
+      if (intent.status === 'succeeded' && intent.amount_received === amount.minor) return { paymentIntent };
+      throw new Unconfirmed(
+        `${paymentIntent} is ${intent.status}, with ${intent.amount_received} of ${amount.minor} ${amount.currency} captured.`,
+      );
+    },
   };
+
+  /**
+   * The payment that a person names, if it is this operation's own: another one would pay two orders with one payment.
+   * @throws Unconfirmed where it is not
+   */
+  async function paymentOf({ operation, tenant, timeout }: Sending, id: string): Promise<Stripe.PaymentIntent> {
+    const intent = await stripe.paymentIntents.retrieve(id, {}, { timeout, maxNetworkRetries: 0 }).catch((error) => {
+      throw isMissing(error) ? new Unconfirmed(`The payment provider knows no ${id}.`) : error;
+    });
+    if (intent.metadata.operation !== operation || intent.metadata.tenant !== tenant)
+      throw new Unconfirmed(`${id} is not a payment of this operation.`);
+    return intent;
+  }
 
   /** Sends, or looks the intent up by its id (consistent, unlike a search) where the key can no longer be trusted. */
   async function settledBy(
@@ -144,4 +175,14 @@ function options({ key, timeout }: Sending): Stripe.RequestOptions {
 /** Only the shop's staff, or the provider itself, can have done that: a repeat would overrule them. */
 function cancelledElsewhere(what: string): Refusal {
   return { code: 'payment-cancelled', detail: `${what} Nothing was charged.` };
+}
+
+/** @throws Unconfirmed where a person names another payment than the one that was sent */
+function same({ paymentIntent }: Opened, sent: string): string {
+  if (paymentIntent === sent) return sent;
+  throw new Unconfirmed(`This step was sent for ${sent}, not for ${paymentIntent}.`);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError && error.code === 'resource_missing';
 }

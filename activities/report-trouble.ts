@@ -80,5 +80,6 @@ function nextTry(error: unknown): number {
 function benign(error: unknown): unknown {
   if (error instanceof ApplicationFailure) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
-  return ApplicationFailure.create({ message: cause.message, type: cause.name, category: 'BENIGN', cause });
+  // Temporal shows the message to people. What the error was inside is its cause.
+  return ApplicationFailure.create({ message: says(error), type: cause.name, category: 'BENIGN', cause });
 }

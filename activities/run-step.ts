@@ -8,6 +8,7 @@ import {
   type Recording,
   Refused,
   type Sending,
+  Stopped,
   Throttled,
   type Undoing,
 } from './stores/effect.ts';
@@ -15,6 +16,7 @@ import { beginStep, begun } from './stores/postgres/begin-step.ts';
 import { beginUndo, undoing } from './stores/postgres/begin-undo.ts';
 import type { Database, Row, Statement, Transaction } from './stores/postgres/database.ts';
 import { recordSteps } from './stores/postgres/hold.ts';
+import type { SaidDone } from './stores/postgres/resolutions/pending-resolution.ts';
 import { LedgerFault } from './stores/postgres/ledger-fault.ts';
 import { nextEpoch, nextUndoEpoch } from './stores/postgres/next-epoch.ts';
 import { settle } from './stores/postgres/settle.ts';
@@ -47,6 +49,13 @@ export type OutsideStep<Input, Request, Result> = {
    */
   readonly send: (request: Request, about: Sending) => Promise<Result>;
   /**
+   * Looks outside whether the step has happened and given what a person says, and never acts.
+   * @param said in the form of the declaration's `resolvedAs`
+   * @returns the step's result
+   * @throws Unconfirmed where the outside says otherwise
+   */
+  readonly check?: (said: Result, request: Request, about: Sending) => Promise<Result>;
+  /**
    * `result` is null where nobody knows what became of the step.
    * @throws EffectFree when the undo's key is spent, and a look-up has proven that there is still something to undo
    */
@@ -56,7 +65,12 @@ export type OutsideStep<Input, Request, Result> = {
 type Ask = (...statements: Statement[]) => Promise<Row[][]>;
 type Activity = (call: StepCall) => Promise<StepReply>;
 type UndoActivity = (call: UndoCall) => Promise<StepReply>;
-export type StepActivities = { readonly step: Activity; readonly undo: UndoActivity | undefined };
+export type StepActivities = {
+  readonly step: Activity;
+  readonly undo: UndoActivity | undefined;
+  /** Looks whether what a person says of the step is so; undefined where it cannot be looked for. */
+  readonly check?: ((call: StepCall, said: SaidDone) => Promise<unknown>) | undefined;
+};
 
 /** Makes the activities of a step whose effect is rows of ours. */
 export function transactionActivities<Input>(database: Database, step: TransactionStep<Input>): StepActivities {
@@ -113,8 +127,14 @@ export function outsideActivities<Input, Request, Result>(
   database: Database,
   step: OutsideStep<Input, Request, Result>,
 ): StepActivities {
-  const { request, send, undo } = step;
+  const { request, send, undo, check } = step;
   return {
+    check:
+      check &&
+      (async (call, { request: asked, result, epoch, age, attempt }) => {
+        const key = stepKey(call.operation.id, call.step, epoch);
+        return await check(result as Result, asked as Request, sendingOf(call, key, age, attempt));
+      }),
     step: async (call) => {
       const { tenant } = call.operation;
       const asked = request(call.input as Input, aboutOf(call));
@@ -214,6 +234,7 @@ function failureOf(error: unknown, attempt: number): unknown {
       details: [error.wait ?? null],
       ...(error.wait === undefined ? {} : { nextRetryDelay: error.wait }),
     });
+  if (error instanceof Stopped) return named('stopped', error, [error.ending]);
   return error;
 }
 

@@ -1,10 +1,16 @@
 import type { Claimed } from '../activities/stores/postgres/claim.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
-import { type Resolution, type ResolveDecision, resolveStep } from '../activities/stores/postgres/resolve-step.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
+import {
+  recordResolution,
+  type Resolution,
+  type ResolveDecision,
+} from '../activities/stores/postgres/resolutions/record-resolution.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import type { Scope } from '../workflows/operation/key.ts';
+import { longestTry } from '../workflows/operation/presets.ts';
+import type { StepDeclaration } from '../workflows/operation/step-declaration.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
@@ -82,11 +88,14 @@ export class Gateway {
     return decision;
   }
 
-  /** Takes a person's word for a step in doubt. The ledger decides whether it is; upkeep has the story told anew. */
-  async resolve(record: OperationRecord, resolution: Resolution): Promise<ResolveDecision> {
-    const decision = await resolveStep(this.#parts.database, record.tenant, record.id, resolution);
-    // The run that tries the step looks into the ledger, finds that it is fenced, and leaves.
-    if (decision === 'resolved') await this.signal(record, 'cancelRequested');
+  /** Takes a person's word for a step in trouble. The ledger decides whether it may be given, the step's next try whether it holds. */
+  async resolve(record: OperationRecord, declared: StepDeclaration, resolution: Resolution): Promise<ResolveDecision> {
+    const decision = await recordResolution(this.#parts.database, record.tenant, record.id, resolution, {
+      ours: declared.effect === 'transaction',
+      optional: declared.optional !== undefined,
+      longestTry: longestTry(declared.placement),
+    });
+    if (decision === 'resolved') await this.signal(record, 'resolved');
     return decision;
   }
 

@@ -16,6 +16,13 @@ const item = z.strictObject({
   quantity: z.int().min(1).max(1_000),
 });
 
+/** What each call to the provider gives. */
+const opened = z.strictObject({
+  paymentIntent: z
+    .string()
+    .regex(/^pi_[A-Za-z0-9_]{1,250}$/, "give the payment's id at the provider, such as 'pi_4711'"),
+});
+
 const money = z.object({ minor: z.int(), currency: z.string() });
 
 /** Pays a cart once: stock and order first, then the money, then the receipt. */
@@ -82,6 +89,7 @@ export const checkoutFlow = defineFlow({
       undo: 'own',
       refusable: true,
       placement: 'provider',
+      resolvedAs: opened,
     },
     authorise: {
       effect: 'keyed',
@@ -89,6 +97,7 @@ export const checkoutFlow = defineFlow({
       undo: { coveredBy: 'openPayment' },
       refusable: true,
       placement: 'provider',
+      resolvedAs: opened,
     },
     // The money is taken here, so a cancel that comes later is refused. Were something behind it to fail, it is refunded.
     capture: {
@@ -98,6 +107,7 @@ export const checkoutFlow = defineFlow({
       refusable: true,
       uncancellable: true,
       placement: 'provider',
+      resolvedAs: opened,
     },
     complete: {
       effect: 'transaction',

@@ -143,7 +143,8 @@ export const uploadFlow = defineFlow({
       undo: { coveredBy: 'receive' },
       refusable: true,
       placement: 'media',
-      optional: true,
+      // Four pauses of 1, 4, 16 and 64 s outlast an object store that is away for a minute; a queue of pictures may be longer.
+      optional: { within: hours(1) },
     },
     publish: {
       effect: 'transaction',

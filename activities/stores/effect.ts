@@ -1,4 +1,5 @@
 import type { Environment } from '../../workflows/operation/key.ts';
+import type { Ending } from '../../workflows/operation/call.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 
 /** What every step may know of where it runs. */
@@ -49,6 +50,21 @@ export class Throttled extends Error {
   constructor(message: string, wait: number | undefined) {
     super(message);
     this.wait = wait;
+  }
+}
+
+/** What a person has said of a step does not hold. The message is for people. */
+export class Unconfirmed extends Error {
+  override readonly name = 'Unconfirmed';
+}
+
+/** A person has found that the step had no effect, and the ledger has followed: it is not tried any more. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+  readonly ending: Ending;
+  constructor(ending: Ending) {
+    super(ending.refusal.detail);
+    this.ending = ending;
   }
 }
 

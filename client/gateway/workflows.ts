@@ -8,7 +8,7 @@ import { workflowTaskTimeout } from '../../workflows/operation/presets.ts';
 export type Startable = OperationRef & { readonly scope: Scope; readonly generation: number };
 
 /** Facts in the past tense: what has come to stand in the ledger, for a story that may be waiting for it. */
-export type Signal = 'wake' | 'cancelRequested';
+export type Signal = 'wake' | 'cancelRequested' | 'resolved';
 
 /**
  * Starts that a process sends at once; the others wait for their turn. Temporal serves starts and its workers from the same

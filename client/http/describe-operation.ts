@@ -1,10 +1,13 @@
+import type { ResolutionRecord } from '../../activities/stores/postgres/resolutions/read-resolutions.ts';
 import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import type { Caller } from './callers/caller.ts';
 import { problem } from '../../workflows/operation/outcome.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 
 /** An operation as people and programs see it: declared steps that have not begun are shown as planned. */
-export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord) {
+/** @param caller who looks: what people have said of its steps is for people, viewers and operators */
+export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord, caller: Pick<Caller, 'role'>) {
   const rows = new Map(record.steps.map((step) => [step.name, step]));
   const names = new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()]);
   return {
@@ -29,6 +32,9 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
       };
     }),
     ...(record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
+    ...(caller.role === 'caller' || record.resolutions.length === 0
+      ? {}
+      : { resolutions: record.resolutions.map(describeResolution) }),
     ...(record.result === null ? {} : { result: record.result }),
     ...(record.refusal === null
       ? {}
@@ -42,6 +48,15 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
     createdAt: record.createdAt.toISOString(),
     ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
+  };
+}
+
+function describeResolution({ says, result, at, ...said }: ResolutionRecord) {
+  return {
+    ...said,
+    ...(result === null ? {} : { result }),
+    at: at.toISOString(),
+    ...(says === null ? {} : { says }),
   };
 }
 

@@ -67,7 +67,10 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       }
       // A signed transfer lets its holder write: it is for those who may send the bytes themselves.
       const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
-      return { ...describeOperation(flowOf(flows, record), record), ...(acts ? await offer(record, request) : {}) };
+      return {
+        ...describeOperation(flowOf(flows, record), record, request.caller),
+        ...(acts ? await offer(record, request) : {}),
+      };
     },
   );
 
@@ -121,7 +124,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       });
       const last = records.length === limit ? records.at(-1) : undefined;
       return {
-        operations: records.map((record) => describeOperation(flowOf(flows, record), record)),
+        operations: records.map((record) => describeOperation(flowOf(flows, record), record, request.caller)),
         ...(last === undefined ? {} : { next: writeCursor(last) }),
       };
     },

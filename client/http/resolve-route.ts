@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { ResolveDecision } from '../../activities/stores/postgres/resolve-step.ts';
+import type { Resolution, ResolveDecision } from '../../activities/stores/postgres/resolutions/record-resolution.ts';
+import type { StepDeclaration } from '../../workflows/operation/step-declaration.ts';
 import { answer } from './answer.ts';
 import { lookHeaders } from './answer-headers.ts';
 import { describeOperation } from './describe-operation.ts';
 import { HttpProblem } from './http-problem.ts';
 import { acceptJson, jsonLimit } from './json-body.ts';
 import { flowOf, type OperationParts } from './operation-routes.ts';
+import { requestInvalid } from './request-invalid.ts';
 import { problems, routeCodes } from './route-problems.ts';
 import { operationId, operationSchema } from './schemas.ts';
 import { shownOperation } from './shown-operations.ts';
@@ -15,13 +17,23 @@ import { shownOperation } from './shown-operations.ts';
 /** Long enough for a paragraph and a link; it stands in the ledger for good. */
 const words = z.string().trim().min(1).max(2_000);
 
+const common = {
+  step: z.string().min(1).max(100),
+  evidence: words.describe('Where it can be seen, such as an id at the outside system.'),
+  reason: words.describe('Why you decide it now.'),
+};
+
 const body = z
-  .strictObject({
-    step: z.string().min(1).max(100),
-    outcome: z.literal('no-effect').describe('The step has not happened.'),
-    evidence: words.describe('Where it can be seen, such as an id at the outside system.'),
-    reason: words.describe('Why you decide it now.'),
-  })
+  .discriminatedUnion('outcome', [
+    z.strictObject({ ...common, outcome: z.literal('no-effect').describe('The step has not happened.') }),
+    z.strictObject({
+      ...common,
+      outcome: z.literal('done').describe('The step has happened.'),
+      result: z
+        .record(z.string(), z.unknown())
+        .describe('What the step has given, in the form that its flow declares; the step looks whether it is so.'),
+    }),
+  ])
   .meta({
     examples: [
       {
@@ -30,11 +42,20 @@ const body = z
         evidence: 'pi_4711 is canceled at the provider',
         reason: 'The provider answers nothing else.',
       },
+      {
+        step: 'capture',
+        outcome: 'done',
+        result: { paymentIntent: 'pi_4711' },
+        evidence: "The provider's dashboard shows pi_4711 as captured",
+        reason: 'Its API has been away for an hour.',
+      },
     ],
   });
 
+type Body = z.output<typeof body>;
+
 /**
- * A person ends what trying again does not: a step in trouble has had no effect, and the operation is undone.
+ * A person ends what trying again does not: what became of a step in trouble. The story goes on from there, or is undone.
  */
 export function resolveRoute(instance: FastifyInstance, { gateway, flows }: OperationParts): void {
   acceptJson(instance);
@@ -44,35 +65,62 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
       config: { role: 'operator' },
       bodyLimit: jsonLimit,
       schema: {
-        summary: 'Say that a step in trouble has had no effect; repeatable, needs no key',
+        summary: 'Say what became of a step in trouble; repeatable, needs no key',
         description:
-          'For the step that shows as `trouble`. The operation is undone, and ends as `refused` with the code ' +
-          '`stopped-by-operator`. A request that is still on its way is taken back by the undo of its step, so a step whose ' +
-          'effect nothing takes back cannot be resolved while it may still happen.',
+          'For the step that shows as `trouble`. `resolutions` of the operation tells what becomes of your word, usually within ' +
+          'seconds. \n\n' +
+          '- `no-effect`: the operation is undone, and ends as `refused` with the code `stopped-by-operator`; an optional step ' +
+          'is left out, and the operation goes on. A step whose effect nothing takes back is given up only once none of its ' +
+          'requests can be under way.\n' +
+          '- `done`: the code of the step looks at the outside system whether it is so. If it is, the operation goes on with ' +
+          'that result; if not, your word lapses, and the step is tried as before.',
         tags: ['operations'],
         params: z.object({ id: operationId }),
         body,
         response: {
-          200: answer('The operation, with the step resolved.', operationSchema, lookHeaders),
+          200: answer('The operation, with your word among its `resolutions`.', operationSchema, lookHeaders),
           ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.resolves),
         },
       },
     },
     async (request) => {
       const record = await shownOperation(gateway, request.caller, request.params.id);
-      const { step, outcome, evidence, reason } = request.body;
-      const names = Object.keys(flowOf(flows, record)?.steps ?? {});
-      if (!names.includes(step))
-        throw new HttpProblem('request-invalid', `There is no step ${step}: give one of ${names.join(', ')}.`, {
-          errors: [{ pointer: '/step', detail: `give one of ${names.join(', ')}` }],
+      const steps = flowOf(flows, record)?.steps ?? {};
+      const { step } = request.body;
+      const declared = Object.hasOwn(steps, step) ? steps[step] : undefined;
+      if (declared === undefined) {
+        const names = Object.keys(steps).join(', ');
+        throw new HttpProblem('request-invalid', `There is no step ${step}: give one of ${names}.`, {
+          errors: [{ pointer: '/step', detail: `give one of ${names}` }],
         });
-      const by = request.caller.subject;
-      const decision = await gateway.resolve(record, { step, outcome, evidence, reason, by });
+      }
+      const decision = await gateway.resolve(record, declared, {
+        ...found(request.body, declared),
+        by: request.caller.subject,
+      });
       if (decision !== 'resolved') throw refusal(decision, step, record.id);
       const now = await shownOperation(gateway, request.caller, record.id);
-      return describeOperation(flowOf(flows, now), now);
+      return describeOperation(flowOf(flows, now), now, request.caller);
     },
   );
+}
+
+/** @throws HttpProblem where the result is not what the step gives, or where nothing could look whether it is so */
+function found(body: Body, { resolvedAs }: StepDeclaration): Omit<Resolution, 'by'> & Body {
+  if (body.outcome === 'no-effect') return body;
+  if (resolvedAs === undefined)
+    throw new HttpProblem(
+      'request-invalid',
+      `Step ${body.step} cannot be resolved as done, since its code has no way to look whether it is so. ` +
+        `Say 'no-effect', or wait for it.`,
+      { errors: [{ pointer: '/outcome', detail: `give 'no-effect'` }] },
+    );
+  const { success, data, error } = resolvedAs.safeParse(body.result);
+  if (!success)
+    throw requestInvalid(
+      error.issues.map(({ path, message }) => ({ instancePath: `/${['result', ...path].join('/')}`, message })),
+    );
+  return { ...body, result: data };
 }
 
 function refusal(decision: Exclude<ResolveDecision, 'resolved'>, step: string, operation: string): HttpProblem {
@@ -93,14 +141,8 @@ function refusal(decision: Exclude<ResolveDecision, 'resolved'>, step: string, o
     case 'not-in-doubt':
       return new HttpProblem(
         'not-in-doubt',
-        `The ledger knows better: step ${step} is not in doubt. Resolve the step that \`trouble\` names, once it has been sent.`,
-        { step },
-        { operation },
-      );
-    case 'may-still-happen':
-      return new HttpProblem(
-        'past-no-return',
-        `The effect of ${step} cannot be taken back, and its request may still arrive: only the outside system can end this.`,
+        `The ledger knows better: step ${step} is not in doubt. Resolve the step that \`trouble\` names; as done, only ` +
+          'while it is `sent` or `unknown`.',
         { step },
         { operation },
       );
@@ -114,7 +156,7 @@ function refusal(decision: Exclude<ResolveDecision, 'resolved'>, step: string, o
     case 'resolved-otherwise':
       return new HttpProblem(
         'resolved-otherwise',
-        `Step ${step} has been resolved with another evidence or reason. The first resolution stands.`,
+        `Somebody has said something else of step ${step}, and that counts. See \`resolutions\` of the operation.`,
         { step },
         { operation },
       );

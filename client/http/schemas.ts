@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resolutionStandings } from '../../activities/stores/postgres/resolutions/read-resolutions.ts';
 import { type Action, failures } from '../../workflows/operation/failures.ts';
 import { operationStates, stepStates } from '../../workflows/operation/state.ts';
 import { advice } from './advice.ts';
@@ -71,6 +72,29 @@ export const troubleSchema = z
   })
   .meta({ id: 'Trouble', description: 'Why an open operation makes no progress' });
 
+export const resolutionSchema = z
+  .object({
+    step: z.string(),
+    outcome: z.enum(['done', 'no-effect']),
+    result: z.looseObject({}).optional(),
+    evidence: z.string(),
+    reason: z.string(),
+    by: z.string(),
+    at: z.string(),
+    standing: z
+      .enum(resolutionStandings)
+      .describe(
+        [
+          '- `waiting`: the next try of the step decides about it.',
+          '- `held`: it was followed.',
+          '- `lapsed`: it was not, and `says` tells why.',
+          '- `overtaken`: the step found out by itself what had become of it.',
+        ].join('\n'),
+      ),
+    says: z.string().optional(),
+  })
+  .meta({ id: 'Resolution', description: 'What a person has said of a step that made no progress' });
+
 export const operationSchema = z
   .looseObject({
     id: z.string(),
@@ -91,6 +115,7 @@ export const operationSchema = z
       }),
     ),
     trouble: troubleSchema.optional(),
+    resolutions: z.array(resolutionSchema).optional().describe('For viewers and operators.'),
     result: z.looseObject({}).optional(),
     problem: problemSchema.optional(),
     createdAt: z.string(),

@@ -3,6 +3,7 @@ export * from '../../workflows/index.ts';
 export {
   bookingBackwards,
   bookingFinal,
+  bookingHasty,
   bookingRefundable,
   bookingUnforeseen,
   bookingVoidable,

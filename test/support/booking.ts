@@ -1,6 +1,9 @@
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
+import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
+import type { Resolution, ResolveDecision } from '../../activities/stores/postgres/resolutions/record-resolution.ts';
 import type { Gateway } from '../../client/gateway.ts';
 import type { Told } from '../../client/gateway/told.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled, type OperationState, type StepState } from '../../workflows/operation/state.ts';
 import type { BookingFlow, BookingStep } from '../flows/booking/booking.flow.ts';
@@ -61,10 +64,21 @@ export class Booking {
     );
   }
 
-  async cancel(): Promise<string> {
+  async record(): Promise<OperationRecord> {
     const record = await this.#parts.gateway.status(this.#caller.tenant, this.id);
     if (record === undefined) throw new Error(`${this.id} is not in the ledger`);
-    return await this.#parts.gateway.cancel(record);
+    return record;
+  }
+
+  async cancel(): Promise<string> {
+    return await this.#parts.gateway.cancel(await this.record());
+  }
+
+  /** What a person says of a step. */
+  async resolve(said: Resolution): Promise<ResolveDecision> {
+    const declared = (this.#parts.flow as AnyFlow).steps[said.step];
+    if (declared === undefined) throw new Error(`There is no step ${said.step}`);
+    return await this.#parts.gateway.resolve(await this.record(), declared, said);
   }
 
   /** From now on nothing answers this step. */

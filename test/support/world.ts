@@ -16,6 +16,7 @@ export type Effect = {
   readonly requestId: string;
   readonly at: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly paymentIntent: string;
 };
 
 export type Options = {

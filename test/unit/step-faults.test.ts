@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { flows } from '../../workflows/flows.ts';
 import type { StepDeclaration } from '../../workflows/operation/step-declaration.ts';
 import { stepFaults } from '../../workflows/operation/step-faults.ts';
@@ -45,6 +46,9 @@ const done: StepDeclaration = {
   placement: 'ledger',
 };
 
+/** Milliseconds. */
+const patience = 60_000;
+
 const right: Readonly<Record<string, Steps>> = {
   'the last step that can be refused is the irreversible one': { hold, pay, ticket, done },
   'money is refunded where the ticket is refused': {
@@ -54,7 +58,12 @@ const right: Readonly<Record<string, Steps>> = {
     done,
   },
   'nothing can be refused behind what is irreversible': { hold, ticket, label: { ...pay, refusable: false }, done },
-  'only what is optional can be refused behind it': { hold, ticket, picture: { ...pay, optional: true }, done },
+  'only what is optional can be refused behind it': {
+    hold,
+    ticket,
+    picture: { ...pay, optional: { within: 1_000 } },
+    done,
+  },
   'the settling step is exempt': { hold, ticket, done: { ...done, refusable: true } },
   'a wait stands before it': { hold, wait, ticket, done },
   'an earlier undo covers a later step': { pay, confirm: { ...pay, undo: { coveredBy: 'pay' } }, done },
@@ -90,12 +99,12 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ],
   [
     'something irreversible is optional',
-    { hold, ticket: { ...ticket, optional: true }, done },
+    { hold, ticket: { ...ticket, optional: { within: 1_000 } }, done },
     /ticket is optional and irreversible/,
   ],
   [
     'something uncancellable is optional',
-    { pay: { ...pay, uncancellable: true, optional: true }, done },
+    { pay: { ...pay, uncancellable: true, optional: { within: 1_000 } }, done },
     /pay is optional and uncancellable/,
   ],
   [
@@ -125,11 +134,15 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ],
   [
     'a step counts on the undo of an optional one',
-    { hold: { ...hold, optional: true }, pay: { ...pay, undo: { coveredBy: 'hold' } }, done },
+    { hold: { ...hold, optional: { within: 1_000 } }, pay: { ...pay, undo: { coveredBy: 'hold' } }, done },
     /pay counts on the undo of hold, which is optional/,
   ],
   ['the last step is outside', { hold, pay }, /pay is the last one and no transaction/],
-  ['the last step is optional', { hold, done: { ...done, optional: true } }, /done is the last one and optional/],
+  [
+    'the last step is optional',
+    { hold, done: { ...done, optional: { within: 1_000 } } },
+    /done is the last one and optional/,
+  ],
   ['the last step has an undo', { done: { ...done, undo: 'own' } }, /done is the last one: it is committed together/],
   [
     'the last step is uncancellable',
@@ -149,20 +162,33 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ],
   ['a step has no sound name', { 'pay it': pay, done }, /Step name booking.pay it must match/],
   ['there are no steps', {}, /has no steps/],
+  [
+    'an optional step may use up all patience',
+    { hold: { ...hold, optional: { within: patience } }, done },
+    /hold is optional and asked for within 60000 ms.*Give it a shorter time/,
+  ],
+  [
+    'a person may say that a row step is done',
+    { hold: { ...hold, resolvedAs: z.object({}) }, done },
+    /hold writes rows of ours: the ledger knows whether it is done/,
+  ],
 ];
 
 describe('a declaration', () => {
   it.each(Object.entries(right))('stands where %s', (_, steps) => {
-    expect(stepFaults('booking', steps)).toEqual([]);
+    expect(stepFaults('booking', steps, patience)).toEqual([]);
   });
 
   it.each(wrong)('is refused where %s', (_, steps, sentence) => {
-    const faults = stepFaults('booking', steps);
+    const faults = stepFaults('booking', steps, patience);
     expect(faults.join('\n')).toMatch(sentence);
     for (const fault of faults) expect(fault).toContain('booking');
   });
 
-  it.each(flows.map((flow) => [flow.name, flow] as const))('of the flow %s stands', (name, { steps }) => {
-    expect(stepFaults(name, steps)).toEqual([]);
-  });
+  it.each(flows.map((flow) => [flow.name, flow] as const))(
+    'of the flow %s stands',
+    (name, { steps, patience: own }) => {
+      expect(stepFaults(name, steps, own)).toEqual([]);
+    },
+  );
 });

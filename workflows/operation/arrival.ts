@@ -6,7 +6,7 @@ import { patienceEnds } from './patience.ts';
 import { expectOrder } from './expect-order.ts';
 import { ledgerWrite } from './presets.ts';
 import type { StepDeclaration } from './step-declaration.ts';
-import { held, news, type StepSignatures, type Story, tellPeople } from './story.ts';
+import { held, isTakenOver, news, type StepSignatures, type Story, tellPeople } from './story.ts';
 
 /**
  * Waits for a step that the caller makes, such as sending bytes: looks in the ledger, sleeps until there is news or the
@@ -41,6 +41,7 @@ export async function arrival<F extends AnyFlow, S extends StepSignatures, N ext
         position,
         personAfter: flow.personAfter,
         carry: engine.carry,
+        ...(isTakenOver(engine) ? { again: true } : {}),
       });
       engine.carry = [];
       if (reply.kind === 'arrived') {

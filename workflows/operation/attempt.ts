@@ -1,19 +1,20 @@
-import type { AnyFlow, StepName } from './flow.ts';
+import type { Ending } from './call.ts';
+import type { AnyFlow, OptionalStep } from './flow.ts';
 import type { Refusal } from './outcome.ts';
 import { step } from './step.ts';
 import { refusalOf, type StepSignatures, type Story } from './story.ts';
-import { thrownBy, toldOf } from './thrown.ts';
+import { stoppedBy, thrownBy, toldOf } from './thrown.ts';
 
 export type Attempted<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'failed'; readonly refusal: Refusal };
 
 /** Runs a step that the flow declares as optional: its failure is recorded and told, and the story goes on. */
-export async function attempt<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
-  story: Story<F, S>,
-  name: N,
-  input: S[N]['input'],
-): Promise<Attempted<S[N]['result']>> {
+export async function attempt<
+  F extends AnyFlow,
+  S extends StepSignatures,
+  N extends OptionalStep<F> & keyof S & string,
+>(story: Story<F, S>, name: N, input: S[N]['input']): Promise<Attempted<S[N]['result']>> {
   try {
     return { kind: 'done', result: await step(story, name, input) };
   } catch (error) {
@@ -27,6 +28,9 @@ export async function attempt<F extends AnyFlow, S extends StepSignatures, N ext
         story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'unknown', refusal }];
         return { kind: 'failed', refusal };
       }
+      // The ledger has it already, and whether its undo is to look.
+      case 'stopped':
+        return { kind: 'failed', refusal: (stoppedBy(error) as Ending).refusal };
       case 'settled':
       case 'fenced':
       case 'cancel-requested':

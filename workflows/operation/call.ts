@@ -66,6 +66,10 @@ export type StepCall<Input = unknown> = Hold & {
   readonly noReturn: boolean;
   /** Once it is sent, nothing is undone any more. */
   readonly irreversible: boolean;
+  /** Without it the story goes on. */
+  readonly optional?: true;
+  /** Tried before, by this run or another: a person may have said something of it since. */
+  readonly again?: true;
   /** Of the flow: without progress for this long, a person is asked for. Milliseconds. */
   readonly personAfter: number;
   /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
@@ -88,6 +92,7 @@ export type WaitCall = Hold & {
   readonly position: number;
   readonly personAfter: number;
   readonly carry: readonly Finished[];
+  readonly again?: true;
 };
 
 export type WaitReply<Result = unknown> =
@@ -145,8 +150,11 @@ export type LedgerMoves = {
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;
 };
 
-/** What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal. */
-export type Thrown = 'refused' | 'fenced' | 'settled' | 'cancel-requested' | 'impatient' | 'held-before';
+/**
+ * What an activity throws across Temporal's boundary, known by these names. `refused` carries a Refusal; `stopped`, of a step
+ * that a person has found to have had no effect, the Ending of its operation.
+ */
+export type Thrown = 'refused' | 'stopped' | 'fenced' | 'settled' | 'cancel-requested' | 'impatient' | 'held-before';
 
 /** Activity names are derived: unique over the worker, readable in Temporal's UI. */
 export const activityName = (flow: string, step: string): string => `${flow}.${step}`;

@@ -59,6 +59,9 @@ export type AnyFlow = Flow;
 export type RequestOf<F extends AnyFlow> = z.output<F['request']>;
 export type ResultOf<F extends AnyFlow> = z.output<F['result']>;
 export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
+export type OptionalStep<F extends AnyFlow> = {
+  [N in StepName<F>]: F['steps'][N] extends { readonly optional: object } ? N : never;
+}[StepName<F>];
 
 /** A flow's name is part of keys, ids and rows, and what its story is exported as: a permanent contract. */
 const flowName = /^[a-z][A-Za-z0-9]{0,30}$/;
@@ -71,7 +74,7 @@ export function defineFlow<
   const { name, steps, intent } = declaration;
   if (!flowName.test(name)) throw new TypeError(`Flow name ${name} must match ${flowName.source}`);
   if (intent.length === 0) throw new TypeError(`Flow ${name} declares no intent: two requests could not be told apart`);
-  const faults = stepFaults(name, steps);
+  const faults = stepFaults(name, steps, declaration.patience);
   if (faults.length > 0) throw new TypeError(faults.join('\n'));
   return declaration;
 }

@@ -11,11 +11,12 @@ import {
   ledger,
   NotOpened,
   refusalOf,
+  resolvedSignal,
   type StepSignatures,
   type Story,
   wakeSignal,
 } from './story.ts';
-import { thrownBy, toldOf } from './thrown.ts';
+import { stoppedBy, thrownBy, toldOf } from './thrown.ts';
 
 /**
  * Makes a workflow of a story. The ledger decides at its start whether there is anything to do (a new operation is opened
@@ -90,6 +91,7 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
     troubled: undefined,
     wakes: 0,
     interrupt: undefined,
+    retry: undefined,
   };
   setHandler(wakeSignal, () => {
     engine.wakes += 1;
@@ -97,6 +99,10 @@ function begin<F extends AnyFlow, S extends StepSignatures>(
   setHandler(cancelRequestedSignal, () => {
     engine.wakes += 1;
     engine.interrupt?.();
+  });
+  setHandler(resolvedSignal, () => {
+    engine.wakes += 1;
+    engine.retry?.();
   });
   return { flow, id: ref.id, request: taken.request as RequestOf<F>, deadline: taken.deadline, engine };
 }
@@ -131,6 +137,7 @@ async function toItsEnd(story: Story, work: () => Promise<OperationState>): Prom
       case 'bug':
       case 'cancel-requested':
       case 'refused':
+      case 'stopped':
       case 'failed':
         throw error;
     }
@@ -152,6 +159,8 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
       });
     case 'refused':
       return await compensate(story, endingOf(refusalOf(error) as Refusal));
+    case 'stopped':
+      return await compensate(story, stoppedBy(error) as Ending);
     case 'failed':
       return await compensate(story, {
         state: 'compensated',

@@ -1,5 +1,6 @@
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
-import { hours, milliseconds, minutes, seconds } from './duration.ts';
+import { milliseconds, minutes, seconds } from './duration.ts';
+import type { StepDeclaration } from './step-declaration.ts';
 
 /**
  * Timeouts and retries by name, each number with its reason. Figures were measured on 2 cores (ARCHITECTURE.md).
@@ -58,10 +59,23 @@ export const bytesWork: ActivityOptions = {
  */
 export const mediaWork: ActivityOptions = {
   startToCloseTimeout: minutes(2),
-  scheduleToCloseTimeout: hours(1),
   heartbeatTimeout,
   retry: { initialInterval: seconds(1), backoffCoefficient: 4, maximumInterval: minutes(2), maximumAttempts: 5 },
 };
+
+/** No try of a step with this placement is under way for longer. Milliseconds. */
+export function longestTry(placement: StepDeclaration['placement']): number {
+  switch (placement) {
+    case 'ledger':
+      return Number(ledgerRetry.startToCloseTimeout);
+    case 'provider':
+      return Number(providerRetry.startToCloseTimeout);
+    case 'bytes':
+      return Number(bytesWork.startToCloseTimeout);
+    case 'media':
+      return Number(mediaWork.startToCloseTimeout);
+  }
+}
 
 /** Starts of a workflow: a worker killed inside a local activity costs 2.6 s instead of 10.0 s. */
 export const workflowTaskTimeout = seconds(2);

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+
 /** What a flow says about one of its steps. The engine holds a story to it, and `defineFlow` proves it (`step-faults.ts`). */
 export type StepDeclaration = {
   /**
@@ -27,8 +29,16 @@ export type StepDeclaration = {
   readonly uncancellable?: true;
   /** `ledger` and `provider` run beside the workflow; `media` runs in the worker for CPU and bytes. */
   readonly placement: 'ledger' | 'provider' | 'bytes' | 'media';
-  /** Its failure is recorded and listed, and the story goes on. */
-  readonly optional?: true;
+  /**
+   * Its failure is recorded and listed, and the story goes on. `within` is how long it is asked for, so that an outside
+   * system that is away neither holds up the story nor uses up its patience. Milliseconds.
+   */
+  readonly optional?: { readonly within: number };
+  /**
+   * What an operator gives as the step's result who has found out that it has happened. Its `check` looks whether that is so.
+   * Without it the step cannot be resolved as done.
+   */
+  readonly resolvedAs?: z.ZodObject;
 };
 
 export function isIrreversible({ undo }: StepDeclaration): boolean {

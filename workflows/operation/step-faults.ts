@@ -10,13 +10,18 @@ const stepName = /^[a-z][A-Za-z0-9]{0,40}$/;
  * tells them; the engine refuses a story that goes back.
  * @returns what is wrong, one sentence each: the flow, the step, the danger, and how to mend it
  */
-export function stepFaults(flow: string, steps: Readonly<Record<string, StepDeclaration>>): readonly string[] {
+export function stepFaults(
+  flow: string,
+  steps: Readonly<Record<string, StepDeclaration>>,
+  patience: number,
+): readonly string[] {
   const named = Object.entries(steps).map(([name, step], position): Named => ({ name, step, position }));
   const last = named.at(-1);
   if (last === undefined) return [`Flow ${flow} has no steps: declare at least the one that settles it.`];
   return [
     ...named.flatMap((one) => [
       ...ofItself(flow, one),
+      ...ofPatience(flow, one, patience),
       ...ofCover(flow, one, steps),
       ...(one === last ? ofLast(flow, one) : []),
     ]),
@@ -38,6 +43,10 @@ function ofItself(flow: string, { name, step }: Named): string[] {
     faults.push(`${at} writes rows of ours, which only the ledger commits: give it the placement 'ledger'.`);
   if (step.effect === 'keyed' && step.placement === 'ledger')
     faults.push(`${at} calls an outside system, and 'ledger' gives it no doubt and no pauses: use another placement.`);
+  if (step.effect === 'transaction' && step.resolvedAs)
+    faults.push(
+      `${at} writes rows of ours: the ledger knows whether it is done, and nobody has to say. Drop resolvedAs.`,
+    );
   if (step.optional && isIrreversible(step))
     faults.push(
       `${at} is optional and irreversible: after a failure nobody would know whether it happened, and the story would go ` +
@@ -48,6 +57,14 @@ function ofItself(flow: string, { name, step }: Named): string[] {
       `${at} is optional and uncancellable: what may be left out cannot decide that a cancel comes too late.`,
     );
   return faults;
+}
+
+function ofPatience(flow: string, { name, step }: Named, patience: number): string[] {
+  if (step.optional === undefined || (step.optional.within > 0 && step.optional.within < patience)) return [];
+  return [
+    `Step ${flow}.${name} is optional and asked for within ${step.optional.within} ms, but the flow's patience is ${patience} ms: ` +
+      `the operation would be undone for something that it can do without. Give it a shorter time.`,
+  ];
 }
 
 function ofCover(

@@ -17,7 +17,16 @@ import { successAnswer } from './outcome.ts';
 import { expectPatience, withinPatience } from './patience.ts';
 import { bytesWork, ledgerCall, ledgerRetry, mediaWork, providerCall, providerRetry } from './presets.ts';
 import { isIrreversible, isUncancellable, type StepDeclaration } from './step-declaration.ts';
-import { held, ledger, NotOpened, refusalOf, type StepSignatures, type Story, tellPeople } from './story.ts';
+import {
+  held,
+  isTakenOver,
+  ledger,
+  NotOpened,
+  refusalOf,
+  type StepSignatures,
+  type Story,
+  tellPeople,
+} from './story.ts';
 import { causeOf } from './thrown.ts';
 
 type StepActivity = (call: StepCall) => Promise<StepReply>;
@@ -72,6 +81,8 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     effect: declaration.effect,
     noReturn: isUncancellable(declaration),
     irreversible: isIrreversible(declaration),
+    ...(declaration.optional === undefined ? {} : { optional: true }),
+    ...(isTakenOver(engine) ? { again: true } : {}),
     patience: flow.patience,
     personAfter: flow.personAfter,
     ...(settlement === undefined ? {} : { settlement }),
@@ -105,22 +116,30 @@ async function run(story: Story, declaration: StepDeclaration, call: StepCall): 
   const summary = declaration.says;
   switch (declaration.placement) {
     case 'ledger':
-      return await eitherWay(story, call, summary, { near: ledgerCall, far: ledgerRetry });
+      return await eitherWay(story, declaration, call, { near: ledgerCall, far: ledgerRetry });
     case 'bytes':
-      return await interruptible(story, call, () =>
+      return await interruptible(story, call, (next) =>
         activity(
-          proxyActivities<Record<string, StepActivity>>({ ...bytesWork, ...withinPatience(story), summary }),
+          proxyActivities<Record<string, StepActivity>>({ ...bytesWork, ...boundOf(story, declaration), summary }),
           name,
-        )(call),
+        )(next),
       );
     case 'media': {
       const taskQueue = `${workflowInfo().taskQueue}-media`;
-      return await interruptible(story, call, () =>
-        activity(proxyActivities<Record<string, StepActivity>>({ ...mediaWork, taskQueue, summary }), name)(call),
+      return await interruptible(story, call, (next) =>
+        activity(
+          proxyActivities<Record<string, StepActivity>>({
+            ...mediaWork,
+            ...boundOf(story, declaration),
+            taskQueue,
+            summary,
+          }),
+          name,
+        )(next),
       );
     }
     case 'provider':
-      return await eitherWay(story, call, summary, { near: providerCall, far: providerRetry });
+      return await eitherWay(story, declaration, call, { near: providerCall, far: providerRetry });
   }
 }
 
@@ -131,39 +150,57 @@ function activity(proxy: Record<string, StepActivity>, name: string): StepActivi
 /** Such a step is tried near the workflow first; the far tries can be cancelled and end with patience. */
 async function eitherWay(
   story: Story,
+  declaration: StepDeclaration,
   call: StepCall,
-  summary: string,
   { near, far }: { readonly near: LocalActivityOptions; readonly far: ActivityOptions },
 ): Promise<StepReply> {
   const name = activityName(story.flow.name, call.step);
+  const summary = declaration.says;
   return await localFirst(
     story,
     { step: call.step, says: summary },
     () => activity(proxyLocalActivities<Record<string, StepActivity>>({ ...near, summary }), name)(call),
     () =>
-      interruptible(story, call, () =>
+      interruptible(story, { ...call, again: true }, (next) =>
         activity(
-          proxyActivities<Record<string, StepActivity>>({ ...far, ...withinPatience(story), summary }),
+          proxyActivities<Record<string, StepActivity>>({ ...far, ...boundOf(story, declaration), summary }),
           name,
-        )(call),
+        )(next),
       ),
   );
 }
 
-/** A cancel interrupts an activity that is being retried; the ledger then says whether it is still in time. */
-async function interruptible(story: Story, call: StepCall, work: () => Promise<StepReply>): Promise<StepReply> {
-  if (call.noReturn) return await work();
-  for (;;) {
+/**
+ * What interrupts an activity that is being retried: a cancel, of which the ledger then says whether it is still in time,
+ * and a person's word, about which the next try decides.
+ */
+async function interruptible(
+  story: Story,
+  first: StepCall,
+  work: (call: StepCall) => Promise<StepReply>,
+): Promise<StepReply> {
+  const { engine } = story;
+  for (let call = first; ; call = { ...first, again: true }) {
     const scope = new CancellationScope({ cancellable: true });
-    story.engine.interrupt = () => scope.cancel();
+    const interrupt = (): void => scope.cancel();
+    engine.retry = interrupt;
+    engine.interrupt = call.noReturn ? undefined : interrupt;
     try {
-      return await scope.run(work);
+      return await scope.run(() => work(call));
     } catch (error) {
       if (!isCancellation(error)) throw error;
       // Asked here, since the worker of the next try may be away for long.
-      await ledger.proceed(story.engine.hold);
+      if (!call.noReturn) await ledger.proceed(engine.hold);
     } finally {
-      story.engine.interrupt = undefined;
+      engine.retry = undefined;
+      engine.interrupt = undefined;
     }
   }
+}
+
+/** An optional step is not asked for any longer than its flow says, whatever patience there is. */
+function boundOf(story: Story, { optional }: StepDeclaration): { readonly scheduleToCloseTimeout?: number } {
+  const bound = withinPatience(story);
+  if (optional === undefined) return bound;
+  return { scheduleToCloseTimeout: Math.min(optional.within, bound.scheduleToCloseTimeout ?? optional.within) };
 }

@@ -18,6 +18,9 @@ export const wakeSignal = defineSignal('wake');
 /** A cancel was asked for and stands in the ledger. */
 export const cancelRequestedSignal = defineSignal('cancelRequested');
 
+/** A person has said something of the step that makes no progress; its next try decides about it. */
+export const resolvedSignal = defineSignal('resolved');
+
 export const ledger = proxyLocalActivities<LedgerMoves>(ledgerWrite);
 
 /** What each step takes and gives; the activities declare theirs, stories import it by type. */
@@ -52,11 +55,18 @@ export type Engine = {
   wakes: number;
   /** Cancels the step that is being retried, if it may be. */
   interrupt: (() => void) | undefined;
+  /** Has the step that is being retried tried at once. */
+  retry: (() => void) | undefined;
 };
 
 /** The first step has not taken the operation over: that is then a move of its own, and the story is told from its start. */
 export class NotOpened extends Error {
   override readonly name = 'NotOpened';
+}
+
+/** A run before this one may have tried its steps. */
+export function isTakenOver({ hold }: Engine): boolean {
+  return hold.fence > 1;
 }
 
 /** The right to write, for a move that cannot take the operation over by itself. @throws NotOpened while nobody has */

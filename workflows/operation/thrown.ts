@@ -7,6 +7,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { minutes } from './duration.ts';
+import type { Ending } from './call.ts';
 import type { AnyFlow } from './flow.ts';
 
 /** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
@@ -28,14 +29,34 @@ export function askedToWait(error: unknown): number | undefined {
 }
 
 /** What a failure means for the story, by its name: classes do not survive Temporal's boundary. */
-export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'failed' | 'bug' {
+export function thrownBy(
+  error: unknown,
+): 'settled' | 'fenced' | 'cancel-requested' | 'refused' | 'stopped' | 'failed' | 'bug' {
   if (isCancellation(error)) return 'cancel-requested';
   const cause = causeOf(error);
   if (!(cause instanceof ApplicationFailure)) return error instanceof TemporalFailure ? 'failed' : 'bug';
   const { type } = cause;
   const definite =
-    type === 'settled' || type === 'fenced' || type === 'cancel-requested' || type === 'refused' || type === 'bug';
+    type === 'settled' ||
+    type === 'fenced' ||
+    type === 'cancel-requested' ||
+    type === 'refused' ||
+    type === 'stopped' ||
+    type === 'bug';
   return definite ? type : 'failed';
+}
+
+/** @returns how the operation ends that a person has stopped; undefined for any other failure */
+export function stoppedBy(error: unknown): Ending | undefined {
+  const cause = causeOf(error);
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'stopped') return undefined;
+  return cause.details?.[0] as Ending;
+}
+
+/** What a failed try has met, as its activity says it. */
+export function metBy(error: unknown): string {
+  const cause = causeOf(error);
+  return cause instanceof ApplicationFailure && cause.type !== 'throttled' ? cause.message : '';
 }
 
 /**
@@ -44,7 +65,8 @@ export function thrownBy(error: unknown): 'settled' | 'fenced' | 'cancel-request
  */
 export function toldOf(error: unknown, what: string, flow: AnyFlow): string {
   const cause = causeOf(error);
-  log.warn(`${what} has failed`, { cause: cause instanceof Error ? cause.message : String(cause) });
+  const inside = cause instanceof TemporalFailure ? (cause.cause ?? cause) : cause;
+  log.warn(`${what} has failed`, { cause: inside instanceof Error ? inside.message : String(inside) });
   const impatient = cause instanceof ApplicationFailure && cause.type === 'impatient';
   return impatient
     ? `${what} was not finished within ${flow.patience / minutes(1)} min.`

@@ -1,6 +1,6 @@
-import type { CompensationPlan, Ending, Finished, Hold } from '../../../workflows/operation/call.ts';
+import type { CompensationPlan, Ending, Finished, Hold, OperationRef } from '../../../workflows/operation/call.ts';
 import type { StepState } from '../../../workflows/operation/state.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import { hold } from './hold.ts';
 
 /**
@@ -24,6 +24,10 @@ function isRefusal({ state }: Ending): boolean {
   return state === 'refused' || state === 'expired';
 }
 
+export function turnToCompensating({ id }: OperationRef, ending: Ending): Statement {
+  return { name: 'turn_to_compensating', text: turn, values: [id, ending, isRefusal(ending)] };
+}
+
 export async function compensate(
   database: Database,
   held: Hold,
@@ -34,7 +38,7 @@ export async function compensate(
   const rows = await database.flush(
     tenant,
     ...hold(held, 'settle', carry),
-    { name: 'turn_to_compensating', text: turn, values: [id, ending, isRefusal(ending)] },
+    turnToCompensating(held.operation, ending),
     { name: 'steps_to_undo', text: undos, values: [id] },
   );
   const [turned, steps] = rows.slice(-2);

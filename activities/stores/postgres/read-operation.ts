@@ -3,6 +3,7 @@ import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import type { OperationState, StepState } from '../../../workflows/operation/state.ts';
 import type { Trouble } from '../../../workflows/operation/trouble.ts';
 import type { Database, Row, Statement } from './database.ts';
+import { type ResolutionRecord, resolutionRecord, resolutionsOf } from './resolutions/read-resolutions.ts';
 import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
 
 export type StepRecord = {
@@ -38,6 +39,7 @@ export type OperationRecord = {
   readonly answer: StoredAnswer;
   readonly steps: readonly StepRecord[];
   readonly trouble: Trouble | null;
+  readonly resolutions: readonly ResolutionRecord[];
 };
 
 const columns = `id, tenant, environment, subject, key_subject, flow, key, generation, state, request, request_id, result,
@@ -69,13 +71,14 @@ export async function readOperation(
   tenant: string,
   id: string,
 ): Promise<OperationRecord | undefined> {
-  const [rows, stepRows] = await database.flush(
+  const [rows, stepRows, said] = await database.flush(
     tenant,
     { name: 'read_operation', text: one, values: [id] },
     stepsOf([id]),
+    resolutionsOf([id]),
   );
   const row = rows?.[0];
-  return row === undefined ? undefined : record(row, stepRows ?? []);
+  return row === undefined ? undefined : record(row, stepRows ?? [], said ?? []);
 }
 
 export type OperationFilter = {
@@ -111,16 +114,15 @@ export async function listOperations(database: Database, filter: OperationFilter
   ];
   const [rows = []] = await database.flush(tenant, { name: 'list_operations', text: page, values });
   if (rows.length === 0) return [];
-  const [stepRows = []] = await database.flush(tenant, stepsOf(rows.map((row) => row.id as string)));
-  return rows.map((row) =>
-    record(
-      row,
-      stepRows.filter((step) => step.operation_id === row.id),
-    ),
-  );
+  const ids = rows.map((row) => row.id as string);
+  const [stepRows = [], said = []] = await database.flush(tenant, stepsOf(ids), resolutionsOf(ids));
+  return rows.map((row) => {
+    const own = (of: Row): boolean => of.operation_id === row.id;
+    return record(row, stepRows.filter(own), said.filter(own));
+  });
 }
 
-function record(row: Row, stepRows: readonly Row[]): OperationRecord {
+function record(row: Row, stepRows: readonly Row[], said: readonly Row[]): OperationRecord {
   return {
     id: row.id as string,
     tenant: row.tenant as string,
@@ -143,6 +145,7 @@ function record(row: Row, stepRows: readonly Row[]): OperationRecord {
     settledAt: row.settled_at as Date | null,
     answer: storedAnswer(row),
     trouble: troubleOf(row.trouble as TroubleRow | null),
+    resolutions: said.map(resolutionRecord),
     steps: stepRows.map((step) => ({
       name: step.name as string,
       state: step.state as StepState,

@@ -19,6 +19,7 @@ export function bookingActivities({ database, stripe, sandboxed }: Stores): Reco
     ...namedActivities(database, 'bookingRefundable', ticketed),
     ...namedActivities(database, 'bookingFinal', { ...paid, ticket: outsideActivities(database, finalTicket) }),
     ...namedActivities(database, 'bookingVoidable', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
+    ...namedActivities(database, 'bookingHasty', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
     ...namedActivities(database, 'bookingBackwards', ticketed),
     ...namedActivities(database, 'bookingUnforeseen', ticketed),
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { days, hours, minutes } from '../../../workflows/operation/duration.ts';
+import { days, hours, minutes, seconds } from '../../../workflows/operation/duration.ts';
 import { defineFlow } from '../../../workflows/operation/flow.ts';
 import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
 
@@ -40,7 +40,7 @@ const seatMap = {
   undo: 'own',
   refusable: true,
   placement: 'provider',
-  optional: true,
+  optional: { within: minutes(2) },
 } as const satisfies StepDeclaration;
 
 const ticket = {
@@ -108,7 +108,7 @@ export const bookingFinalFlow = booking('bookingFinal', {
   openPayment,
   authorise,
   capture,
-  ticket: { ...ticket, undo: 'irreversible' },
+  ticket: { ...ticket, undo: 'irreversible', resolvedAs: z.strictObject({ number: z.string().min(1) }) },
   confirm,
 });
 
@@ -121,6 +121,12 @@ export const bookingVoidableFlow = booking('bookingVoidable', {
   ticket,
   capture: { ...capture, uncancellable: true },
   confirm,
+});
+
+/** The same, by a shop that hardly waits for a seat map. */
+export const bookingHastyFlow = booking('bookingHasty', {
+  ...bookingVoidableFlow.steps,
+  seatMap: { ...seatMap, optional: { within: seconds(4) } },
 });
 
 /** A bug: its story goes back in this order. */
@@ -136,6 +142,7 @@ export type BookingFlow =
   | typeof bookingRefundableFlow
   | typeof bookingFinalFlow
   | typeof bookingVoidableFlow
+  | typeof bookingHastyFlow
   | typeof bookingUnforeseenFlow;
 
 export type BookingStep = keyof (typeof bookingVoidableFlow)['steps'];

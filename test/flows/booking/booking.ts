@@ -7,6 +7,7 @@ import type { Story } from '../../../workflows/operation/story.ts';
 import {
   bookingBackwardsFlow,
   bookingFinalFlow,
+  bookingHastyFlow,
   bookingRefundableFlow,
   bookingUnforeseenFlow,
   bookingVoidableFlow,
@@ -33,7 +34,7 @@ export const bookingRefundable = operation<typeof bookingRefundableFlow, Steps>(
 export const bookingFinal = operation<typeof bookingFinalFlow, Steps>(bookingFinalFlow, paidFirst);
 export const bookingUnforeseen = operation<typeof bookingUnforeseenFlow, Steps>(bookingUnforeseenFlow, paidFirst);
 
-export const bookingVoidable = operation<typeof bookingVoidableFlow, Steps>(bookingVoidableFlow, async (story) => {
+async function ticketFirst(story: Story<typeof bookingVoidableFlow | typeof bookingHastyFlow, Steps>): Promise<void> {
   const { seat, paymentMethod, office } = story.request;
   const { amount } = await step(story, 'hold', { seat });
   const drawn = await attempt(story, 'seatMap', { office, seat });
@@ -43,7 +44,10 @@ export const bookingVoidable = operation<typeof bookingVoidableFlow, Steps>(book
   await step(story, 'capture', { paymentIntent, amount });
   const seatMap = drawn.kind === 'done' ? drawn.result.number : null;
   await finish(story, 'confirm', null, { seat, ticket, paymentIntent, seatMap });
-});
+}
+
+export const bookingVoidable = operation<typeof bookingVoidableFlow, Steps>(bookingVoidableFlow, ticketFirst);
+export const bookingHasty = operation<typeof bookingHastyFlow, Steps>(bookingHastyFlow, ticketFirst);
 
 export const bookingBackwards = operation<typeof bookingBackwardsFlow, Steps>(bookingBackwardsFlow, async (story) => {
   const { seat, office } = story.request;
