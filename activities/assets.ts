@@ -1,5 +1,5 @@
 import { ownedId } from '../workflows/operation/key.ts';
-import type { TransactionStep } from './run-step.ts';
+import type { TransactionStep } from './engine/run-step.ts';
 import { type DedupScope, placeAsset } from './stores/postgres/uploads/place-asset.ts';
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';

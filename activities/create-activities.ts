@@ -1,20 +1,20 @@
 import type Stripe from 'stripe';
 import type { LedgerMoves } from '../workflows/operation/call.ts';
 import { finalize, publish } from './assets.ts';
-import { awaitedActivities } from './await-step.ts';
-import { type Activity, namedActivities } from './named-activities.ts';
+import { awaitedActivities } from './engine/await-step.ts';
+import { type Activity, namedActivities } from './engine/named-activities.ts';
 import { objectSteps } from './objects.ts';
 import { complete, reserve } from './orders.ts';
 import { paymentSteps } from './payments.ts';
-import { ledgerMove, outsideActivities, transactionActivities } from './run-step.ts';
-import { compensate } from './stores/postgres/compensate.ts';
+import { ledgerMove, outsideActivities, transactionActivities } from './engine/run-step.ts';
+import { compensate } from './stores/postgres/ledger/compensate.ts';
 import type { Database } from './stores/postgres/database.ts';
-import { hold } from './stores/postgres/hold.ts';
-import { leave } from './stores/postgres/leave.ts';
-import { reportTrouble } from './stores/postgres/report-trouble.ts';
-import { requestCancel } from './stores/postgres/request-cancel.ts';
-import { settle } from './stores/postgres/settle.ts';
-import { take } from './stores/postgres/take.ts';
+import { hold } from './stores/postgres/ledger/hold.ts';
+import { leave } from './stores/postgres/ledger/leave.ts';
+import { reportTrouble } from './stores/postgres/ledger/report-trouble.ts';
+import { requestCancel } from './stores/postgres/ledger/request-cancel.ts';
+import { settle } from './stores/postgres/ledger/settle.ts';
+import { take } from './stores/postgres/ledger/take.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 
 export type Stores = {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { decodeThumbnails, recipe, thumbnailType, widths } from './decode-thumbnails.ts';
-import type { OutsideStep } from './run-step.ts';
+import type { OutsideStep } from './engine/run-step.ts';
 import { Refused } from './stores/effect.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { contentLives } from './stores/postgres/uploads/collected-content.ts';

@@ -1,6 +1,6 @@
-import type { AwaitedStep } from './await-step.ts';
+import type { AwaitedStep } from './engine/await-step.ts';
 import { removeObjects } from './remove-objects.ts';
-import type { OutsideStep } from './run-step.ts';
+import type { OutsideStep } from './engine/run-step.ts';
 import { Refused } from './stores/effect.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { closeTransfer } from './stores/postgres/uploads/close-transfer.ts';

@@ -1,6 +1,6 @@
 import { ownedId } from '../workflows/operation/key.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
-import type { TransactionStep } from './run-step.ts';
+import type { TransactionStep } from './engine/run-step.ts';
 import type { About } from './stores/effect.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';

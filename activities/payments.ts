@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { hours } from '../workflows/operation/duration.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { Money } from './orders.ts';
-import type { OutsideStep } from './run-step.ts';
+import type { OutsideStep } from './engine/run-step.ts';
 import { Doubtful, EffectFree, Refused, type Sending, Unconfirmed } from './stores/effect.ts';
 import { findPayment } from './stores/payments/find-payment.ts';
 import { paymentFailure } from './stores/payments/payment-failure.ts';

@@ -1,11 +1,11 @@
-import type { Claimed } from '../activities/stores/postgres/claim.ts';
-import { type OperationRecord, readOperation } from '../activities/stores/postgres/read-operation.ts';
-import { type CancelDecision, requestCancel } from '../activities/stores/postgres/request-cancel.ts';
+import type { Claimed } from '../activities/stores/postgres/ledger/claim.ts';
+import { type OperationRecord, readOperation } from '../activities/stores/postgres/ledger/read-operation.ts';
+import { type CancelDecision, requestCancel } from '../activities/stores/postgres/ledger/request-cancel.ts';
 import {
   recordResolution,
   type Resolution,
   type ResolveDecision,
-} from '../activities/stores/postgres/resolutions/record-resolution.ts';
+} from '../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import type { Scope } from '../workflows/operation/key.ts';

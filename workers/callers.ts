@@ -5,8 +5,8 @@ import { claimsForm, readClaimMapping } from '../client/http/callers/claim-mappi
 import { identifyBearer } from '../client/http/callers/identify-bearer.ts';
 import { SigningKeys } from '../client/http/callers/signing-keys.ts';
 import { WebTokens, type WebTokenSettings } from '../client/http/callers/web-tokens.ts';
-import type { Authenticate } from '../client/http/authenticate.ts';
-import type { Check } from '../client/http/readiness.ts';
+import type { Authenticate } from '../client/http/callers/authenticate.ts';
+import type { Check } from '../client/http/health/readiness.ts';
 import { type Config, ConfigFault } from './config.ts';
 import { identify, readTokens } from './tokens.ts';
 

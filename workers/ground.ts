@@ -3,7 +3,7 @@ import type { Database, Statement } from '../activities/stores/postgres/database
 import { type Bucket, bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { groundFaultOf, type Proof } from '../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../activities/stores/postgres/ground/prove-server.ts';
-import type { Check } from '../client/http/readiness.ts';
+import type { Check } from '../client/http/health/readiness.ts';
 import { seconds } from '../workflows/operation/duration.ts';
 
 /** PostgreSQL is away: it is looked for again this often. */

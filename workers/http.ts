@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { answersClaims } from '../activities/stores/postgres/answers-claims.ts';
+import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
-import { admissionCheck } from '../client/http/admission-check.ts';
+import { admissionCheck } from '../client/http/health/admission-check.ts';
 import { createDoor } from '../client/http/door.ts';
-import type { Check } from '../client/http/readiness.ts';
+import type { Check } from '../client/http/health/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
-import { Uploads } from '../client/gateway/uploads.ts';
+import { Uploads } from '../client/uploads/uploads.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
 import { callerSettings, readCallers } from './callers.ts';

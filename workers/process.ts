@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GroundFault } from '../activities/stores/postgres/ground/proof.ts';
-import { type Check, isReady, readinessText } from '../client/http/readiness.ts';
+import { type Check, isReady, readinessText } from '../client/http/health/readiness.ts';
 import { type Config, ConfigFault } from './config.ts';
 import { metricsText } from './telemetry.ts';
 

@@ -1,8 +1,8 @@
 import type { OrderSteps } from '../activities/orders.ts';
 import type { PaymentSteps } from '../activities/payments.ts';
 import { checkoutFlow } from './checkout.flow.ts';
-import { operation } from './operation/operation.ts';
-import { finish, step } from './operation/step.ts';
+import { operation } from './engine/operation.ts';
+import { finish, step } from './engine/step.ts';
 
 /** A cart is reserved, paid and turned into an order. A failure before the capture gives everything back. */
 export const checkout = operation<typeof checkoutFlow, OrderSteps & PaymentSteps>(checkoutFlow, async (story) => {

@@ -1,11 +1,11 @@
 import type { AssetSteps } from '../activities/assets.ts';
 import type { MediaSteps } from '../activities/media.ts';
 import type { ObjectSteps } from '../activities/objects.ts';
-import { arrival } from './operation/arrival.ts';
-import { attempt } from './operation/attempt.ts';
-import { operation } from './operation/operation.ts';
+import { arrival } from './engine/arrival.ts';
+import { attempt } from './engine/attempt.ts';
+import { operation } from './engine/operation.ts';
 import type { Refusal } from './operation/outcome.ts';
-import { finish, step } from './operation/step.ts';
+import { finish, step } from './engine/step.ts';
 import { uploadFlow } from './upload.flow.ts';
 
 /** A file is awaited, verified and placed; then it is shown in small, and is ready even where that fails. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { WorkInHand } from '../../activities/stores/postgres/work-in-hand.ts';
+import type { WorkInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { minutes, seconds } from '../../workflows/operation/duration.ts';
 import { fairShare } from './fair-share.ts';
 import { advance, limit, type Pace, type PaceEvent, untried } from './pace.ts';

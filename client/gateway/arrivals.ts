@@ -1,6 +1,6 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
-import { type Arrival, recordArrivals } from '../../activities/stores/postgres/record-arrivals.ts';
+import { type Arrival, recordArrivals } from '../../activities/stores/postgres/ledger/record-arrivals.ts';
 
 /** Long enough to fill a batch, short enough that a search by request id finds what a person has just asked. Milliseconds. */
 const interval = 1_000;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Claimed, claim } from '../../activities/stores/postgres/claim.ts';
+import { type Claimed, claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';

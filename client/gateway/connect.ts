@@ -3,7 +3,7 @@ import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
-import { workInHand } from '../../activities/stores/postgres/work-in-hand.ts';
+import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { Gateway, type GatewayParts } from '../gateway.ts';
 import { Admission } from './admission.ts';
 import { Arrivals } from './arrivals.ts';

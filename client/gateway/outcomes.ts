@@ -1,5 +1,5 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
-import { readOperation } from '../../activities/stores/postgres/read-operation.ts';
+import { readOperation } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { SettledState } from '../../workflows/operation/state.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import type { KeptAnswer } from './reply.ts';

@@ -1,6 +1,6 @@
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
-import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
+import type { StoredAnswer } from '../../activities/stores/postgres/ledger/stored-answer.ts';
 
 export type How = 'created' | 'joined' | 'replayed';
 export type Decision = How | 'refused';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { connectListener } from '../../activities/stores/postgres/listener.ts';
-import type { StoredAnswer } from '../../activities/stores/postgres/stored-answer.ts';
+import type { StoredAnswer } from '../../activities/stores/postgres/ledger/stored-answer.ts';
 import { type SettledState, settledStates } from '../../workflows/operation/state.ts';
 
 /** An operation has settled. A small answer travels with the news; a large one is read from the ledger. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Claim, claim } from '../../activities/stores/postgres/claim.ts';
+import { type Claim, claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database, type Statement } from '../../activities/stores/postgres/database.ts';
 import type { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import type { Call } from '../../client/gateway/call.ts';

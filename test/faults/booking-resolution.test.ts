@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { ResolveDecision } from '../../activities/stores/postgres/resolutions/record-resolution.ts';
+import type { ResolveDecision } from '../../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
 import { bookingFinalFlow, bookingHastyFlow, bookingVoidableFlow } from '../flows/booking/booking.flow.ts';
 import type { Booking } from '../support/booking.ts';
 import { Bookings } from '../support/bookings.ts';

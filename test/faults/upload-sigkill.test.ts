@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectGateway } from '../../client/gateway/connect.ts';
-import { Uploads } from '../../client/gateway/uploads.ts';
+import { Uploads } from '../../client/uploads/uploads.ts';
 import { operationId } from '../../workflows/operation/key.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { readConfig } from '../../workers/config.ts';

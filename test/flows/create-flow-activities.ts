@@ -1,5 +1,5 @@
 import { createActivities, type Stores } from '../../activities/create-activities.ts';
-import type { Activity } from '../../activities/named-activities.ts';
+import type { Activity } from '../../activities/engine/named-activities.ts';
 import { bookingActivities } from './booking/booking-activities.ts';
 
 /** The product's activities, and those of the test suite's own flows. A new flow adds its line here. */

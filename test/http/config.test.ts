@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { isoDuration } from '../../client/http/config-route.ts';
+import { isoDuration } from '../../client/http/routes/config-route.ts';
 import { flows } from '../../workflows/flows.ts';
 import { days, hours, minutes, seconds } from '../../workflows/operation/duration.ts';
 import { Uploader } from '../support/uploader.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
-import { operationSchema, problemSchema } from '../../client/http/schemas.ts';
+import { operationSchema, problemSchema } from '../../client/http/documented/schemas.ts';
 import { flows } from '../../workflows/flows.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { type FailureCode, failures } from '../../workflows/operation/failures.ts';

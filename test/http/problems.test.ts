@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type FailureCode, failure, failures } from '../../workflows/operation/failures.ts';
 import { type Answered, World } from '../support/world.ts';
-import { advice } from '../../client/http/advice.ts';
+import { advice } from '../../client/http/problems/advice.ts';
 import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
 
 let world: World;

@@ -1,10 +1,24 @@
-/** The rooms of ARCHITECTURE.md; `heart` is workflows/operation, `stores` is activities/stores. */
-export type Room = 'heart' | 'workflows' | 'stores' | 'activities' | 'client' | 'workers' | 'test';
+/**
+ * The rooms of ARCHITECTURE.md. `heart` is workflows/operation, the pure model; `engine` tells stories; `step engine` runs
+ * steps; `stores` is activities/stores.
+ */
+export type Room =
+  | 'heart'
+  | 'engine'
+  | 'workflows'
+  | 'stores'
+  | 'step engine'
+  | 'activities'
+  | 'client'
+  | 'workers'
+  | 'test';
 
 const prefixes: [string, Room][] = [
   ['workflows/operation/', 'heart'],
+  ['workflows/engine/', 'engine'],
   ['workflows/', 'workflows'],
   ['activities/stores/', 'stores'],
+  ['activities/engine/', 'step engine'],
   ['activities/', 'activities'],
   ['client/', 'client'],
   ['workers/', 'workers'],
@@ -15,16 +29,18 @@ const prefixes: [string, Room][] = [
 const known: Record<Room, Room[]> = {
   heart: [],
   stores: ['heart'],
-  activities: ['stores', 'heart'],
-  workflows: ['heart'],
+  engine: ['heart'],
+  'step engine': ['stores', 'heart'],
+  activities: ['step engine', 'stores', 'heart'],
+  workflows: ['engine', 'heart'],
   client: ['workflows', 'heart'],
   workers: ['client', 'workflows', 'activities', 'stores', 'heart'],
-  test: ['workers', 'client', 'workflows', 'activities', 'stores', 'heart'],
+  test: ['workers', 'client', 'workflows', 'engine', 'activities', 'step engine', 'stores', 'heart'],
 };
 
 /** The two declared side doors: claims and reads, and bytes, never pass through Temporal. */
 const sideDoors = {
-  from: /^client\/(gateway\.ts$|gateway\/|http\/)/,
+  from: /^client\/(gateway\.ts$|gateway\/|uploads\/|http\/)/,
   to: /^activities\/stores\/(postgres|s3)\//,
 };
 

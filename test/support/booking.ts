@@ -1,6 +1,9 @@
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
-import type { OperationRecord } from '../../activities/stores/postgres/read-operation.ts';
-import type { Resolution, ResolveDecision } from '../../activities/stores/postgres/resolutions/record-resolution.ts';
+import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
+import type {
+  Resolution,
+  ResolveDecision,
+} from '../../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
 import type { Gateway } from '../../client/gateway.ts';
 import type { Told } from '../../client/gateway/told.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { expect } from 'vitest';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
-import { Uploads } from '../../client/gateway/uploads.ts';
+import { Uploads } from '../../client/uploads/uploads.ts';
 import { operationId, type Scope } from '../../workflows/operation/key.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { readConfig } from '../../workers/config.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HttpProblem } from '../../client/http/http-problem.ts';
-import { idempotencyKey } from '../../client/http/idempotency-key.ts';
+import { HttpProblem } from '../../client/http/problems/http-problem.ts';
+import { idempotencyKey } from '../../client/http/protocol/idempotency-key.ts';
 
 const read = (...lines: string[]): string | undefined =>
   idempotencyKey({

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { HttpProblem } from '../../client/http/http-problem.ts';
-import { idempotencyKey } from '../../client/http/idempotency-key.ts';
-import { keySchema } from '../../client/http/key-schema.ts';
+import { HttpProblem } from '../../client/http/problems/http-problem.ts';
+import { idempotencyKey } from '../../client/http/protocol/idempotency-key.ts';
+import { keySchema } from '../../client/http/protocol/key-schema.ts';
 
 /** Whether the door takes a header with this value, as it arrives: without spaces around it (RFC 9112, 5.1). */
 function taken(value: string): boolean {

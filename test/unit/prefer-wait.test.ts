@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { preferredWait } from '../../client/http/prefer-wait.ts';
+import { preferredWait } from '../../client/http/protocol/prefer-wait.ts';
 
 describe('Prefer: wait', () => {
   it.each([

@@ -1,6 +1,6 @@
 import fastify from 'fastify';
 import { expect, it } from 'vitest';
-import { documentRoles, requireRole } from '../../client/http/require-role.ts';
+import { documentRoles, requireRole } from '../../client/http/callers/require-role.ts';
 import { type Role, roles } from '../../workflows/operation/role.ts';
 
 /** Routes as the HTTP API has them, asked by a caller of one role. */

@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { MeasuredBody, readBody } from '../../client/gateway/measured-body.ts';
-import { type Pace, uploadPace } from '../../client/gateway/sender-watch.ts';
+import { MeasuredBody, readBody } from '../../client/uploads/measured-body.ts';
+import { type Pace, uploadPace } from '../../client/uploads/sender-watch.ts';
 import { hours, seconds } from '../../workflows/operation/duration.ts';
 import { slowestTransfer, transferTime } from '../../workflows/operation/transfer-time.ts';
 import { largestPut, longestTransfer, signatureLifetime, uploadFlow } from '../../workflows/upload.flow.ts';

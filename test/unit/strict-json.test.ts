@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HttpProblem } from '../../client/http/http-problem.ts';
-import { strictJson } from '../../client/http/strict-json.ts';
+import { HttpProblem } from '../../client/http/problems/http-problem.ts';
+import { strictJson } from '../../client/http/protocol/strict-json.ts';
 
 function refusal(text: string): string {
   try {

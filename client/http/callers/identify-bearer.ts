@@ -1,4 +1,4 @@
-import type { Authenticate } from '../authenticate.ts';
+import type { Authenticate } from './authenticate.ts';
 import { looksLikeApiKey } from './api-key.ts';
 
 export type Ways = {

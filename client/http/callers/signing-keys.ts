@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
-import { HttpProblem } from '../http-problem.ts';
+import { HttpProblem } from '../problems/http-problem.ts';
 
 /**
  * A key that the issuer has withdrawn is refused within `refresh`, which costs one small GET a minute for each process.

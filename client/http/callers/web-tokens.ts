@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { HttpProblem } from '../http-problem.ts';
+import { HttpProblem } from '../problems/http-problem.ts';
 import type { Caller } from './caller.ts';
 import { type ClaimMapping, callerOf } from './claim-mapping.ts';
 import type { SigningKeys } from './signing-keys.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { requireKey } from '../../../client/http/flow-routes.ts';
-import { acceptJson } from '../../../client/http/json-body.ts';
+import { requireKey } from '../../../client/http/routes/flow-routes.ts';
+import { acceptJson } from '../../../client/http/protocol/json-body.ts';
 import { startHttp } from '../../../workers/http.ts';
 import { checkoutFlow } from '../../../workflows/checkout.flow.ts';
 import { fingerprint } from '../../../workflows/operation/fingerprint.ts';

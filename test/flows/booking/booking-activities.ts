@@ -1,7 +1,7 @@
 import type { Stores } from '../../../activities/create-activities.ts';
-import { type Activity, namedActivities } from '../../../activities/named-activities.ts';
+import { type Activity, namedActivities } from '../../../activities/engine/named-activities.ts';
 import { paymentSteps } from '../../../activities/payments.ts';
-import { outsideActivities, transactionActivities } from '../../../activities/run-step.ts';
+import { outsideActivities, transactionActivities } from '../../../activities/engine/run-step.ts';
 import { finalTicket, seatMap, ticket } from './office-steps.ts';
 import { confirm, hold } from './seat-steps.ts';
 

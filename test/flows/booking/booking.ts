@@ -1,9 +1,9 @@
 import type { PaymentSteps } from '../../../activities/payments.ts';
-import { attempt } from '../../../workflows/operation/attempt.ts';
+import { attempt } from '../../../workflows/engine/attempt.ts';
 import { ownedId } from '../../../workflows/operation/key.ts';
-import { operation } from '../../../workflows/operation/operation.ts';
-import { finish, step } from '../../../workflows/operation/step.ts';
-import type { Story } from '../../../workflows/operation/story.ts';
+import { operation } from '../../../workflows/engine/operation.ts';
+import { finish, step } from '../../../workflows/engine/step.ts';
+import type { Story } from '../../../workflows/engine/story.ts';
 import {
   bookingBackwardsFlow,
   bookingFinalFlow,

@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { OutsideStep } from '../../../activities/run-step.ts';
+import type { OutsideStep } from '../../../activities/engine/run-step.ts';
 import { Doubtful, Refused, type Sending } from '../../../activities/stores/effect.ts';
 
 type Ask = { readonly office: string; readonly seat: string };

@@ -1,5 +1,5 @@
 import type { Money } from '../../../activities/orders.ts';
-import type { TransactionStep } from '../../../activities/run-step.ts';
+import type { TransactionStep } from '../../../activities/engine/run-step.ts';
 import type { Statement } from '../../../activities/stores/postgres/database.ts';
 
 export type SeatSteps = {

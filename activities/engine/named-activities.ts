@@ -1,0 +1,55 @@
+import { Context } from '@temporalio/activity';
+import {
+  activityName,
+  type StepCall,
+  type StepReply,
+  type UndoCall,
+  undoActivityName,
+  type WaitCall,
+  type WaitReply,
+} from '../../workflows/operation/call.ts';
+import { heartbeat } from '../../workflows/operation/presets.ts';
+import { troubleReported } from './report-trouble.ts';
+import { unlessResolved } from './resolved-step.ts';
+import type { StepActivities } from './run-step.ts';
+import type { Database } from '../stores/postgres/database.ts';
+
+export type Activity = (call: never) => Promise<unknown>;
+
+/** A step's activities, or those of a wait. */
+type Named<Call extends StepCall | WaitCall> = {
+  readonly step: (call: Call) => Promise<StepReply | WaitReply>;
+  readonly undo: StepActivities['undo'];
+  readonly check?: StepActivities['check'];
+};
+
+/** The activities of a flow's steps, by the names that its story calls them by. */
+export function namedActivities<Call extends StepCall | WaitCall>(
+  database: Database,
+  flow: string,
+  steps: Readonly<Record<string, Named<Call>>>,
+): Record<string, Activity> {
+  const named: Record<string, Activity> = {};
+  for (const [name, { step, undo, check }] of Object.entries(steps)) {
+    named[activityName(flow, name)] = (call: Call) =>
+      heartbeating(() =>
+        troubleReported(database, call, false, () => unlessResolved(database, call, check, () => step(call))),
+      );
+    if (undo !== undefined)
+      named[undoActivityName(flow, name)] = (call: UndoCall) =>
+        heartbeating(() => troubleReported(database, call, true, () => undo(call)));
+  }
+  return named;
+}
+
+/** Activities beside the workflow are not heartbeated; the others are, so that a dead worker is noticed in 1.5 s. */
+async function heartbeating<T>(work: () => Promise<T>): Promise<T> {
+  const context = Context.current();
+  if (context.info.isLocal) return await work();
+  const timer = setInterval(() => context.heartbeat(), heartbeat);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

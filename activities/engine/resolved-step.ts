@@ -1,0 +1,92 @@
+import { Context } from '@temporalio/activity';
+import type { Ending, StepCall, StepReply, WaitCall, WaitReply } from '../../workflows/operation/call.ts';
+import { ledgerMove, type StepActivities } from './run-step.ts';
+import { Stopped, Throttled, Unconfirmed } from '../stores/effect.ts';
+import type { Database } from '../stores/postgres/database.ts';
+import {
+  resolutionLapsed,
+  resolvedAsDone,
+  resolvedWithoutEffect,
+} from '../stores/postgres/ledger/resolutions/judge-resolution.ts';
+import {
+  pendingResolution,
+  type SaidDone,
+  type SaidWithoutEffect,
+} from '../stores/postgres/ledger/resolutions/pending-resolution.ts';
+
+type Reply = StepReply | WaitReply;
+
+/**
+ * Runs one try of a step, unless a person has said meanwhile what became of it. That is only looked for where the step has
+ * been tried before, so a step that goes well does not pay for it.
+ * @throws what the ledger's own moves throw, and `stopped` where the step was said to have had no effect
+ */
+export async function unlessResolved<R extends Reply>(
+  database: Database,
+  call: StepCall | WaitCall,
+  check: StepActivities['check'],
+  work: () => Promise<R>,
+): Promise<R | { readonly result: unknown }> {
+  if (!call.again && Context.current().info.attempt === 1) return await work();
+  const done = await ledgerMove(async () => {
+    const said = await pendingResolution(database, call);
+    switch (said?.outcome) {
+      case undefined:
+        return undefined;
+      case 'done':
+        return await confirmed(database, call, check, said);
+      case 'no-effect':
+        return await stopped(database, call, said);
+    }
+  });
+  return done ?? (await work());
+}
+
+/** @returns what the step has given; undefined where what was said has not held, so that the step is tried like before */
+async function confirmed(
+  database: Database,
+  call: StepCall | WaitCall,
+  check: StepActivities['check'],
+  said: SaidDone,
+): Promise<{ readonly result: unknown } | undefined> {
+  const lapsed = (says: string) => resolutionLapsed(database, call, said.number, says);
+  if (check === undefined || !isStep(call)) {
+    await lapsed('The code of this step cannot look whether it has happened.');
+    return undefined;
+  }
+  let result: unknown;
+  try {
+    result = await check(call, said);
+  } catch (error) {
+    const why = error instanceof Unconfirmed ? error.message : undefined;
+    // Not kept until it can be checked: the person may have something else to say by then.
+    await lapsed(why ?? 'The outside system gave no usable answer, so it could not be checked. Say it again later.');
+    return undefined;
+  }
+  await resolvedAsDone(database, call, said.number, result);
+  return { result };
+}
+
+async function stopped(database: Database, call: StepCall | WaitCall, said: SaidWithoutEffect): Promise<never> {
+  const optional = isStep(call) && call.optional === true;
+  if (said.remaining > 0)
+    throw new Throttled(
+      'An operator has found that this had no effect. It is believed once no request can be under way any more.',
+      said.remaining,
+    );
+  const ending: Ending = {
+    state: 'refused',
+    refusal: optional
+      ? { code: 'step-failed', detail: 'An operator has found that the step had no effect, and it was left out.' }
+      : {
+          code: 'stopped-by-operator',
+          detail: `An operator has found that ${call.step} had no effect, and has stopped the operation.`,
+        },
+  };
+  await resolvedWithoutEffect(database, call, said.number, ending, optional);
+  throw new Stopped(ending);
+}
+
+function isStep(call: StepCall | WaitCall): call is StepCall {
+  return 'input' in call;
+}

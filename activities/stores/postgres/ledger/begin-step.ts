@@ -1,0 +1,74 @@
+import type { StepCall } from '../../../../workflows/operation/call.ts';
+import type { StepState } from '../../../../workflows/operation/state.ts';
+import type { Row, Statement } from '../database.ts';
+import { type Entering, hold } from './hold.ts';
+import { openOperation } from './open-operation.ts';
+
+/** What the row says of a step that is about to be tried. */
+export type Begun = {
+  readonly state: StepState;
+  readonly attempt: number;
+  readonly epoch: number;
+  /** Frozen with the first try: a deploy does not change what a retry sends. */
+  readonly request: unknown;
+  readonly result: unknown;
+  /** Since the first try of this epoch, by PostgreSQL's clock. Milliseconds. */
+  readonly age: number;
+};
+
+/**
+ * `sent` is committed before the call. A try that finds another one unanswered makes that `unknown` where an outside
+ * system may have had it. A step that has ended keeps its state, and the caller leaves it alone.
+ */
+const text = `
+insert into step (operation_id, tenant, name, position, state, no_return, request, irreversible)
+values ($1, $2, $3, $4, 'sent', $5, $6, $8)
+on conflict (operation_id, name) do update
+set attempt = step.attempt + 1,
+    state = case when step.state in ('sent', 'unknown') then case when $7 then 'unknown' else 'sent' end
+                 when step.state in ('planned', 'failed') then 'sent'
+                 else step.state end
+returning state, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
+
+/** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
+export function beginStep(call: StepCall, request: unknown): Statement[] {
+  const { operation, step, effect, position, noReturn, irreversible, patience, carry, opens } = call;
+  const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
+  const inTime: Statement = {
+    name: 'expect_patience',
+    text: 'select expect_patience($1, $2)',
+    values: [operation.id, patience],
+  };
+  return [
+    ...(opens === undefined ? [] : [openOperation(operation, opens, patience)]),
+    ...(noReturn ? [inTime] : []),
+    ...hold(call, entering, carry, step),
+    {
+      name: 'begin_step',
+      text,
+      values: [
+        operation.id,
+        operation.tenant,
+        step,
+        position,
+        noReturn,
+        JSON.stringify(request),
+        effect === 'keyed',
+        irreversible,
+      ],
+    },
+  ];
+}
+
+export function begun(rows: readonly Row[] | undefined): Begun {
+  const row = rows?.[0];
+  if (row === undefined) throw new Error('The step has no row');
+  return {
+    state: row.state as StepState,
+    attempt: row.attempt as number,
+    epoch: row.epoch as number,
+    request: row.request,
+    result: row.result,
+    age: Number(row.age),
+  };
+}

@@ -1,0 +1,88 @@
+import type { Environment, Scope } from '../../../../workflows/operation/key.ts';
+import type { OperationState } from '../../../../workflows/operation/state.ts';
+import type { Database } from '../database.ts';
+import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
+
+export type Claim = {
+  readonly id: string;
+  readonly scope: Scope;
+  /** Who asks; `scope.subject` is empty where the flow shares its keys over the tenant. */
+  readonly subject: string;
+  readonly generation: number;
+  readonly flowVersion: number;
+  readonly fingerprint: string;
+  readonly fingerprintVersion: number;
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly requestId: string;
+  readonly state: 'claimed' | 'waiting';
+  /** From now, in milliseconds, until a wait for the caller gives up; null where the flow does not wait. */
+  readonly deadline: number | null;
+  /** false only looks: the caller may not begin anything new now. */
+  readonly insert: boolean;
+};
+
+export type Claimed = {
+  readonly created: boolean;
+  readonly id: string;
+  readonly environment: Environment;
+  readonly generation: number;
+  readonly fingerprint: string;
+  readonly fingerprintVersion: number;
+  readonly state: OperationState;
+  readonly requestId: string;
+  readonly started: boolean;
+  readonly renewable: boolean;
+  readonly deadline: Date | null;
+  readonly ageMs: number;
+  readonly answer: StoredAnswer;
+};
+
+/** A function of the ledger (0011_claim_in_one_message.sql), which decides who goes first in a transaction of its own. */
+const text = `
+select created, id, environment, generation, fingerprint, fingerprint_version, state, request_id, run_id, renewable, deadline,
+  extract(epoch from now() - created_at) * 1000 as age_ms, ${answerColumns}
+from claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`;
+
+/**
+ * Takes the operation's name, or gives the row that has it. Committed when this returns.
+ * @returns undefined where the name is free and nothing was to be inserted, and where the generation before has been dropped
+ * @throws LedgerFault `unavailable`
+ */
+export async function claim(database: Database, asked: Claim): Promise<Claimed | undefined> {
+  const { scope } = asked;
+  const values = [
+    asked.insert,
+    asked.id,
+    scope.tenant,
+    scope.environment,
+    asked.subject,
+    scope.subject,
+    scope.flow,
+    asked.flowVersion,
+    scope.key,
+    asked.generation,
+    asked.fingerprint,
+    asked.fingerprintVersion,
+    asked.request,
+    asked.requestId,
+    asked.state,
+    asked.deadline,
+  ];
+  const [row] = await database.alone({ name: 'claim', text, values });
+  if (row === undefined) return undefined;
+  return {
+    created: row.created as boolean,
+    id: row.id as string,
+    environment: row.environment as Environment,
+    generation: row.generation as number,
+    fingerprint: row.fingerprint as string,
+    fingerprintVersion: row.fingerprint_version as number,
+    state: row.state as OperationState,
+    requestId: row.request_id as string,
+    started: row.run_id !== null,
+    renewable: row.renewable as boolean,
+    deadline: row.deadline as Date | null,
+    ageMs: Number(row.age_ms),
+    answer: storedAnswer(row),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Environment } from '../../../../workflows/operation/key.ts';
+import type { Database } from '../database.ts';
+
+const text = `insert into issued_key (key, tenant, environment, subject) values ($1, $2, $3, $4)`;
+
+/** Remembers a key that we made for a caller who cannot. */
+export async function issueKey(
+  database: Database,
+  issued: { key: string; tenant: string; environment: Environment; subject: string },
+): Promise<void> {
+  const { key, tenant, environment, subject } = issued;
+  await database.flush(tenant, { name: 'issue_key', text, values: [key, tenant, environment, subject] });
+}

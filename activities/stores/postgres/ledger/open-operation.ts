@@ -1,0 +1,11 @@
+import type { OperationRef } from '../../../../workflows/operation/call.ts';
+import type { Statement } from '../database.ts';
+
+/**
+ * The first take-over of an operation, in the transaction of its first step: refused as `held-before` where any run has
+ * had it, and where patience has ended.
+ * @param patience milliseconds since the claim
+ */
+export function openOperation({ id }: OperationRef, run: string, patience: number): Statement {
+  return { name: 'open_operation', text: 'select open_operation($1, $2, $3)', values: [id, run, patience] };
+}

@@ -1,0 +1,175 @@
+import type { Environment } from '../../../../workflows/operation/key.ts';
+import type { Refusal } from '../../../../workflows/operation/outcome.ts';
+import type { OperationState, StepState } from '../../../../workflows/operation/state.ts';
+import type { Trouble } from '../../../../workflows/operation/trouble.ts';
+import type { Database, Row, Statement } from '../database.ts';
+import { type ResolutionRecord, resolutionRecord, resolutionsOf } from './resolutions/read-resolutions.ts';
+import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
+
+export type StepRecord = {
+  readonly name: string;
+  readonly state: StepState;
+  readonly attempts: number;
+  readonly epoch: number;
+  readonly refusal: Refusal | null;
+  readonly sentAt: Date;
+  readonly endedAt: Date | null;
+};
+
+export type OperationRecord = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly environment: Environment;
+  readonly subject: string;
+  readonly keySubject: string;
+  readonly flow: string;
+  readonly key: string;
+  readonly generation: number;
+  readonly state: OperationState;
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly requestId: string;
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly refusal: Refusal | null;
+  readonly renewable: boolean;
+  readonly cancelRequestedAt: Date | null;
+  readonly noReturnAt: Date | null;
+  readonly deadline: Date | null;
+  readonly createdAt: Date;
+  readonly settledAt: Date | null;
+  readonly answer: StoredAnswer;
+  readonly steps: readonly StepRecord[];
+  readonly trouble: Trouble | null;
+  readonly resolutions: readonly ResolutionRecord[];
+};
+
+const columns = `id, tenant, environment, subject, key_subject, flow, key, generation, state, request, request_id, result,
+  refusal, renewable, cancel_requested_at, no_return_at, deadline, created_at, ${answerColumns},
+  (select to_jsonb(now) from trouble_now now where now.operation_id = operation.id) as trouble`;
+
+const one = `select ${columns} from operation where id = $1`;
+
+const steps = `
+select operation_id, name, state, attempt as attempts, epoch, refusal, sent_at, ended_at
+from step where operation_id = any($1) order by position`;
+
+/** A page by (created_at, id), newest first; the cursor is the last row of the page before. */
+const page = `
+select ${columns} from operation
+where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)
+  and ($4::text is null or flow = $4) and ($5::text is null or key = $5) and ($6::text is null or state = $6)
+  and ($7::timestamptz is null or (created_at, id) < ($7, $8))
+  and ($10::boolean is null or $10 = (settled_at is not null))
+  and ($11::boolean is null or $11 = exists (select from trouble_now now where now.operation_id = operation.id))
+order by created_at desc, id desc limit $9`;
+
+function stepsOf(ids: readonly string[]): Statement {
+  return { name: 'steps_of', text: steps, values: [ids] };
+}
+
+export async function readOperation(
+  database: Database,
+  tenant: string,
+  id: string,
+): Promise<OperationRecord | undefined> {
+  const [rows, stepRows, said] = await database.flush(
+    tenant,
+    { name: 'read_operation', text: one, values: [id] },
+    stepsOf([id]),
+    resolutionsOf([id]),
+  );
+  const row = rows?.[0];
+  return row === undefined ? undefined : record(row, stepRows ?? [], said ?? []);
+}
+
+export type OperationFilter = {
+  readonly tenant: string;
+  readonly environment: Environment;
+  /** Undefined lists the operations of every subject. */
+  readonly subject: string | undefined;
+  readonly flow?: string | undefined;
+  readonly key?: string | undefined;
+  readonly state?: OperationState | undefined;
+  /** Whether it has settled. */
+  readonly settled?: boolean | undefined;
+  /** Whether it makes no progress. */
+  readonly trouble?: boolean | undefined;
+  readonly before?: { readonly createdAt: string; readonly id: string } | undefined;
+  readonly limit: number;
+};
+
+export async function listOperations(database: Database, filter: OperationFilter): Promise<OperationRecord[]> {
+  const { tenant, environment, subject, flow, key, state, settled, trouble, before, limit } = filter;
+  const values = [
+    tenant,
+    environment,
+    subject ?? null,
+    flow ?? null,
+    key ?? null,
+    state ?? null,
+    before?.createdAt ?? null,
+    before?.id ?? null,
+    limit,
+    settled ?? null,
+    trouble ?? null,
+  ];
+  const [rows = []] = await database.flush(tenant, { name: 'list_operations', text: page, values });
+  if (rows.length === 0) return [];
+  const ids = rows.map((row) => row.id as string);
+  const [stepRows = [], said = []] = await database.flush(tenant, stepsOf(ids), resolutionsOf(ids));
+  return rows.map((row) => {
+    const own = (of: Row): boolean => of.operation_id === row.id;
+    return record(row, stepRows.filter(own), said.filter(own));
+  });
+}
+
+function record(row: Row, stepRows: readonly Row[], said: readonly Row[]): OperationRecord {
+  return {
+    id: row.id as string,
+    tenant: row.tenant as string,
+    environment: row.environment as Environment,
+    subject: row.subject as string,
+    keySubject: row.key_subject as string,
+    flow: row.flow as string,
+    key: row.key as string,
+    generation: row.generation as number,
+    state: row.state as OperationState,
+    request: row.request as Record<string, unknown>,
+    requestId: row.request_id as string,
+    result: row.result as Record<string, unknown> | null,
+    refusal: row.refusal as Refusal | null,
+    renewable: row.renewable as boolean,
+    cancelRequestedAt: row.cancel_requested_at as Date | null,
+    noReturnAt: row.no_return_at as Date | null,
+    deadline: row.deadline as Date | null,
+    createdAt: row.created_at as Date,
+    settledAt: row.settled_at as Date | null,
+    answer: storedAnswer(row),
+    trouble: troubleOf(row.trouble as TroubleRow | null),
+    resolutions: said.map(resolutionRecord),
+    steps: stepRows.map((step) => ({
+      name: step.name as string,
+      state: step.state as StepState,
+      attempts: step.attempts as number,
+      epoch: step.epoch as number,
+      refusal: step.refusal as Refusal | null,
+      sentAt: step.sent_at as Date,
+      endedAt: step.ended_at as Date | null,
+    })),
+  };
+}
+
+type TroubleRow = {
+  readonly step: string;
+  readonly undoing: boolean;
+  readonly says: string;
+  readonly since: string;
+  readonly tries: number;
+  readonly next_try_at: string;
+  readonly needs_person: boolean;
+};
+
+function troubleOf(row: TroubleRow | null): Trouble | null {
+  if (row === null) return null;
+  const { step, undoing, says, tries, needs_person: needsPerson } = row;
+  return { step, undoing, says, tries, needsPerson, since: new Date(row.since), nextTryAt: new Date(row.next_try_at) };
+}

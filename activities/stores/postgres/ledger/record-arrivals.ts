@@ -1,0 +1,23 @@
+import type { Database } from '../database.ts';
+
+/** One request that came for an operation, and which layer knew what to do with it. */
+export type Arrival = {
+  readonly tenant: string;
+  readonly operation: string;
+  readonly at: Date;
+  readonly requestId: string;
+  readonly decision: 'created' | 'joined' | 'replayed' | 'refused';
+  readonly layer: 'memory' | 'process' | 'ledger';
+  readonly userAgent: string | null;
+  readonly times: number;
+};
+
+const text = `
+insert into arrival (tenant, operation_id, at, request_id, decision, layer, user_agent, times)
+select tenant, operation, at, "requestId", decision, layer, "userAgent", times
+from jsonb_to_recordset($1::jsonb) as arrived(tenant text, operation text, at timestamptz, "requestId" text,
+  decision text, layer text, "userAgent" text, times integer)`;
+
+export async function recordArrivals(database: Database, arrivals: readonly Arrival[]): Promise<void> {
+  await database.flush(null, { name: 'record_arrivals', text, values: [JSON.stringify(arrivals)] });
+}

@@ -1,0 +1,42 @@
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from './caller.ts';
+import { HttpProblem } from '../problems/http-problem.ts';
+
+/**
+ * Finds the caller of a bearer token; undefined where the token is not valid, whatever is wrong with it.
+ * Answers at once where it can: a promise costs each request a turn of the event loop.
+ * @throws HttpProblem or LedgerFault when validity cannot be told now
+ */
+export type Authenticate = (bearer: string) => Caller | undefined | Promise<Caller | undefined>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+/** RFC 6750, 2.1: `credentials = "Bearer" 1*SP b64token`; RFC 9110, 11.1: the scheme's case does not count. */
+const credentials = /^bearer +([^ ]+)$/i;
+
+/** JWTs that list a person's groups reach several kilobytes; Node takes at most 16 KiB of headers. Characters. */
+const longestToken = 8_192;
+
+/**
+ * One answer for every fault of a token, so that guessing learns nothing.
+ * @returns undefined where the caller is known at once
+ */
+export function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): Promise<void> | undefined {
+  const bearer = credentials.exec(request.headers.authorization ?? '')?.[1];
+  const found = bearer === undefined || bearer.length > longestToken ? undefined : authenticate(bearer);
+  if (found instanceof Promise) return found.then((caller) => letIn(request, caller));
+  letIn(request, found);
+  return undefined;
+}
+
+function letIn(request: FastifyRequest, caller: Caller | undefined): void {
+  if (caller === undefined)
+    throw new HttpProblem('unauthenticated', 'Send a valid token as "Authorization: Bearer …".', {
+      header: 'Authorization',
+    });
+  request.caller = caller;
+}

@@ -1,0 +1,74 @@
+import type { ResolutionRecord } from '../../../activities/stores/postgres/ledger/resolutions/read-resolutions.ts';
+import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
+import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import type { Caller } from '../callers/caller.ts';
+import { problem } from '../../../workflows/operation/outcome.ts';
+import type { Trouble } from '../../../workflows/operation/trouble.ts';
+
+/** An operation as people and programs see it: declared steps that have not begun are shown as planned. */
+/** @param caller who looks: what people have said of its steps is for people, viewers and operators */
+export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord, caller: Pick<Caller, 'role'>) {
+  const rows = new Map(record.steps.map((step) => [step.name, step]));
+  const names = new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()]);
+  return {
+    id: record.id,
+    flow: record.flow,
+    key: record.key,
+    generation: record.generation,
+    state: record.state,
+    ...(record.cancelRequestedAt === null || record.settledAt !== null ? {} : { cancelRequested: true }),
+    steps: [...names].map((name) => {
+      const row = rows.get(name);
+      return {
+        name,
+        says: flow?.steps[name]?.says ?? name,
+        state: row?.state ?? 'planned',
+        attempts: row?.attempts ?? 0,
+        ...(row === undefined ? {} : { sentAt: row.sentAt.toISOString() }),
+        ...(row === undefined || row.endedAt === null ? {} : { endedAt: row.endedAt.toISOString() }),
+        ...(row === undefined || row.refusal === null
+          ? {}
+          : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
+      };
+    }),
+    ...(record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
+    ...(caller.role === 'caller' || record.resolutions.length === 0
+      ? {}
+      : { resolutions: record.resolutions.map(describeResolution) }),
+    ...(record.result === null ? {} : { result: record.result }),
+    ...(record.refusal === null
+      ? {}
+      : {
+          problem: problem(record.refusal, {
+            requestId: record.requestId,
+            operation: record.id,
+            renewable: record.renewable,
+          }),
+        }),
+    createdAt: record.createdAt.toISOString(),
+    ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
+    ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
+  };
+}
+
+function describeResolution({ says, result, at, ...said }: ResolutionRecord) {
+  return {
+    ...said,
+    ...(result === null ? {} : { result }),
+    at: at.toISOString(),
+    ...(says === null ? {} : { says }),
+  };
+}
+
+/** Why there is no progress, and whether trying again may still mend it. */
+export function describeTrouble({ step, undoing, says, since, tries, nextTryAt, needsPerson }: Trouble) {
+  return {
+    step,
+    ...(undoing ? { undoing } : {}),
+    says,
+    since: since.toISOString(),
+    tries,
+    nextTryAt: nextTryAt.toISOString(),
+    ...(needsPerson ? { needs: 'person' as const } : {}),
+  };
+}

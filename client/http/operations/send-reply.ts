@@ -1,0 +1,94 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { operationUrl, problemAnswer, type Refusal } from '../../../workflows/operation/outcome.ts';
+import type { OperationState } from '../../../workflows/operation/state.ts';
+import type { Reply, SettledReply } from '../../gateway/reply.ts';
+import { describeTrouble } from './describe-operation.ts';
+
+/** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
+const replayed = new Set([
+  'content-disposition',
+  'content-language',
+  'content-location',
+  'content-type',
+  'etag',
+  'last-modified',
+  'link',
+  'location',
+  'retry-after',
+]);
+
+/** Made once for each reply that is kept in memory: a replay is mostly headers. */
+const prepared = new WeakMap<SettledReply, Readonly<Record<string, string>>>();
+
+function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
+  const known = prepared.get(reply);
+  if (known !== undefined) return known;
+  const { answer, how, originalRequest, renewable } = reply;
+  const stored = Object.entries(answer.headers).filter(([name]) => replayed.has(name.toLowerCase()));
+  const headers = {
+    ...commonHeaders(reply),
+    ...(how === 'replayed' ? { 'idempotent-replayed': 'true', 'original-request': originalRequest } : {}),
+    ...Object.fromEntries(stored),
+    ...(renewable ? {} : { 'idempotency-expires': answer.expiresAt.toUTCString() }),
+  };
+  prepared.set(reply, headers);
+  return headers;
+}
+
+function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | 'open' }>): Record<string, string> {
+  return { 'idempotency-status': how, 'hapax-workflow-id': workflowId };
+}
+
+/** Made, and waiting for its caller: whoever asks again is answered as the first one was. Later it is under way. */
+function isOffered(state: OperationState): boolean {
+  return state === 'claimed' || state === 'waiting';
+}
+
+/** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
+export function sendReply(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Extract<Reply, { kind: 'settled' | 'open' }>,
+  state?: { readonly state: OperationState } & Readonly<Record<string, unknown>>,
+) {
+  const key = request.headers['idempotency-key'];
+  if (key !== undefined) reply.header('idempotency-key', key);
+  if (answer.kind === 'settled') {
+    const { status, body } = answer.answer;
+    reply.code(status).headers(settledHeaders(answer));
+    // Without a body there is no type, unless one was stored: Fastify would give bytes one.
+    return body.length === 0 && !reply.hasHeader('content-type') ? reply.send() : reply.send(body);
+  }
+  reply.headers(commonHeaders(answer));
+  if (state !== undefined)
+    return reply
+      .code(isOffered(state.state) ? 201 : 202)
+      .header('content-type', 'application/json; charset=utf-8')
+      .header('location', operationUrl(answer.id))
+      .send(JSON.stringify({ id: answer.id, ...state }));
+  const { status, headers, body } = problemAnswer(stillOpen(answer), { requestId: request.id, operation: answer.id });
+  return reply.code(status).headers(headers).send(body);
+}
+
+/** Why there is no answer yet, and what the caller may expect. */
+function stillOpen({ state, trouble }: Extract<Reply, { kind: 'open' }>): Refusal {
+  const more = { state, ...(trouble === null ? {} : { trouble: describeTrouble(trouble) }) };
+  if (trouble?.needsPerson === true)
+    return {
+      code: 'needs-person',
+      detail: `${trouble.says} A person has to look at it. Nothing is done twice: the same key gets the outcome later.`,
+      more,
+    };
+  if (state === 'indeterminate')
+    return {
+      code: 'operation-indeterminate',
+      detail:
+        'An outside system gave no clear answer and is being asked again. Ask again with the same key: nothing is done twice.',
+      more,
+    };
+  return {
+    code: 'in-progress',
+    detail: 'The operation goes on. Ask again with the same key, or look at it: nothing is done twice.',
+    more,
+  };
+}

@@ -1,0 +1,82 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
+import type { FailureCode } from '../../../workflows/operation/failures.ts';
+import { FingerprintUnknown } from '../../../workflows/operation/fingerprint.ts';
+import { problemAnswer, problemUrl } from '../../../workflows/operation/outcome.ts';
+import { HttpProblem } from './http-problem.ts';
+import { keyToEcho } from '../protocol/idempotency-key.ts';
+import { closeWhereUnread } from '../protocol/lingering-close.ts';
+import { type Issue, requestInvalid } from './request-invalid.ts';
+
+/** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
+export function answerProblems(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { bodyLimit } = request.routeOptions;
+    const problem = problemOf(error, { bodyLimit, contentType: request.headers['content-type'] });
+    if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
+    return sendProblem(request, reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new HttpProblem('not-found', 'There is nothing at this path.')),
+  );
+}
+
+/** What the router refuses before any hook has run. */
+export function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('request-id', request.id);
+  closeWhereUnread(request.raw, reply);
+  void sendProblem(request, reply, problemOf(error));
+}
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, about }: HttpProblem) {
+  const { status, headers, body } = problemAnswer(refusal, { ...about, requestId: request.id });
+  reply.headers({ ...headers, 'cache-control': 'no-store' });
+  const key = keyToEcho(request);
+  if (key !== undefined) reply.header('idempotency-key', key);
+  if (refusal.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="hapax"');
+  if (refusal.code.startsWith('key-')) reply.header('link', `<${problemUrl(refusal.code)}>; rel="describedby"`);
+  return reply.code(status).send(body);
+}
+
+/** Codes of Fastify's own refusals, before any route of ours. */
+const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string }>> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', detail: 'The body is empty: send a JSON object.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'body-malformed',
+    detail: 'The body is not as long as Content-Length says.',
+  },
+  FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at so long a path.' },
+};
+
+type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };
+
+function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = {}): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (hasZodFastifySchemaValidationErrors(error))
+    return requestInvalid(error.validation as readonly Issue[], error.validationContext);
+  if (error instanceof FingerprintUnknown)
+    return new HttpProblem(
+      'fingerprint-unknown',
+      'A newer version of this service has begun the operation of this key, and this one cannot compare the requests: ask again with the same key.',
+    );
+  if (error instanceof LedgerFault && error.code === 'unavailable')
+    return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');
+  const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new HttpProblem('body-too-large', `The body is larger than this route takes: at most ${bodyLimit} bytes.`);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const actual = contentType.slice(0, 100);
+    const detail = `The Content-Type says "${actual}", which is no media type: say what the body is.`;
+    return new HttpProblem('media-type-unsupported', detail, { header: 'Content-Type', actual });
+  }
+  const known = fastifyCodes[code];
+  if (known !== undefined) return new HttpProblem(known.code, known.detail);
+  if (statusCode === 400) return new HttpProblem('body-malformed', 'The request cannot be read.');
+  return new HttpProblem(
+    'internal',
+    'Something went wrong on our side. Ask again with the same key: nothing is done twice.',
+  );
+}

@@ -1,0 +1,62 @@
+import { flows } from '../../../workflows/flows.ts';
+import { type FailureCode, failures, isFailureCode } from '../../../workflows/operation/failures.ts';
+import { problemHeaders } from '../documented/answer-headers.ts';
+import { problemSchema } from '../documented/schemas.ts';
+
+/** Codes that only some routes answer with, by what these routes do. */
+export const routeCodes = {
+  /** Reads a body, be it to throw it away. */
+  takesBody: ['body-malformed', 'body-too-large', 'media-type-unsupported'],
+  /** Names something in its path. */
+  looksUp: ['not-found'],
+  takesKey: ['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired', 'fingerprint-unknown'],
+  /** Begins or joins an operation, and tells how it ended. */
+  runs: [
+    'in-progress',
+    'operation-indeterminate',
+    'needs-person',
+    'stopped-by-operator',
+    'cancelled',
+    'expired',
+    'compensated',
+    'compensation-incomplete',
+    'step-failed',
+  ],
+  cancels: ['past-no-return', 'already-settled'],
+  resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
+  takesBytes: ['bytes-missing', 'bytes-unexpected', 'bytes-refused', 'cancelled', 'expired', 'storage-unavailable'],
+} as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
+
+const particular: ReadonlySet<string> = new Set([
+  ...Object.values(routeCodes).flat(),
+  ...flows.flatMap(({ refusals }) => refusals),
+]);
+/** Whatever is not particular may come from every route: it is answered before the route is reached, or instead of it. */
+const everywhere = Object.keys(failures).filter(
+  (code) => isFailureCode(code) && !particular.has(code),
+) as FailureCode[];
+
+/** A problem that ended an operation comes with the headers of its operation. */
+const kept: ReadonlySet<string> = new Set([...routeCodes.runs, ...flows.flatMap(({ refusals }) => refusals)]);
+
+/**
+ * The problems of one route, by status, from the failure table.
+ * @param codes what this route answers with besides what every route does
+ */
+export function problems(...codes: readonly FailureCode[]) {
+  const byStatus = Map.groupBy(new Set([...everywhere, ...codes]), (code) => failures[code].status);
+  const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
+  return Object.fromEntries(
+    statuses.map(([status, of]) => [
+      status,
+      {
+        description: of.map((code) => `- \`${code}\`: ${failures[code].title}.`).join('\n'),
+        headers: problemHeaders(
+          of,
+          of.some((code) => kept.has(code) && codes.includes('key-missing')),
+        ),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  );
+}

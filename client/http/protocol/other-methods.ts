@@ -1,0 +1,54 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import Router from 'find-my-way';
+import { refuseConnection } from './broken-request.ts';
+import { HttpProblem } from '../problems/http-problem.ts';
+
+/** What a method that no route has asks for. Fastify's router has the same limit. */
+type Routes = { readonly maxParamLength: number };
+
+/**
+ * Answers what no route is for, before its body is read: a path that there is not (404), a method that its path has not
+ * (405 with Allow, RFC 9110, 15.5.6) whether Fastify knows it or not, and OPTIONS (9.3.7), which every path has and which
+ * needs no token. Preflights of browsers are OPTIONS too, and go on to what answers them.
+ */
+export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Routes): void {
+  const paths = Router({ maxParamLength });
+  const all = new Set<string>();
+  app.addHook('onRoute', ({ url, method }) => {
+    // The one route for all preflights is no path of its own.
+    if (url === '*') return;
+    const known = paths.findRoute('GET', url)?.store as Set<string> | undefined;
+    const methods = known ?? new Set<string>();
+    if (known === undefined) paths.on('GET', url, () => undefined, methods);
+    for (const one of [method].flat()) for (const set of [methods, all]) set.add(one);
+  });
+  const allowed = (methods: Set<string>): string => [...methods, 'OPTIONS'].join(', ');
+
+  app.addHook('onRequest', (request, reply, next) => {
+    const options = request.method === 'OPTIONS';
+    if (!options && !request.is404) return next();
+    // "OPTIONS *" asks about the server as a whole.
+    const methods = request.url === '*' ? all : (paths.find('GET', request.url)?.store as Set<string> | undefined);
+    if (methods === undefined) return next(new HttpProblem('not-found', 'There is nothing at this path.'));
+    reply.header('allow', allowed(methods));
+    if (!options)
+      return next(
+        new HttpProblem(
+          'method-not-allowed',
+          `${request.method} is not allowed here: use ${[...methods].join(' or ')}.`,
+        ),
+      );
+    if (request.headers['access-control-request-method'] !== undefined) return next();
+    void reply.code(204).send();
+  });
+
+  // A tunnel is asked for without a path, and Node gives it no request of its own.
+  app.server.on('connect', (_request, socket) =>
+    refuseConnection(
+      socket as Socket,
+      { code: 'method-not-allowed', detail: 'CONNECT is not allowed: this server opens no tunnels.' },
+      { allow: allowed(all) },
+    ),
+  );
+}

@@ -1,0 +1,20 @@
+import { operationId } from '../documented/schemas.ts';
+
+/** The last operation of a page: the next one begins behind it. */
+export type PageCursor = { readonly createdAt: string; readonly id: string };
+
+export function writeCursor({ createdAt, id }: { readonly createdAt: Date; readonly id: string }): string {
+  return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');
+}
+
+/** 54 bytes in base64url: a time of 24, a space, and an id of 29. */
+export const cursorPattern = /^[A-Za-z0-9_-]{72}$/;
+
+/** @returns undefined for anything but what `writeCursor` writes, in years that PostgreSQL knows: it was tampered with */
+export function readCursor(after: string): PageCursor | undefined {
+  const match = /^(2\d{3}-[\dT:.-]{18}Z) (.+)$/.exec(Buffer.from(after, 'base64url').toString());
+  const [, createdAt = '', id = ''] = match ?? [];
+  const date = new Date(createdAt);
+  const real = !Number.isNaN(date.getTime()) && date.toISOString() === createdAt;
+  return real && operationId.safeParse(id).success ? { createdAt, id } : undefined;
+}

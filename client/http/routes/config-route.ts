@@ -1,0 +1,104 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { days, hours, minutes, seconds } from '../../../workflows/operation/duration.ts';
+import { fingerprintVersion } from '../../../workflows/operation/fingerprint.ts';
+import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import { answer } from '../documented/answer.ts';
+import { lookHeaders } from '../documented/answer-headers.ts';
+import { longestKey } from '../protocol/idempotency-key.ts';
+import { problems } from '../problems/route-problems.ts';
+
+/** It changes with a deploy only. Seconds. */
+const maxAge = 300;
+
+const duration = z.object({
+  iso8601: z.string().meta({ examples: ['P30D'] }),
+  seconds: z.int().meta({ examples: [2_592_000] }),
+});
+
+const published = z.object({
+  name: z.string(),
+  title: z.string(),
+  url: z.string().describe('Where a POST begins it'),
+  key: z.object({
+    header: z.literal('Idempotency-Key'),
+    required: z.literal(true),
+    maxLength: z.int().describe('Printable ASCII characters, at least one'),
+    scope: z.enum(['subject', 'tenant']).describe('Who shares a key: one subject of a tenant, or all of them'),
+  }),
+  lifetime: z.object({
+    answer: duration.describe(
+      'From its end on, an operation answers its key for this long with the same bytes: a retry is safe and learns the outcome. `Idempotency-Expires` names that moment.',
+    ),
+    key: duration.describe(
+      'From its end on, a used key begins nothing new for this long. After `answer` it gets 409 `key-expired`; after `key` it is unknown and would begin anew.',
+    ),
+    retries: duration.describe('For how long callers are expected to retry after their first try'),
+  }),
+  fingerprint: z.object({
+    version: z.int(),
+    fields: z.array(z.string()).describe('Two requests with one key are the same where these fields are'),
+  }),
+});
+
+/** What a client needs to know before it asks: above all, for how long a retry with the same key is safe. No token needed. */
+export function configRoute(instance: FastifyInstance, flows: readonly AnyFlow[]): void {
+  const config = { flows: flows.map(publish) };
+  instance.withTypeProvider<ZodTypeProvider>().get(
+    '/v1/config',
+    {
+      schema: {
+        summary: 'See what each flow promises of its keys',
+        description: 'Public: no token is needed. The answer may be cached for as long as `Cache-Control` says.',
+        tags: ['config'],
+        security: [],
+        response: {
+          200: answer('What holds for each flow.', z.object({ flows: z.array(published) }), lookHeaders),
+          ...problems(),
+        },
+      },
+    },
+    async (_, reply) => {
+      reply.header('cache-control', `public, max-age=${maxAge}`);
+      return config;
+    },
+  );
+}
+
+/** In-flight operations never expire, so both lifetimes count from the end, and are longer still for whoever counts from the first try. */
+function publish({
+  name,
+  title,
+  route,
+  keyScope,
+  retention,
+  retryHorizon,
+  intent,
+}: AnyFlow): z.input<typeof published> {
+  return {
+    name,
+    title,
+    url: `/v1/${route}`,
+    key: { header: 'Idempotency-Key', required: true, maxLength: longestKey, scope: keyScope },
+    lifetime: {
+      answer: durationOf(retention.response),
+      key: durationOf(retention.tombstone),
+      retries: durationOf(retryHorizon),
+    },
+    fingerprint: { version: fingerprintVersion, fields: [...intent] },
+  };
+}
+
+function durationOf(milliseconds: number): z.input<typeof duration> {
+  return { iso8601: isoDuration(milliseconds), seconds: milliseconds / seconds(1) };
+}
+
+/** ISO 8601: days where it comes out even, else the next smaller unit. */
+export function isoDuration(milliseconds: number): string {
+  const whole = (unit: number) => milliseconds % unit === 0;
+  if (whole(days(1))) return `P${milliseconds / days(1)}D`;
+  if (whole(hours(1))) return `PT${milliseconds / hours(1)}H`;
+  if (whole(minutes(1))) return `PT${milliseconds / minutes(1)}M`;
+  return `PT${milliseconds / seconds(1)}S`;
+}

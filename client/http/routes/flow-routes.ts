@@ -1,0 +1,169 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import { operationStates } from '../../../workflows/operation/state.ts';
+import type { Refusal } from '../../../workflows/operation/outcome.ts';
+import type { Reply } from '../../gateway/reply.ts';
+import type { Gateway } from '../../gateway.ts';
+import { answer as documented } from '../documented/answer.ts';
+import { flowHeaders } from '../documented/answer-headers.ts';
+import { asSent } from '../protocol/as-sent.ts';
+import { HttpProblem } from '../problems/http-problem.ts';
+import { idempotencyKey } from '../protocol/idempotency-key.ts';
+import { keySchema } from '../protocol/key-schema.ts';
+import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
+import { preferredWait } from '../protocol/prefer-wait.ts';
+import type { Offer } from '../uploads/offer-transfer.ts';
+import { sendReply } from '../operations/send-reply.ts';
+import { problems, routeCodes } from '../problems/route-problems.ts';
+import { offered, preferHeader } from '../documented/schemas.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    idempotencyKey: string;
+  }
+}
+
+/** Why no operation of a flow may begin now, if there is a reason. What has begun goes on, and replays are given. */
+export type Begin = (flow: AnyFlow) => Promise<Refusal | undefined>;
+
+/** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
+export function flowRoutes(
+  app: FastifyInstance,
+  flows: readonly AnyFlow[],
+  gateway: Gateway,
+  offer: Offer,
+  begin: Begin,
+): void {
+  acceptJson(app);
+  for (const flow of flows) {
+    const options = {
+      config: { takesKey: true } as const,
+      onRequest: requireKey,
+      bodyLimit: jsonLimit,
+      schema: schemaOf(flow),
+      validatorCompiler: asSent,
+    };
+    app.post(`/v1/${flow.route}`, options, async (request, reply) => {
+      const { caller } = request;
+      const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
+      const answer = await gateway.ask(
+        flow,
+        {
+          ...caller,
+          key: request.idempotencyKey,
+          request: request.body as never,
+          requestId: request.id,
+          userAgent: request.headers['user-agent'],
+          admit: async () => (await begin(flow)) === undefined && (await admitted(app, request)),
+        },
+        wait,
+      );
+      const refusal = answer.kind === 'not-admitted' ? await begin(flow) : undefined;
+      if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
+      return await respond(gateway, flow, answer, request, reply, offer);
+    });
+  }
+}
+
+/** Looked at before the body: a request without a key costs nothing. */
+export async function requireKey(request: FastifyRequest): Promise<void> {
+  const key = idempotencyKey(request.raw);
+  if (key === undefined)
+    throw new HttpProblem(
+      'key-missing',
+      'Send an Idempotency-Key that was made before the first attempt and is kept over retries, such as a random UUID, or ask POST /v1/keys for one.',
+      { header: 'Idempotency-Key' },
+    );
+  request.idempotencyKey = key;
+}
+
+/** Whether the caller may begin something new; it is counted. */
+export async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
+  const limit = await app.newOperations(request);
+  return limit.isAllowed || !limit.isExceeded;
+}
+
+/** Flows that answer with their state give the current one, and what the caller is to do next. */
+async function stateOf(gateway: Gateway, { id }: { id: string }, request: FastifyRequest, offer: Offer) {
+  const record = await gateway.status(request.caller.tenant, id);
+  if (record === undefined) throw new Error(`Operation ${id} was claimed and is gone`);
+  const expires = record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() };
+  return { state: record.state, ...(await offer(record, request)), ...expires };
+}
+
+async function respond(
+  gateway: Gateway,
+  flow: AnyFlow,
+  answer: Reply,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  offer: Offer,
+) {
+  switch (answer.kind) {
+    case 'settled':
+      return sendReply(request, reply, answer);
+    case 'open':
+      return sendReply(
+        request,
+        reply,
+        answer,
+        flow.answers === 'state' ? await stateOf(gateway, answer, request, offer) : undefined,
+      );
+    case 'key-reused':
+      throw new HttpProblem(
+        'key-reused',
+        'This Idempotency-Key was used for another request: make a new key for a new request.',
+        {
+          header: 'Idempotency-Key',
+        },
+      );
+    case 'key-expired':
+      throw new HttpProblem(
+        'key-expired',
+        'The answer of this key has expired. It is not run again: look at the operation, and make a new key for a new request.',
+        { header: 'Idempotency-Key' },
+        { operation: answer.id },
+      );
+    case 'overloaded':
+      throw new HttpProblem(
+        'overloaded',
+        'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
+        { retryAfter: answer.retryAfter },
+      );
+    case 'not-admitted':
+      throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
+  }
+}
+
+function schemaOf(flow: AnyFlow) {
+  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
+  const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
+  const { takesBody, takesKey, runs } = routeCodes;
+  return {
+    summary: flow.title,
+    ...(flow.description === undefined ? {} : { description: flow.description }),
+    tags: [flow.route],
+    body: flow.request,
+    headers: z.looseObject({ 'idempotency-key': keySchema, ...preferHeader }),
+    response: {
+      ...(flow.answers === 'state'
+        ? {
+            201: documented(
+              'It waits for its caller and says what is next, or it has succeeded.',
+              z.union([open, succeeded]),
+              flowHeaders,
+            ),
+            202: documented('It goes on by itself, or has just ended: `Location` tells how.', open, flowHeaders),
+          }
+        : {
+            201: documented(
+              'It has succeeded. Ask again with the same key and you get these same bytes.',
+              succeeded,
+              flowHeaders,
+            ),
+          }),
+      ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals),
+    },
+  };
+}
