@@ -9,8 +9,8 @@ import {
 import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import type { Scope } from '../workflows/operation/key.ts';
-import { longestTry } from '../workflows/operation/presets.ts';
-import type { StepDeclaration } from '../workflows/operation/step-declaration.ts';
+import { budgets } from '../workflows/operation/budget.ts';
+import { placementOf, type StepDeclaration } from '../workflows/operation/step-declaration.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
@@ -93,7 +93,7 @@ export class Gateway {
     const decision = await recordResolution(this.#parts.database, record.tenant, record.id, resolution, {
       ours: declared.effect === 'transaction',
       optional: declared.optional !== undefined,
-      longestTry: longestTry(declared.placement),
+      longestTry: budgets[placementOf(declared)].far.longestTry,
     });
     if (decision === 'resolved') await this.signal(record, 'resolved');
     return decision;

@@ -1,6 +1,7 @@
 import { createMediaActivities } from '../activities/create-media-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
+import { workerQueue } from '../workflows/operation/worker-queue.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
@@ -40,7 +41,7 @@ export async function startMedia(
   return await runWorker(
     config,
     {
-      taskQueue: `${config.HAPAX_TASK_QUEUE}-media`,
+      taskQueue: workerQueue(config.HAPAX_TASK_QUEUE, 'media'),
       activities: createMediaActivities({ database, objects }),
       maxConcurrentActivityTaskExecutions: atOnce,
     },

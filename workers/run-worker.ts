@@ -1,5 +1,5 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { heartbeat } from '../workflows/operation/presets.ts';
+import { heartbeat } from '../workflows/operation/budget.ts';
 import type { Config } from './config.ts';
 import type { Ground } from './ground.ts';
 import { type healthSettings, type Running, serveHealth } from './process.ts';

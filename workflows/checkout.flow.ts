@@ -81,14 +81,13 @@ export const checkoutFlow = defineFlow({
       says: 'Reserving the items',
       undo: 'own',
       refusable: true,
-      placement: 'ledger',
     },
     openPayment: {
       effect: 'keyed',
       says: 'Opening the payment',
       undo: 'own',
       refusable: true,
-      placement: 'provider',
+      placement: 'outside',
       resolvedAs: opened,
     },
     authorise: {
@@ -96,7 +95,7 @@ export const checkoutFlow = defineFlow({
       says: 'Confirming the payment with the bank',
       undo: { coveredBy: 'openPayment' },
       refusable: true,
-      placement: 'provider',
+      placement: 'outside',
       resolvedAs: opened,
     },
     // The money is taken here, so a cancel that comes later is refused. Were something behind it to fail, it is refunded.
@@ -106,7 +105,7 @@ export const checkoutFlow = defineFlow({
       undo: { coveredBy: 'openPayment' },
       refusable: true,
       uncancellable: true,
-      placement: 'provider',
+      placement: 'outside',
       resolvedAs: opened,
     },
     complete: {
@@ -114,7 +113,6 @@ export const checkoutFlow = defineFlow({
       says: 'Marking the order as paid',
       undo: 'nothing',
       refusable: false,
-      placement: 'ledger',
     },
   },
 });

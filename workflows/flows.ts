@@ -1,10 +1,8 @@
-import { checkoutFlow } from './checkout.flow.ts';
-import type { AnyFlow } from './operation/flow.ts';
-import { uploadFlow } from './upload.flow.ts';
+import { checkout } from './checkout.ts';
+import type { Operation } from './engine/operation.ts';
+import { upload } from './upload.ts';
 
-/** Every declared flow: doors, metrics, docs and the fault matrix go through this list. */
-export const flows: readonly AnyFlow[] = [checkoutFlow, uploadFlow];
+/** Every flow with its story. Temporal's workflows, routes, metrics, documents and the fault matrix follow from this list. */
+export const operations: readonly Operation[] = [checkout, upload];
 
-export function flowNamed(name: string): AnyFlow | undefined {
-  return flows.find((flow) => flow.name === name);
-}
+export const flows = operations.map(({ flow }) => flow);

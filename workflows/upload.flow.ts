@@ -121,7 +121,7 @@ export const uploadFlow = defineFlow({
   // A PUT may begin in the last minute of its signed URL and then take its time. An hour is to spare.
   sweepAfter: signatureLifetime + longestTransfer + hours(1),
   steps: {
-    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'own', refusable: true, placement: 'ledger' },
+    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'own', refusable: true },
     verify: {
       effect: 'natural',
       says: 'Verifying size, content and type',
@@ -129,13 +129,13 @@ export const uploadFlow = defineFlow({
       refusable: true,
       placement: 'bytes',
     },
-    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'own', refusable: true, placement: 'ledger' },
+    finalize: { effect: 'transaction', says: 'Placing the file', undo: 'own', refusable: true },
     tidy: {
       effect: 'natural',
       says: 'Removing what is not needed',
       undo: 'nothing',
       refusable: false,
-      placement: 'provider',
+      placement: 'outside',
     },
     thumbnails: {
       effect: 'natural',
@@ -151,7 +151,6 @@ export const uploadFlow = defineFlow({
       says: 'Announcing that the file is ready',
       undo: 'nothing',
       refusable: false,
-      placement: 'ledger',
     },
   },
 });

@@ -8,7 +8,7 @@ import {
   type WaitCall,
   type WaitReply,
 } from '../../workflows/operation/call.ts';
-import { heartbeat } from '../../workflows/operation/presets.ts';
+import { heartbeat } from '../../workflows/operation/budget.ts';
 import { troubleReported } from './report-trouble.ts';
 import { unlessResolved } from './resolved-step.ts';
 import type { StepActivities } from './run-step.ts';

@@ -1,5 +1,5 @@
 import type { AnyFlow, ResultOf } from '../../workflows/operation/flow.ts';
-import type { Problem } from '../../workflows/operation/outcome.ts';
+import { type Problem, resultOf } from '../../workflows/operation/answer.ts';
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { How, Reply } from './reply.ts';
@@ -45,13 +45,9 @@ export function told<F extends AnyFlow>(reply: Reply): Told<F> {
       return { id: reply.id, state: reply.state, how: reply.how, trouble: reply.trouble };
     case 'settled': {
       const { id, how } = reply;
-      const body = JSON.parse(reply.answer.body.toString()) as Record<string, unknown>;
-      if (reply.answer.status >= 400) {
-        const state = reply.state as Exclude<SettledState, 'succeeded'>;
-        return { id, how, state, problem: body as unknown as Problem };
-      }
-      const { id: _, state: __, ...result } = body;
-      return { id, how, state: 'succeeded', result: result as ResultOf<F> };
+      const body = reply.answer.body.toString();
+      if (reply.state === 'succeeded') return { id, how, state: 'succeeded', result: resultOf(body) as ResultOf<F> };
+      return { id, how, state: reply.state, problem: JSON.parse(body) as Problem };
     }
     case 'key-reused':
       throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');

@@ -10,16 +10,13 @@ import { take } from '../../activities/stores/postgres/ledger/take.ts';
 import { unsent } from '../../activities/stores/postgres/ledger/unsent.ts';
 import type { Hold, LedgerMoves, OperationRef } from '../../workflows/operation/call.ts';
 import { operationId } from '../../workflows/operation/key.ts';
-import { problemAnswer } from '../../workflows/operation/outcome.ts';
 import { checkoutScope } from '../support/lane.ts';
 import { World } from '../support/world.ts';
 
 const refusal = { code: 'cancelled', detail: 'A test.' } as const;
 const settlement = {
-  state: 'cancelled',
-  answer: problemAnswer(refusal, { requestId: 'a test' }),
-  result: null,
-  refusal,
+  outcome: { state: 'cancelled', refusal },
+  requestId: 'a test',
   renewable: false,
   keep: { response: 1_000, tombstone: 2_000 },
   sweepAfter: null,

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, it } from 'vitest';
 import { workflowId } from '../../workflows/operation/key.ts';
-import { heartbeat } from '../../workflows/operation/presets.ts';
+import { heartbeat } from '../../workflows/operation/budget.ts';
 import { checkoutScope } from '../support/lane.ts';
 import { Uploader } from '../support/uploader.ts';
 import { watchedObjects } from '../support/watched-objects.ts';

@@ -10,7 +10,6 @@ import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
 import type { OperationRef, Settlement } from '../../workflows/operation/call.ts';
 import { operationId } from '../../workflows/operation/key.ts';
-import { successAnswer } from '../../workflows/operation/outcome.ts';
 import { checkoutScope, Lane } from '../support/lane.ts';
 import { paidOnce, traces } from '../support/one-checkout.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
@@ -185,10 +184,8 @@ describe('an operation that is new', () => {
     await open(operation, 'the run');
     const result = { orderId: 'ord_none', amount: { minor: 1, currency: 'eur' }, paymentIntent: 'pi_none' };
     const settlement: Settlement = {
-      state: 'succeeded',
-      answer: successAnswer(operation.id, result),
-      result,
-      refusal: null,
+      outcome: { state: 'succeeded', result },
+      requestId: 'a test',
       renewable: false,
       keep: { response: 1_000, tombstone: 2_000 },
       sweepAfter: null,

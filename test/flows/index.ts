@@ -1,6 +1,6 @@
-/** The stories that the test suite's own workers run: the product's, and those of flows that are not shipped. */
-export * from '../../workflows/index.ts';
-export {
+import { operations } from '../../workflows/flows.ts';
+import { dispatch } from '../../workflows/temporal/dispatch.ts';
+import {
   bookingBackwards,
   bookingFinal,
   bookingHasty,
@@ -8,3 +8,16 @@ export {
   bookingUnforeseen,
   bookingVoidable,
 } from './booking/booking.ts';
+
+export { sentinel } from '../../workflows/temporal/sentinel.ts';
+
+/** The stories that the test suite's own workers run: the product's, and those of flows that are not shipped. */
+export default dispatch([
+  ...operations,
+  bookingBackwards,
+  bookingFinal,
+  bookingHasty,
+  bookingRefundable,
+  bookingUnforeseen,
+  bookingVoidable,
+]);

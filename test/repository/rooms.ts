@@ -1,10 +1,12 @@
 /**
- * The rooms of ARCHITECTURE.md. `heart` is workflows/operation, the pure model; `engine` tells stories; `step engine` runs
+ * The rooms of ARCHITECTURE.md. `heart` is workflows/operation, the pure model; `engine` is how stories
+ * are told, and `teller` tells them in Temporal; `step engine` runs
  * steps; `stores` is activities/stores.
  */
 export type Room =
   | 'heart'
   | 'engine'
+  | 'teller'
   | 'workflows'
   | 'stores'
   | 'step engine'
@@ -16,6 +18,7 @@ export type Room =
 const prefixes: [string, Room][] = [
   ['workflows/operation/', 'heart'],
   ['workflows/engine/', 'engine'],
+  ['workflows/temporal/', 'teller'],
   ['workflows/', 'workflows'],
   ['activities/stores/', 'stores'],
   ['activities/engine/', 'step engine'],
@@ -32,10 +35,11 @@ const known: Record<Room, Room[]> = {
   engine: ['heart'],
   'step engine': ['stores', 'heart'],
   activities: ['step engine', 'stores', 'heart'],
-  workflows: ['engine', 'heart'],
+  teller: ['engine', 'heart'],
+  workflows: ['teller', 'engine', 'heart'],
   client: ['workflows', 'heart'],
   workers: ['client', 'workflows', 'activities', 'stores', 'heart'],
-  test: ['workers', 'client', 'workflows', 'engine', 'activities', 'step engine', 'stores', 'heart'],
+  test: ['workers', 'client', 'workflows', 'teller', 'engine', 'activities', 'step engine', 'stores', 'heart'],
 };
 
 /** The two declared side doors: claims and reads, and bytes, never pass through Temporal. */

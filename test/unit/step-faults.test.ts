@@ -12,7 +12,6 @@ const hold: StepDeclaration = {
   says: 'Holding the seat',
   undo: 'own',
   refusable: true,
-  placement: 'ledger',
 };
 /** Money that can be given back. */
 const pay: StepDeclaration = {
@@ -20,7 +19,7 @@ const pay: StepDeclaration = {
   says: 'Taking the money',
   undo: 'own',
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
 };
 /** A ticket that an outside office prints, and never takes back. */
 const ticket: StepDeclaration = {
@@ -28,7 +27,7 @@ const ticket: StepDeclaration = {
   says: 'Printing the ticket',
   undo: 'irreversible',
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
 };
 /** Bytes or a person: a wait may expire, so it can be refused. */
 const wait: StepDeclaration = {
@@ -36,15 +35,15 @@ const wait: StepDeclaration = {
   says: 'Waiting for the customer',
   undo: 'own',
   refusable: true,
-  placement: 'ledger',
 };
 const done: StepDeclaration = {
   effect: 'transaction',
   says: 'Confirming the booking',
   undo: 'nothing',
   refusable: false,
-  placement: 'ledger',
 };
+
+const { placement: _, ...unplaced } = pay;
 
 /** Milliseconds. */
 const patience = 60_000;
@@ -152,14 +151,10 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ['the last step is irreversible', { done: { ...done, undo: 'irreversible' } }, /done is the last one/],
   [
     'a row step runs elsewhere than in the ledger',
-    { hold: { ...hold, placement: 'provider' }, done },
+    { hold: { ...hold, placement: 'outside' }, done },
     /hold writes rows of ours, which only the ledger commits/,
   ],
-  [
-    'an outside call is placed in the ledger',
-    { pay: { ...pay, placement: 'ledger' }, done },
-    /pay calls an outside system/,
-  ],
+  ['an outside call has no placement', { pay: unplaced, done }, /pay calls an outside system/],
   ['a step has no sound name', { 'pay it': pay, done }, /Step name booking.pay it must match/],
   ['there are no steps', {}, /has no steps/],
   [

@@ -1,9 +1,9 @@
-import type { Ending } from '../operation/call.ts';
 import type { AnyFlow, OptionalStep } from '../operation/flow.ts';
 import type { Refusal } from '../operation/outcome.ts';
 import { step } from './step.ts';
-import { refusalOf, type StepSignatures, type Story } from './story.ts';
-import { stoppedBy, thrownBy, toldOf } from './thrown.ts';
+import type { StepSignatures, Story } from './story.ts';
+import { toldOf } from './told-of.ts';
+import { whyOf } from './unfinished.ts';
 
 export type Attempted<Result> =
   | { readonly kind: 'done'; readonly result: Result }
@@ -18,22 +18,26 @@ export async function attempt<
   try {
     return { kind: 'done', result: await step(story, name, input) };
   } catch (error) {
-    switch (thrownBy(error)) {
+    const why = whyOf(error);
+    switch (why?.kind) {
       case 'refused':
-        return { kind: 'failed', refusal: refusalOf(error) as Refusal };
-      case 'failed': {
-        const refusal: Refusal = { code: 'step-failed', detail: toldOf(error, 'The step', story.flow) };
-        const position = Object.keys(story.flow.steps).indexOf(name);
-        // Nobody has heard that it did not happen: its undo will look. 0 speaks for the step whatever its last try was.
-        story.engine.carry = [...story.engine.carry, { step: name, position, attempt: 0, state: 'unknown', refusal }];
-        return { kind: 'failed', refusal };
-      }
+        return { kind: 'failed', refusal: why.refusal };
       // The ledger has it already, and whether its undo is to look.
       case 'stopped':
-        return { kind: 'failed', refusal: (stoppedBy(error) as Ending).refusal };
+        return { kind: 'failed', refusal: why.ending.refusal };
+      case 'failed':
+      case 'impatient': {
+        const refusal: Refusal = { code: 'step-failed', detail: toldOf(story, error, 'The step') };
+        // Nobody has heard that it did not happen: its undo will look. 0 speaks for the step whatever its last try was.
+        story.progress.ended(name, 0, { state: 'unknown', refusal });
+        return { kind: 'failed', refusal };
+      }
+      case undefined:
       case 'settled':
       case 'fenced':
       case 'cancel-requested':
+      case 'interrupted':
+      case 'forward-only':
       case 'bug':
         throw error;
     }

@@ -1,64 +1,51 @@
-import { ApplicationFailure, CancellationScope, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Ending, Opening, OperationRef, Taken } from '../operation/call.ts';
 import type { AnyFlow, RequestOf } from '../operation/flow.ts';
 import type { Refusal } from '../operation/outcome.ts';
-import { ageOfRun, patienceEnds } from './patience.ts';
-import { compensate } from './saga.ts';
 import type { OperationState } from '../operation/state.ts';
-import {
-  cancelRequestedSignal,
-  type Engine,
-  ledger,
-  NotOpened,
-  refusalOf,
-  resolvedSignal,
-  type StepSignatures,
-  type Story,
-  wakeSignal,
-} from './story.ts';
-import { stoppedBy, thrownBy, toldOf } from './thrown.ts';
+import { NotOpened } from './not-opened.ts';
+import { Progress } from './progress.ts';
+import { compensate } from './saga.ts';
+import type { StepSignatures, Story } from './story.ts';
+import type { Teller } from './teller.ts';
+import { toldOf } from './told-of.ts';
+import { Unfinished, whyOf } from './unfinished.ts';
+
+/** A flow with its story, as a teller tells it. */
+export type Operation = {
+  readonly flow: AnyFlow;
+  /** @returns the state that the operation settled in */
+  readonly tell: (teller: Teller, ref: OperationRef, opening?: Opening) => Promise<OperationState>;
+};
 
 /**
- * Makes a workflow of a story. The ledger decides at its start whether there is anything to do (a new operation is opened
- * by its first step), and at its end what became of it; a failure in between is undone from step rows.
- * @returns the function that Temporal registers; it resolves with the state that the operation settled in
+ * Joins a flow's declaration and its story. The ledger decides at the start whether there is anything to do (a new operation
+ * is opened by its first step), and at the end what became of it; a failure in between is undone from step rows.
  */
 export function operation<F extends AnyFlow, S extends StepSignatures>(
   flow: F,
   tell: (story: Story<F, S>) => Promise<void>,
-): (ref: OperationRef, opening?: Opening) => Promise<OperationState> {
-  return async (ref, opening) => {
-    // A cancel from Temporal's UI is only a request: the ledger says whether it is still in time.
-    const root = CancellationScope.current();
-    return await CancellationScope.nonCancellable(async () => {
-      let story: Story<F, S> | undefined;
-      root.cancelRequested.catch(() =>
-        ledger.requestCancel({ operation: ref }).then(() => story?.engine.interrupt?.()),
-      );
-      if (opening !== undefined) {
-        story = begin<F, S>(flow, ref, foreseen(opening), workflowInfo().runId);
+): Operation {
+  return {
+    flow,
+    async tell(teller, ref, opening) {
+      if (opening !== undefined)
         try {
-          return await told(story, tell);
+          return await told(begin<F, S>(teller, flow, ref, foreseen(teller, opening), teller.run), tell);
         } catch (error) {
           if (!(error instanceof NotOpened)) throw error;
         }
-      }
-      const taken = await ledger.take({ operation: ref, run: workflowInfo().runId });
+      const taken = await teller.ledger.take({ operation: ref, run: teller.run });
       if (taken.kind === 'settled') return taken.state;
+      const story = begin<F, S>(teller, flow, ref, taken);
       const { ending } = taken;
-      // What people are shown outlives the telling.
-      const troubled = story?.engine.troubled;
-      story = begin<F, S>(flow, ref, taken);
-      story.engine.troubled = troubled;
       if (ending === null) return await told(story, tell);
-      const undone = story;
-      return await toItsEnd(undone, () => compensate(undone, ending));
-    });
+      return await toItsEnd(story, () => compensate(story, ending));
+    },
   };
 }
 
 /** What the ledger will say of an operation that nobody has held: the first step's transaction holds if it is so. */
-function foreseen({ request, requestId, age }: Opening): Extract<Taken, { kind: 'taken' }> {
+function foreseen(teller: Teller, { request, requestId, age }: Opening): Extract<Taken, { kind: 'taken' }> {
   return {
     kind: 'taken',
     state: 'running',
@@ -67,44 +54,22 @@ function foreseen({ request, requestId, age }: Opening): Extract<Taken, { kind: 
     requestId,
     deadline: null,
     ending: null,
-    age: age + ageOfRun(),
+    age: age + teller.age(),
     forward: false,
     done: {},
   };
 }
 
 function begin<F extends AnyFlow, S extends StepSignatures>(
+  teller: Teller,
   flow: F,
   ref: OperationRef,
-  taken: Extract<Taken, { kind: 'taken' }>,
+  { request, requestId, deadline, fence, done, forward, age }: Extract<Taken, { kind: 'taken' }>,
   opens?: string,
 ): Story<F, S> {
-  const engine: Engine = {
-    hold: { operation: ref, fence: taken.fence },
-    opens,
-    requestId: taken.requestId,
-    done: taken.done,
-    reached: -1,
-    until: patienceEnds(flow, taken.age),
-    forward: taken.forward,
-    carry: [],
-    troubled: undefined,
-    wakes: 0,
-    interrupt: undefined,
-    retry: undefined,
-  };
-  setHandler(wakeSignal, () => {
-    engine.wakes += 1;
-  });
-  setHandler(cancelRequestedSignal, () => {
-    engine.wakes += 1;
-    engine.interrupt?.();
-  });
-  setHandler(resolvedSignal, () => {
-    engine.wakes += 1;
-    engine.retry?.();
-  });
-  return { flow, id: ref.id, request: taken.request as RequestOf<F>, deadline: taken.deadline, engine };
+  const until = teller.now() + flow.patience - age;
+  const progress = new Progress(flow, { operation: ref, fence, opens, done, forward, until });
+  return { flow, id: ref.id, request: request as RequestOf<F>, requestId, deadline, teller, progress };
 }
 
 async function told<F extends AnyFlow, S extends StepSignatures>(
@@ -122,22 +87,26 @@ async function told<F extends AnyFlow, S extends StepSignatures>(
 }
 
 /** The ledger may know more than this run: that the operation has settled, or that another run holds it. */
-async function toItsEnd(story: Story, work: () => Promise<OperationState>): Promise<OperationState> {
-  const { operation } = story.engine.hold;
+async function toItsEnd({ teller, progress, id }: Story, work: () => Promise<OperationState>): Promise<OperationState> {
   try {
     return await work();
   } catch (error) {
-    switch (thrownBy(error)) {
+    const { operation } = progress.opening;
+    switch (whyOf(error)?.kind) {
       case 'settled':
-        return (await ledger.take({ operation, run: workflowInfo().runId })).state;
+        return (await teller.ledger.take({ operation, run: teller.run })).state;
       case 'fenced':
         // What took over may have been a frozen worker of this very run, which will not live long: upkeep looks soon.
-        await ledger.leave({ operation });
-        throw ApplicationFailure.nonRetryable(`Another run has taken over ${story.id}; this one leaves`, 'fenced');
+        await teller.ledger.leave({ operation });
+        throw new Unfinished({ kind: 'fenced' }, `Another run has taken over ${id}; this one leaves`);
+      case undefined:
       case 'bug':
       case 'cancel-requested':
       case 'refused':
       case 'stopped':
+      case 'impatient':
+      case 'interrupted':
+      case 'forward-only':
       case 'failed':
         throw error;
     }
@@ -145,12 +114,21 @@ async function toItsEnd(story: Story, work: () => Promise<OperationState>): Prom
 }
 
 async function end(story: Story, error: unknown): Promise<OperationState> {
-  switch (thrownBy(error)) {
+  const why = whyOf(error);
+  switch (why?.kind) {
     case 'bug':
-      await reportBug(story, error);
+      await story.teller.ledger.reportBug({
+        ...story.progress.held,
+        step: why.step,
+        says: (error as Unfinished).message,
+      });
       throw error;
+    // An error of the story's own code is for whoever tells it: Temporal shows it, and tries again.
+    case undefined:
     case 'settled':
     case 'fenced':
+    case 'interrupted':
+    case 'forward-only':
       throw error;
     case 'cancel-requested':
       return await compensate(story, {
@@ -158,22 +136,16 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
         refusal: { code: 'cancelled', detail: 'The operation was cancelled at the request of its owner.' },
       });
     case 'refused':
-      return await compensate(story, endingOf(refusalOf(error) as Refusal));
+      return await compensate(story, endingOf(why.refusal));
     case 'stopped':
-      return await compensate(story, stoppedBy(error) as Ending);
+      return await compensate(story, why.ending);
+    case 'impatient':
     case 'failed':
       return await compensate(story, {
         state: 'compensated',
-        refusal: { code: 'compensated', detail: toldOf(error, 'The operation', story.flow) },
+        refusal: { code: 'compensated', detail: toldOf(story, error, 'The operation') },
       });
   }
-}
-
-/** Of what the engine has found wrong with the story. An error of the story's own code fails its task, which Temporal shows. */
-async function reportBug({ engine }: Story, error: unknown): Promise<void> {
-  if (!(error instanceof ApplicationFailure)) return;
-  const [step = ''] = error.details as readonly string[];
-  await ledger.reportBug({ ...engine.hold, step, says: error.message });
 }
 
 function endingOf(refusal: Refusal): Ending {

@@ -1,102 +1,97 @@
-import { ApplicationFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import { type Ending, type Finished, type StepReply, type UndoCall, undoActivityName } from '../operation/call.ts';
+import { type Ending, type StepReply, type UndoCall, undoActivityName } from '../operation/call.ts';
 import { failure } from '../operation/failures.ts';
-import { localFirst } from './local-first.ts';
-import { problemAnswer, type Refusal } from '../operation/outcome.ts';
-import { ledgerCall, ledgerRetry, providerCall, providerRetry } from '../operation/presets.ts';
-import type { OperationState, SettledState } from '../operation/state.ts';
-import { isCoveredBy } from '../operation/step-declaration.ts';
-import { held, ledger, refusalOf, type Story, tellPeople } from './story.ts';
-import { thrownBy, toldOf } from './thrown.ts';
-
-type UndoActivity = (call: UndoCall) => Promise<StepReply>;
+import type { Refusal } from '../operation/outcome.ts';
+import type { OperationState } from '../operation/state.ts';
+import { isCoveredBy, placementOf, type StepDeclaration } from '../operation/step-declaration.ts';
+import type { Story } from './story.ts';
+import { toldOf } from './told-of.ts';
+import { Unfinished, whyOf } from './unfinished.ts';
 
 /**
  * Runs the undos, newest first, from the ledger's step rows, and settles truthfully with what was undone.
  * @throws when the point of no return is passed: the run ends visibly as failed, and upkeep starts it again, forward
  */
 export async function compensate(story: Story, ending: Ending): Promise<OperationState> {
-  const { engine, flow } = story;
-  tellPeople(story, `Undoing: ${ending.refusal.detail}`);
-  const plan = await ledger.compensate({ ...held(story), carry: engine.carry, ending });
+  const { teller, progress, flow } = story;
+  teller.show(`Undoing: ${ending.refusal.detail}`);
+  const plan = await teller.ledger.compensate({ ...progress.held, carry: progress.carry, ending });
   if (plan.kind === 'forward')
-    throw ApplicationFailure.nonRetryable(
+    throw new Unfinished(
+      { kind: 'forward-only' },
       `${story.id} is past its point of no return and only goes forward: ${ending.refusal.detail}`,
-      'past-no-return',
     );
-  engine.carry = [];
+  progress.recorded();
   const undone: string[] = [];
   const left: string[] = [];
   for (const { step, state } of plan.steps) {
+    const declaration = flow.steps[step];
     // A step without an undo of its own left nothing, or another step's undo takes it back.
-    if (flow.steps[step]?.undo !== 'own') continue;
+    if (declaration?.undo !== 'own') continue;
     // What came first may rest on what could not be taken back: stock is not given free while its money may be taken.
     // `undone`: a former run of this operation has undone it, and died.
-    const worked = state === 'undone' || (left.length === 0 && (await undo(story, step)));
+    const worked = state === 'undone' || (left.length === 0 && (await undo(story, step, declaration)));
     (worked ? undone : left).push(step);
-    if (worked) engine.carry = [...engine.carry, ...covered(story, step, plan.steps)];
+    if (worked) coverWith(story, step, plan.steps);
   }
-  return await settle(story, plan.ending, undone, left, flow.retention);
+  return await settle(story, plan.ending, undone, left);
 }
 
-/** The steps whose effects went with this undo. */
-function covered(story: Story, by: string, steps: readonly { readonly step: string }[]): readonly Finished[] {
-  const names = Object.keys(story.flow.steps);
-  return steps
-    .filter(({ step }) => {
-      const declared = story.flow.steps[step];
-      return declared !== undefined && isCoveredBy(declared, by);
-    })
-    .map(({ step }) => ({ step, position: names.indexOf(step), attempt: 0, state: 'undone', result: null }));
+/** The effects of these steps went with this undo. */
+function coverWith({ progress, flow }: Story, by: string, steps: readonly { readonly step: string }[]): void {
+  for (const { step } of steps) {
+    const declared = flow.steps[step];
+    if (declared !== undefined && isCoveredBy(declared, by)) progress.ended(step, 0, { state: 'undone', result: null });
+  }
 }
 
-async function undo(story: Story, step: string): Promise<boolean> {
-  const { engine, flow } = story;
-  const name = undoActivityName(flow.name, step);
-  const says = `Undo: ${flow.steps[step]?.says ?? step}`;
-  const call: UndoCall = { ...engine.hold, step, personAfter: flow.personAfter, carry: engine.carry };
-  const transaction = flow.steps[step]?.effect === 'transaction';
-  const near = proxyLocalActivities<Record<string, UndoActivity>>({
-    ...(transaction ? ledgerCall : providerCall),
-    summary: says,
-  })[name] as UndoActivity;
-  const far = proxyActivities<Record<string, UndoActivity>>({
-    ...(transaction ? ledgerRetry : providerRetry),
-    summary: says,
-    scheduleToCloseTimeout: flow.undoPatience,
-  })[name] as UndoActivity;
-  const position = Object.keys(flow.steps).indexOf(step);
+async function undo(story: Story, step: string, declaration: StepDeclaration): Promise<boolean> {
+  const { teller, progress, flow } = story;
+  const call: UndoCall = { ...progress.held, step, personAfter: flow.personAfter, carry: progress.carry };
+  const work = {
+    activity: undoActivityName(flow.name, step),
+    says: `Undo: ${declaration.says}`,
+    step,
+    placement: placementOf(declaration),
+    within: flow.undoPatience,
+    cancellable: false,
+  };
   try {
-    const reply = await localFirst(
-      story,
-      { step, says },
-      () => near(call),
-      () => far(call),
-    );
-    engine.carry = reply.finished === undefined ? [] : [reply.finished];
+    const reply = await teller.perform<UndoCall, StepReply>({ ...work, again: false }, call);
+    progress.recorded(reply.finished);
     return true;
   } catch (error) {
-    const thrown = thrownBy(error);
-    // Another run has taken over, or the operation is settled: not a failure of the undo. Nor is a bug of ours.
-    if (thrown === 'fenced' || thrown === 'settled' || thrown === 'bug') throw error;
-    const refusal: Refusal = refusalOf(error) ?? {
-      code: 'compensation-incomplete',
-      detail: toldOf(error, 'The undo', flow),
-    };
-    engine.carry = [...engine.carry, { step, position, attempt: 0, state: 'undo_failed', refusal }];
-    return false;
+    const why = whyOf(error);
+    switch (why?.kind) {
+      // Another run has taken over, or the operation is settled: not a failure of the undo. Nor is a bug of ours.
+      case undefined:
+      case 'fenced':
+      case 'settled':
+      case 'bug':
+        throw error;
+      case 'refused':
+        progress.ended(step, 0, { state: 'undo_failed', refusal: why.refusal });
+        return false;
+      case 'stopped':
+      case 'cancel-requested':
+      case 'impatient':
+      case 'interrupted':
+      case 'forward-only':
+      case 'failed': {
+        const refusal: Refusal = { code: 'compensation-incomplete', detail: toldOf(story, error, 'The undo') };
+        progress.ended(step, 0, { state: 'undo_failed', refusal });
+        return false;
+      }
+    }
   }
 }
 
 async function settle(
-  story: Story,
+  { teller, progress, flow, requestId }: Story,
   ending: Ending,
   undone: readonly string[],
   left: readonly string[],
-  keep: { response: number; tombstone: number },
 ): Promise<OperationState> {
-  const { engine, flow } = story;
-  const state: SettledState = left.length > 0 ? 'compensation_incomplete' : ending.state;
+  const state = left.length > 0 ? 'compensation_incomplete' : ending.state;
   const refusal: Refusal =
     left.length > 0
       ? {
@@ -105,17 +100,14 @@ async function settle(
           more: { cause: ending.refusal.code, undone, notUndone: left },
         }
       : { ...ending.refusal, more: { ...ending.refusal.more, ...(undone.length > 0 ? { undone } : {}) } };
-  const renewable = flow.renewsAfter.includes(state) || failure(refusal.code).stored === false;
-  await ledger.settle({
-    ...engine.hold,
-    carry: engine.carry,
+  await teller.ledger.settle({
+    ...progress.held,
+    carry: progress.carry,
     settlement: {
-      state,
-      answer: problemAnswer(refusal, { requestId: engine.requestId, operation: story.id, renewable }),
-      result: null,
-      refusal,
-      renewable,
-      keep: { response: keep.response, tombstone: keep.tombstone },
+      outcome: { state, refusal },
+      requestId,
+      renewable: flow.renewsAfter.includes(state) || failure(refusal.code).stored === false,
+      keep: { response: flow.retention.response, tombstone: flow.retention.tombstone },
       sweepAfter: flow.sweepAfter ?? null,
     },
   });

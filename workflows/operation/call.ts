@@ -1,6 +1,6 @@
 import type { StepDeclaration } from './step-declaration.ts';
 import type { Environment } from './key.ts';
-import type { Answer, Refusal } from './outcome.ts';
+import type { Outcome, Refusal } from './outcome.ts';
 import type { OpenState, SettledState, StepState } from './state.ts';
 
 /** What passes between a story and the activities that touch the outside. Plain data: it stands in Temporal's history. */
@@ -44,10 +44,9 @@ export type Finished = {
 );
 
 export type Settlement = {
-  readonly state: SettledState;
-  readonly answer: Answer;
-  readonly result: Readonly<Record<string, unknown>> | null;
-  readonly refusal: Refusal | null;
+  readonly outcome: Outcome;
+  /** Of the request that began the operation: a problem names it. */
+  readonly requestId: string;
   /** The same key will name a new generation. */
   readonly renewable: boolean;
   /** How long the answer and the tombstone live, from the settling. Milliseconds. */

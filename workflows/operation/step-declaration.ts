@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Placement } from './budget.ts';
 
 /** What a flow says about one of its steps. The engine holds a story to it, and `defineFlow` proves it (`step-faults.ts`). */
 export type StepDeclaration = {
@@ -27,8 +28,8 @@ export type StepDeclaration = {
    * does, and is undone. Irreversible steps do the same without saying so.
    */
   readonly uncancellable?: true;
-  /** `ledger` and `provider` run beside the workflow; `media` runs in the worker for CPU and bytes. */
-  readonly placement: 'ledger' | 'provider' | 'bytes' | 'media';
+  /** Where the step runs and on what budget. Rows of ours are always in the ledger, and say nothing. */
+  readonly placement?: Exclude<Placement, 'ledger'>;
   /**
    * Its failure is recorded and listed, and the story goes on. `within` is how long it is asked for, so that an outside
    * system that is away neither holds up the story nor uses up its patience. Milliseconds.
@@ -40,6 +41,11 @@ export type StepDeclaration = {
    */
   readonly resolvedAs?: z.ZodObject;
 };
+
+/** The budget that a step is done and undone on. */
+export function placementOf({ placement }: StepDeclaration): Placement {
+  return placement ?? 'ledger';
+}
 
 export function isIrreversible({ undo }: StepDeclaration): boolean {
   return undo === 'irreversible';

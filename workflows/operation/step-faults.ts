@@ -39,10 +39,10 @@ function ofItself(flow: string, { name, step }: Named): string[] {
       `${at} acts on an outside system and says that there is nothing to undo, so that a cancel would leave its effect ` +
         `behind: give it an undo ('own', or { coveredBy } an earlier step), or call it 'irreversible'.`,
     );
-  if (step.effect === 'transaction' && step.placement !== 'ledger')
-    faults.push(`${at} writes rows of ours, which only the ledger commits: give it the placement 'ledger'.`);
-  if (step.effect === 'keyed' && step.placement === 'ledger')
-    faults.push(`${at} calls an outside system, and 'ledger' gives it no doubt and no pauses: use another placement.`);
+  if (step.effect === 'transaction' && step.placement !== undefined)
+    faults.push(`${at} writes rows of ours, which only the ledger commits: leave its placement out.`);
+  if (step.effect === 'keyed' && step.placement === undefined)
+    faults.push(`${at} calls an outside system, which the ledger's budget is not made for: give it a placement.`);
   if (step.effect === 'transaction' && step.resolvedAs)
     faults.push(
       `${at} writes rows of ours: the ledger knows whether it is done, and nobody has to say. Drop resolvedAs.`,

@@ -2,7 +2,7 @@ import type { ResolutionRecord } from '../../../activities/stores/postgres/ledge
 import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { Caller } from '../callers/caller.ts';
-import { problem } from '../../../workflows/operation/outcome.ts';
+import { problem } from '../../../workflows/operation/answer.ts';
 import type { Trouble } from '../../../workflows/operation/trouble.ts';
 
 /** An operation as people and programs see it: declared steps that have not begun are shown as planned. */

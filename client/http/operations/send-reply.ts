@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { operationUrl, problemAnswer, type Refusal } from '../../../workflows/operation/outcome.ts';
+import { operationUrl, problemAnswer } from '../../../workflows/operation/answer.ts';
+import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import type { OperationState } from '../../../workflows/operation/state.ts';
 import type { Reply, SettledReply } from '../../gateway/reply.ts';
 import { describeTrouble } from './describe-operation.ts';

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
 import type { FailureCode } from '../../../workflows/operation/failures.ts';
 import { FingerprintUnknown } from '../../../workflows/operation/fingerprint.ts';
-import { problemAnswer, problemUrl } from '../../../workflows/operation/outcome.ts';
+import { problemAnswer, problemUrl } from '../../../workflows/operation/answer.ts';
 import { HttpProblem } from './http-problem.ts';
 import { keyToEcho } from '../protocol/idempotency-key.ts';
 import { closeWhereUnread } from '../protocol/lingering-close.ts';

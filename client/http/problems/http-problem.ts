@@ -1,5 +1,6 @@
 import type { FailureCode } from '../../../workflows/operation/failures.ts';
-import type { ProblemContext, Refusal } from '../../../workflows/operation/outcome.ts';
+import type { ProblemContext } from '../../../workflows/operation/answer.ts';
+import type { Refusal } from '../../../workflows/operation/outcome.ts';
 
 /** The operation that a problem is about, so that the caller finds it again, and whether its key may begin anew. */
 export type Subject = Omit<ProblemContext, 'requestId'>;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { failure } from '../../../workflows/operation/failures.ts';
-import { problemAnswer, type Refusal } from '../../../workflows/operation/outcome.ts';
+import { problemAnswer } from '../../../workflows/operation/answer.ts';
+import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import { closeLingering } from './lingering-close.ts';
 
 const malformed: Refusal = { code: 'http-malformed', detail: 'The request is not valid HTTP: nothing was done.' };

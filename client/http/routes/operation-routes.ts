@@ -5,7 +5,7 @@ import type { Database } from '../../../activities/stores/postgres/database.ts';
 import { listOperations, type OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import { mayActAs } from '../../../workflows/operation/role.ts';
-import { operationUrl } from '../../../workflows/operation/outcome.ts';
+import { operationUrl } from '../../../workflows/operation/answer.ts';
 import { isSettled, operationStates } from '../../../workflows/operation/state.ts';
 import type { Gateway } from '../../gateway.ts';
 import { answer } from '../documented/answer.ts';

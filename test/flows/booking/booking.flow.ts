@@ -13,7 +13,6 @@ const hold = {
   says: 'Holding the seat',
   undo: 'own',
   refusable: true,
-  placement: 'ledger',
 } as const satisfies StepDeclaration;
 
 const openPayment = {
@@ -21,7 +20,7 @@ const openPayment = {
   says: 'Opening the payment',
   undo: 'own',
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
 } as const satisfies StepDeclaration;
 
 const authorise = {
@@ -29,7 +28,7 @@ const authorise = {
   says: 'Confirming the payment with the bank',
   undo: { coveredBy: 'openPayment' },
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
 } as const satisfies StepDeclaration;
 
 const capture = { ...authorise, says: 'Capturing the payment' } as const satisfies StepDeclaration;
@@ -39,7 +38,7 @@ const seatMap = {
   says: 'Drawing the way to the seat',
   undo: 'own',
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
   optional: { within: minutes(2) },
 } as const satisfies StepDeclaration;
 
@@ -48,7 +47,7 @@ const ticket = {
   says: 'Having the ticket issued',
   undo: 'own',
   refusable: true,
-  placement: 'provider',
+  placement: 'outside',
 } as const satisfies StepDeclaration;
 
 const confirm = {
@@ -56,7 +55,6 @@ const confirm = {
   says: 'Confirming the booking',
   undo: 'nothing',
   refusable: false,
-  placement: 'ledger',
 } as const satisfies StepDeclaration;
 
 function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(name: string, steps: Steps) {

@@ -1,3 +1,4 @@
+import { answerOf } from '../../../../workflows/operation/answer.ts';
 import type { OperationRef, Settlement } from '../../../../workflows/operation/call.ts';
 import type { Statement } from '../database.ts';
 
@@ -28,16 +29,17 @@ from settled`;
 /** @param by the step that ends the story, in whose transaction this is: nothing settles unless it is done */
 export function settle(
   { id }: OperationRef,
-  { state, answer, result, refusal, renewable, keep, sweepAfter }: Settlement,
+  { outcome, requestId, renewable, keep, sweepAfter }: Settlement,
   by: string | null = null,
 ): Statement {
-  const { status, headers, body } = answer;
+  const { status, headers, body } = answerOf(id, outcome, { requestId, renewable });
+  const [result, refusal] = outcome.state === 'succeeded' ? [outcome.result, null] : [null, outcome.refusal];
   return {
     name: 'settle',
     text,
     values: [
       id,
-      state,
+      outcome.state,
       status,
       headers,
       Buffer.from(body),

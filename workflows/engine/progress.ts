@@ -1,0 +1,129 @@
+import type { Finished, Hold, OperationRef } from '../operation/call.ts';
+import type { AnyFlow } from '../operation/flow.ts';
+import { bug } from './bug.ts';
+import { NotOpened } from './not-opened.ts';
+import { Unfinished } from './unfinished.ts';
+
+/** What a run knows when it begins. */
+export type Begun = {
+  readonly operation: OperationRef;
+  readonly fence: number;
+  /** The run that takes the operation over with its first step; undefined where that has happened. */
+  readonly opens: string | undefined;
+  readonly done: Readonly<Record<string, unknown>>;
+  /** An uncancellable step may have been sent. */
+  readonly forward: boolean;
+  /** When patience ends, by the teller's clock. Milliseconds. */
+  readonly until: number;
+};
+
+/** How far a run has come with its operation. The only owner of what is carried to the ledger, of positions and of results. */
+export class Progress {
+  readonly #flow: AnyFlow;
+  readonly #names: readonly string[];
+  readonly #hold: Hold;
+  readonly #done: Readonly<Record<string, unknown>>;
+  #opens: string | undefined;
+  #carry: readonly Finished[] = [];
+  /** The position of the last step that was asked for; -1 before the first. */
+  #reached = -1;
+  #until: number;
+  #forward: boolean;
+
+  constructor(flow: AnyFlow, { operation, fence, opens, done, forward, until }: Begun) {
+    this.#flow = flow;
+    this.#names = Object.keys(flow.steps);
+    this.#hold = { operation, fence };
+    this.#opens = opens;
+    this.#done = done;
+    this.#forward = forward;
+    this.#until = until;
+  }
+
+  /**
+   * The declaration proves that each refusal has a way back, for steps in the order in which it lists them. A story that
+   * goes back in that order would have been proved for nothing.
+   * @throws a bug when an earlier step is asked for after a later one
+   */
+  reach(step: string): void {
+    const position = this.positionOf(step);
+    const reached = this.#names[this.#reached] ?? '';
+    if (position < this.#reached)
+      throw bug(this.#flow, step, `was asked for after ${reached}, which its flow declares behind it`);
+    this.#reached = position;
+  }
+
+  positionOf(step: string): number {
+    return this.#names.indexOf(step);
+  }
+
+  /** What a step has given that the ledger knew as done when this run began. */
+  known(step: string): { readonly result: unknown } | undefined {
+    return Object.hasOwn(this.#done, step) ? { result: this.#done[step] } : undefined;
+  }
+
+  /** The right to write, for a move that cannot take the operation over by itself. @throws NotOpened while nobody has */
+  get held(): Hold {
+    if (this.#opens !== undefined) throw new NotOpened();
+    return this.#hold;
+  }
+
+  /** The right to write, for a step whose own transaction can take the operation over. */
+  get opening(): Hold & { readonly opens?: string } {
+    return this.#opens === undefined ? this.#hold : { ...this.#hold, opens: this.#opens };
+  }
+
+  get isOpened(): boolean {
+    return this.#opens === undefined;
+  }
+
+  /** A run before this one may have tried its steps. */
+  get isTakenOver(): boolean {
+    return this.#hold.fence > 1;
+  }
+
+  /** The ledger has answered the first step. */
+  opened(): void {
+    this.#opens = undefined;
+  }
+
+  /** Steps that have ended and are not in the ledger yet. */
+  get carry(): readonly Finished[] {
+    return this.#carry;
+  }
+
+  /** The ledger has taken what was carried. @param finished what has ended since, and rides in the next transaction */
+  recorded(finished?: Finished): void {
+    this.#carry = finished === undefined ? [] : [finished];
+  }
+
+  /** A step has ended, and its end rides in the next transaction. */
+  ended(step: string, attempt: number, end: EndOf<Finished>): void {
+    const finished = { ...end, step, position: this.positionOf(step), attempt } as Finished;
+    this.#carry = [...this.#carry, finished];
+  }
+
+  /** From here neither a cancel nor the end of patience stops the story. */
+  goForward(): void {
+    this.#forward = true;
+  }
+
+  /** When patience ends, by the teller's clock; undefined where it does not count any more. Milliseconds. */
+  get until(): number | undefined {
+    return this.#forward ? undefined : this.#until;
+  }
+
+  /** The caller has brought what was waited for: its time was not ours. */
+  patienceBegins(now: number): void {
+    this.#until = now + this.#flow.patience;
+  }
+
+  /** @throws Unfinished when patience has ended: the story is then undone */
+  expectPatience(now: number): void {
+    if (this.until !== undefined && this.until <= now)
+      throw new Unfinished({ kind: 'impatient' }, `The patience of ${this.#flow.name} has ended`);
+  }
+}
+
+/** How a step has ended, without which one it was. */
+type EndOf<F> = F extends Finished ? Omit<F, 'step' | 'position' | 'attempt'> : never;

@@ -1,0 +1,84 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  TemporalFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { Unfinished, type Why } from '../engine/unfinished.ts';
+import type { Ending, Thrown } from '../operation/call.ts';
+import type { Refusal } from '../operation/outcome.ts';
+
+/** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
+function causeOf(error: unknown): unknown {
+  return error instanceof ActivityFailure ? (error.cause ?? error) : error;
+}
+
+/** May the same call, made again, end otherwise? */
+export function isTransient(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
+}
+
+/** @returns how long the outside has asked us to wait before the next try, in milliseconds; undefined where it said nothing */
+export function askedToWait(error: unknown): number | undefined {
+  const cause = causeOf(error);
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'throttled') return undefined;
+  return (cause.details?.[0] as number | null | undefined) ?? undefined;
+}
+
+/** What a failed try has met, as its activity says it; '' where it says nothing of use. */
+export function metBy(error: unknown): string {
+  const cause = causeOf(error);
+  return cause instanceof ApplicationFailure && cause.type !== 'throttled' ? cause.message : '';
+}
+
+/** What an activity's failure means for the story. Classes do not survive Temporal's boundary, so it is told by its name. */
+export function unfinished(error: unknown): unknown {
+  if (isCancellation(error)) return new Unfinished({ kind: 'cancel-requested' }, 'The run is cancelled', error);
+  const cause = causeOf(error);
+  if (!(cause instanceof ApplicationFailure)) return error instanceof TemporalFailure ? failed(cause) : error;
+  const why = whyOf(cause);
+  return why === undefined ? failed(cause) : new Unfinished(why, cause.message, cause);
+}
+
+function failed(cause: unknown): Unfinished {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  // What the error was inside its activity says more than what Temporal made of it.
+  const inside = cause instanceof TemporalFailure ? (cause.cause ?? cause) : cause;
+  return new Unfinished({ kind: 'failed' }, message, inside);
+}
+
+function whyOf({ type, details }: ApplicationFailure): Why | undefined {
+  const [first, second] = details ?? [];
+  switch (type as Thrown) {
+    case 'refused':
+      return { kind: 'refused', refusal: first as Refusal, attempt: Number(second ?? 1) };
+    case 'stopped':
+      return { kind: 'stopped', ending: first as Ending };
+    case 'fenced':
+      return { kind: 'fenced' };
+    case 'settled':
+      return { kind: 'settled' };
+    case 'cancel-requested':
+      return { kind: 'cancel-requested' };
+    case 'impatient':
+      return { kind: 'impatient' };
+    // Whoever has held it before, this run has not: it takes the operation over with a move of its own.
+    case 'held-before':
+      return undefined;
+  }
+}
+
+/** How a run ends that cannot go on: visibly failed, so that upkeep starts another. */
+export function endOf(error: unknown): unknown {
+  if (!(error instanceof Unfinished)) return error;
+  const { why, message, cause } = error;
+  return ApplicationFailure.create({
+    message,
+    type: why.kind === 'forward-only' ? 'past-no-return' : why.kind,
+    nonRetryable: true,
+    ...(why.kind === 'bug' ? { details: [why.step] } : {}),
+    ...(cause instanceof Error ? { cause } : {}),
+  });
+}
