@@ -1,4 +1,3 @@
-import type { Claimed } from '../activities/stores/postgres/ledger/claim.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/ledger/read-operation.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/ledger/request-cancel.ts';
 import {
@@ -6,30 +5,34 @@ import {
   type Resolution,
   type ResolveDecision,
 } from '../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
-import { fingerprint, fingerprintVersion } from '../workflows/operation/fingerprint.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
-import type { Scope } from '../workflows/operation/key.ts';
 import { budgets } from '../workflows/operation/budget.ts';
 import { placementOf, type StepDeclaration } from '../workflows/operation/step-declaration.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
-import { AnswerCache, scopeName } from './gateway/answer-cache.ts';
+import { type Asked, asked } from './gateway/asked.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
 import { type Call, sound } from './gateway/call.ts';
 import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
-import type { Outcomes } from './gateway/outcomes.ts';
-import type { Decision, How, KeptAnswer, Layer, NotBegun, Reply } from './gateway/reply.ts';
+import { LiveClaims } from './gateway/live-claims.ts';
+import type { Outcome, Outcomes } from './gateway/outcomes.ts';
+import { RememberedAnswers } from './gateway/remembered-answers.ts';
+import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal } from './gateway/workflows.ts';
-
-/** A shop's last hours at ten orders a second. */
-const usualCacheEntries = 100_000;
 
 /** Where an open operation stands. */
 type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
 
-type Live = { readonly fingerprint: string; readonly claimed: Promise<Started | NotBegun> };
+/** How a request has come to an operation that is open. */
+type Joining = {
+  readonly how: How;
+  readonly follows: boolean;
+  /** Milliseconds. */
+  readonly wait: number;
+  readonly named: { readonly id: string; readonly workflowId: string; readonly originalRequest: string };
+};
 
 export type GatewayParts = ClaimParts & {
   readonly outcomes: Outcomes;
@@ -46,13 +49,13 @@ export type GatewayParts = ClaimParts & {
  */
 export class Gateway {
   readonly #parts: GatewayParts;
-  readonly #cache: AnswerCache;
+  readonly #remembered: RememberedAnswers;
   readonly #turns = new ClaimTurns();
-  readonly #live = new Map<string, Live>();
+  readonly #live = new LiveClaims();
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
-    this.#cache = new AnswerCache(parts.cacheEntries ?? usualCacheEntries);
+    this.#remembered = new RememberedAnswers(parts.cacheEntries);
   }
 
   /**
@@ -107,69 +110,67 @@ export class Gateway {
       .catch((error: unknown) => log(`The signal ${signal} did not reach ${record.id}`, error));
   }
 
-  /** The whole of a request, with what a door needs to answer it. */
+  /** The whole of a request, with what a door needs to answer it. @param wait milliseconds at most */
   async ask<F extends AnyFlow>(flow: F, call: Call<F>, wait: number): Promise<Reply> {
-    const scope: Scope = {
-      tenant: call.tenant,
-      environment: call.environment,
-      subject: flow.keyScope === 'tenant' ? '' : call.subject,
-      flow: flow.name,
-      key: call.key,
-    };
-    const name = scopeName(scope);
-    const digest = fingerprint(flow.name, flow.intent, call.request as Record<string, unknown>);
-    const cached = this.#cache.get(name);
-    if (
-      cached !== undefined &&
-      cached.fingerprintVersion === fingerprintVersion &&
-      cached.replay.answer.flowVersion === flow.version
-    ) {
-      const same = cached.fingerprint === digest;
-      this.#arrived(flow, call, cached.replay.id, same ? 'replayed' : 'refused', 'memory');
-      return same ? cached.replay : { kind: 'key-reused' };
+    const request = asked(flow, call);
+    const remembered = this.#remembered.find(request);
+    if (remembered !== undefined) {
+      const { replay, same } = remembered;
+      this.#arrived(request, replay.id, same ? 'replayed' : 'refused', 'memory');
+      return same ? replay : { kind: 'key-reused' };
     }
-    const live = this.#live.get(name);
-    const follows = live !== undefined && live.fingerprint === digest;
-    const claimed = await (follows ? live.claimed : this.#claim(flow, call, scope, name, digest));
-    if (claimed.kind !== 'claimed') {
-      this.#parts.count?.(flow.name, claimed.kind, 'process');
-      return claimed;
-    }
+    const parts = { ...this.#parts, turns: this.#turns };
+    const { claimed: claiming, follows } = this.#live.join(request, () => claimAndStart(parts, request));
+    const claimed = await claiming;
+    if (claimed.kind === 'claimed') return await this.#claimed(request, claimed, follows, wait);
+    this.#parts.count?.(flow.name, claimed.kind, 'process');
+    return claimed;
+  }
+
+  /** @param follows whether another asker of the same request has claimed it: the row may be somebody else's */
+  async #claimed(request: Asked, claimed: Started, follows: boolean, wait: number): Promise<Reply> {
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
-    // Who follows another asker of the same request may follow one who was refused: the row is somebody else's.
-    if (!sameIntent(flow, call, claimed, digest)) {
-      this.#arrived(flow, call, id, 'refused', 'ledger');
+    if (!sameIntent(request, claimed)) {
+      this.#arrived(request, id, 'refused', 'ledger');
       return { kind: 'key-reused' };
     }
-    if (answer.kind === 'forgotten') return { kind: 'key-expired', ...named };
-    if (answer.kind === 'kept') {
-      this.#arrived(flow, call, id, 'replayed', 'ledger');
-      const settled = state as SettledState;
-      this.#remember(name, claimed, digest, answer, settled);
-      return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
+    switch (answer.kind) {
+      case 'forgotten':
+        return { kind: 'key-expired', ...named };
+      case 'kept': {
+        this.#arrived(request, id, 'replayed', 'ledger');
+        const settled = state as SettledState;
+        this.#remembered.keep(request, claimed, answer, settled);
+        return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
+      }
+      case 'none': {
+        const how = claimed.created && !follows ? 'created' : 'joined';
+        this.#arrived(request, id, how, follows ? 'process' : 'ledger');
+        return await this.#open(request, claimed, { how, follows, wait, named });
+      }
     }
-    const how = claimed.created && !follows ? 'created' : 'joined';
-    this.#arrived(flow, call, id, how, follows ? 'process' : 'ledger');
-    const outcome = await this.#outcome(call.tenant, claimed, how, wait, name);
+  }
+
+  /** Waits for the end of what is open. What only its caller can end is not waited for: the caller is told at once. */
+  async #open(request: Asked, claimed: Started, { how, follows, wait, named }: Joining): Promise<Reply> {
+    const { id, state, deadline } = claimed;
+    const { tenant } = request.call;
+    const patience = state === 'waiting' ? 0 : wait;
+    const outcome = await this.#outcome(tenant, id, patience, how).finally(() => this.#live.forget(request.name));
     if (outcome === undefined) {
       // What another request claimed a while ago has gone on since, and may be in doubt by now.
       const asClaimed = { state: openState(state), trouble: null };
-      const now = wait === 0 && !follows ? asClaimed : await this.#now(call.tenant, id, asClaimed);
-      return { kind: 'open', how, ...now, deadline: claimed.deadline, ...named };
+      const now = patience === 0 && !follows ? asClaimed : await this.#now(tenant, id, asClaimed);
+      return { kind: 'open', how, ...now, deadline, ...named };
     }
-    const { answer: settled, state: end, renewable } = outcome;
-    if (!renewable) this.#remember(name, claimed, digest, settled, end);
-    return { kind: 'settled', how, answer: settled, state: end, renewable, ...named };
+    const { answer, state: end, renewable } = outcome;
+    if (!renewable) this.#remembered.keep(request, claimed, answer, end);
+    return { kind: 'settled', how, answer, state: end, renewable, ...named };
   }
 
-  async #outcome(tenant: string, claimed: Claimed, how: How, wait: number, name: string) {
-    try {
-      if (wait === 0) return undefined;
-      return await this.#parts.outcomes.settled(tenant, claimed.id, wait, how !== 'created');
-    } finally {
-      this.#live.delete(name);
-    }
+  async #outcome(tenant: string, id: string, wait: number, how: How): Promise<Outcome | undefined> {
+    return wait === 0 ? undefined : await this.#parts.outcomes.settled(tenant, id, wait, how !== 'created');
   }
 
   /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */
@@ -178,36 +179,7 @@ export class Gateway {
     return record === undefined || isSettled(record.state) ? before : { state: record.state, trouble: record.trouble };
   }
 
-  #claim<F extends AnyFlow>(flow: F, call: Call<F>, scope: Scope, name: string, digest: string) {
-    const claimed = claimAndStart({ ...this.#parts, turns: this.#turns }, flow, call, scope, digest);
-    const live = { fingerprint: digest, claimed };
-    if (!this.#live.has(name)) {
-      this.#live.set(name, live);
-      // Only what is open, and this request's own, is worth joining here; all else is answered by the cache or the ledger.
-      const forget = (): void => {
-        if (this.#live.get(name) === live) this.#live.delete(name);
-      };
-      claimed.then((row) => {
-        if (row.kind !== 'claimed' || row.answer.kind !== 'none' || !sameIntent(flow, call, row, digest)) forget();
-      }, forget);
-    }
-    return claimed;
-  }
-
-  #remember(
-    name: string,
-    claimed: Claimed & { workflowId: string },
-    digest: string,
-    answer: KeptAnswer,
-    state: SettledState,
-  ): void {
-    if (claimed.generation !== 1 || claimed.renewable) return;
-    const { id, requestId: originalRequest, workflowId } = claimed;
-    const replay = { kind: 'settled', how: 'replayed', id, workflowId, originalRequest, answer, state } as const;
-    this.#cache.put(name, { fingerprint: digest, fingerprintVersion, replay });
-  }
-
-  #arrived(flow: AnyFlow, call: Call, operation: string, decision: Decision, layer: Layer): void {
+  #arrived({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {
     const { tenant, requestId = '', userAgent = null } = call;
     this.#parts.count?.(flow.name, decision, layer);
     this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { admissionCheck } from '../client/http/health/admission-check.ts';
+import { additions } from '../client/http/additions.ts';
 import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/health/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
@@ -72,8 +73,7 @@ export async function startHttp(
     flows,
     gateway,
     database,
-    uploads,
-    publicUrl: config.HAPAX_PUBLIC_URL,
+    additions: additions({ gateway, uploads, publicUrl: config.HAPAX_PUBLIC_URL }),
     authenticate: callers.authenticate,
     log,
     metrics: metricsText,

@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { type Claimed, claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
-import type { AnyFlow } from '../../workflows/operation/flow.ts';
-import { operationId, type Scope, workflowId } from '../../workflows/operation/key.ts';
+import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import type { Admission } from './admission.ts';
-import { scopeName } from './answer-cache.ts';
-import type { Call } from './call.ts';
+import type { Asked } from './asked.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
 import type { Workflows } from './workflows.ts';
@@ -30,19 +28,17 @@ const startGrace = 1_000;
  * Commits the claim and has its workflow started. Where nothing new may begin now, what is claimed already is found all
  * the same.
  */
-export async function claimAndStart<F extends AnyFlow>(
+export async function claimAndStart(
   parts: ClaimParts & { readonly turns: ClaimTurns },
-  flow: F,
-  call: Call<F>,
-  scope: Scope,
-  digest: string,
+  asked: Asked,
 ): Promise<Started | NotBegun> {
-  const ruling = await parts.admission?.ask(scope.tenant, scopeName(scope));
-  if (ruling?.kind === 'overloaded') return (await begin(parts, flow, call, scope, digest, false)) ?? ruling;
+  const { flow, call, scope, name } = asked;
+  const ruling = await parts.admission?.ask(scope.tenant, name);
+  if (ruling?.kind === 'overloaded') return (await begin(parts, asked, false)) ?? ruling;
   let created: string | undefined;
   try {
     const insert = call.admit === undefined || (await call.admit());
-    const claimed = await begin(parts, flow, call, scope, digest, insert);
+    const claimed = await begin(parts, asked, insert);
     // What waits for its caller is not in the workers' hands.
     if (claimed?.created && flow.answers === 'outcome') created = claimed.id;
     return claimed ?? { kind: 'not-admitted' };
@@ -52,17 +48,15 @@ export async function claimAndStart<F extends AnyFlow>(
 }
 
 /** @returns undefined where the operation is new, and was not to be begun */
-async function begin<F extends AnyFlow>(
+async function begin(
   { database, workflows, turns, log }: ClaimParts & { readonly turns: ClaimTurns },
-  flow: F,
-  call: Call<F>,
-  scope: Scope,
-  digest: string,
+  asked: Asked,
   insert: boolean,
 ): Promise<Started | undefined> {
+  const { flow, call, scope, digest } = asked;
   // Defaults enter here and not before: a deploy that changes one still knows its retries.
   const request = flow.request.parse(call.request) as Record<string, unknown>;
-  const asked = (generation: number) => ({
+  const row = (generation: number) => ({
     insert,
     id: operationId(scope, generation),
     scope,
@@ -76,9 +70,9 @@ async function begin<F extends AnyFlow>(
     state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
     deadline: flow.answers === 'state' ? flow.patience : null,
   });
-  const claiming = (generation: number) => turns.take(() => claim(database, asked(generation)));
+  const claiming = (generation: number) => turns.take(() => claim(database, row(generation)));
   let claimed = await claiming(1);
-  while (claimed?.created === false && claimed.renewable && sameIntent(flow, call, claimed, digest)) {
+  while (claimed?.created === false && claimed.renewable && sameIntent(asked, claimed)) {
     if (!insert) return undefined;
     // Where upkeep has dropped that generation meanwhile, the name begins anew.
     claimed = (await claiming(claimed.generation + 1)) ?? (await claiming(1));
@@ -97,8 +91,7 @@ async function begin<F extends AnyFlow>(
 }
 
 /** Compared with the version that the row was written with: a deploy that hashes differently still knows its retries. */
-export function sameIntent(flow: AnyFlow, call: Call, claimed: Claimed, digest: string): boolean {
+export function sameIntent({ flow, call, digest }: Asked, claimed: Claimed): boolean {
   if (claimed.fingerprintVersion === fingerprintVersion) return claimed.fingerprint === digest;
-  const { request } = call;
-  return fingerprint(flow.name, flow.intent, request, claimed.fingerprintVersion) === claimed.fingerprint;
+  return fingerprint(flow.name, flow.intent, call.request, claimed.fingerprintVersion) === claimed.fingerprint;
 }

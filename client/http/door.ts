@@ -7,20 +7,20 @@ import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
-import { longestTransfer, uploadFlow } from '../../workflows/upload.flow.ts';
+import { longestTransfer } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './problems/answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './callers/authenticate.ts';
 import { answerBrokenRequest } from './protocol/broken-request.ts';
 import { configRoute } from './routes/config-route.ts';
-import type { Uploads } from '../uploads/uploads.ts';
 import { documentRoute } from './documented/document-route.ts';
-import { type Begin, flowRoutes } from './routes/flow-routes.ts';
+import { flowRoutes } from './routes/flow-routes.ts';
 import { ignoreBodies } from './protocol/ignore-bodies.ts';
 import { limitBodies } from './protocol/body-arrival.ts';
 import { keyRoutes } from './routes/key-routes.ts';
 import { lingerOnClose } from './protocol/lingering-close.ts';
-import { offerTransfer } from './uploads/offer-transfer.ts';
+import type { Additions } from './flow-additions.ts';
+import { operationSchema } from './documented/schemas.ts';
 import { operationRoutes } from './routes/operation-routes.ts';
 import { answerOtherMethods } from './protocol/other-methods.ts';
 import { problemPages } from './problems/problem-pages.ts';
@@ -31,7 +31,6 @@ import { requireSoundCoding } from './protocol/sound-coding.ts';
 import { requireSoundExpectation } from './protocol/sound-expectation.ts';
 import { requireSoundHost } from './protocol/sound-host.ts';
 import { originForm, requireSoundTarget } from './protocol/sound-target.ts';
-import { uploadRoutes } from './uploads/upload-routes.ts';
 
 export type DoorParts = {
   readonly flows: readonly AnyFlow[];
@@ -45,9 +44,7 @@ export type DoorParts = {
   /** New operations that one subject may begin in a minute. */
   readonly newPerMinute: number;
   readonly corsOrigins: readonly string[];
-  readonly uploads: Uploads;
-  /** The door's address as callers see it; by default what they asked for. */
-  readonly publicUrl?: string | undefined;
+  readonly additions: Additions;
   /** Further routes inside the authenticated part, such as a flow's own. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -161,14 +158,13 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       requireRole(request);
       requireSoundHost(request.raw, true);
     });
-    const offer = offerTransfer(parts.uploads, parts.publicUrl);
-    // Nothing but an upload needs the object store.
-    const begin: Begin = async ({ name }) => (name === uploadFlow.name ? await parts.uploads.refusal() : undefined);
-    operationRoutes(guarded, { ...parts, offer });
-    await guarded.register(async (scope) => resolveRoute(scope, { ...parts, offer }));
+    const { flows, gateway, additions } = parts;
+    const operation = operationSchema(additions.everything);
+    operationRoutes(guarded, { ...parts, operation });
+    await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
     keyRoutes(guarded, parts.database);
-    await guarded.register(async (scope) => flowRoutes(scope, parts.flows, parts.gateway, offer, begin));
-    await guarded.register(async (scope) => uploadRoutes(scope, parts.gateway, parts.uploads));
+    await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
+    await additions.register(guarded);
     parts.extend?.(guarded);
   });
   return app;

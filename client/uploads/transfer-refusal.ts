@@ -65,3 +65,13 @@ export function digestRefusal(declared: string | undefined, actual: string): Ref
 function essence(type: string): string {
   return (type.split(';')[0] ?? '').trim().toLowerCase();
 }
+
+export const storeAway: Refusal = {
+  code: 'storage-unavailable',
+  detail: 'The object store did not take the bytes: send them again.',
+};
+
+export const otherBytes: Refusal = {
+  code: 'bytes-unexpected',
+  detail: 'This upload has its bytes already, and these are others: announce another upload, with a key of its own.',
+};

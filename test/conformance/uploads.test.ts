@@ -11,7 +11,7 @@ import { AwkwardProxy, type Habit } from '../support/awkward-proxy.ts';
 import { placedOnce } from '../support/one-upload.ts';
 import { picture } from '../support/upload-lane.ts';
 import { type Announced, sha256, Uploader } from '../support/uploader.ts';
-import { World } from '../support/world.ts';
+import { type Answered, World } from '../support/world.ts';
 import { effectsOf, paidOnce } from './effects.ts';
 
 let world: World;
@@ -70,6 +70,38 @@ describe('an upload that is announced again under its key', () => {
     }
     await placedOnce(uploader, first.id, bytes);
     expect(await world.sql('select from hapax.operation where key = $1', key)).toHaveLength(1);
+  });
+
+  it('is not kept waiting for its own bytes', async () => {
+    const asked = Date.now();
+    const announce = () => uploader.announce('hurried', randomBytes(10), {}, { headers: { prefer: 'wait=20' } });
+    for (const announced of [await announce(), await announce()])
+      expect([announced.status, announced.json.state]).toEqual([201, 'waiting']);
+    expect(Date.now() - asked).toBeLessThan(10_000);
+  });
+
+  it('has the result with each answer that says that it succeeded', async () => {
+    const bytes = randomBytes(1_000);
+    const announce = () => uploader.announce('eager', bytes);
+    const first = (await announce()).json as Announced;
+    const ended = Promise.withResolvers<void>();
+    let over = false;
+    void ended.promise.then(() => (over = true));
+    const told: Answered['json'][] = [];
+    const asking = Promise.all(
+      Array.from({ length: 6 }, async () => {
+        while (!over) told.push((await announce()).json);
+      }),
+    );
+    const sent = await uploader.send(first, bytes);
+    await uploader.settled(first.id);
+    told.push((await announce()).json);
+    ended.resolve();
+    await asking;
+    const succeeded = told.filter(({ state }) => state === 'succeeded');
+    expect(succeeded.length).toBeGreaterThan(0);
+    for (const json of succeeded) expect(json).toMatchObject({ id: first.id, assetId: expect.any(String) });
+    if (sent.json.state === 'succeeded') expect(sent.json.result).toMatchObject({ assetId: expect.any(String) });
   });
 });
 

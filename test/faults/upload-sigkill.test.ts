@@ -70,7 +70,11 @@ describe('a worker that dies with SIGKILL in an upload', () => {
       await gateway.start(uploadFlow, { ...scope, key, request });
       const record = (await gateway.status(scope.tenant, id)) ?? expect.unreachable();
       const uploads = new Uploads({ database, objects: uploader.store, gateway, log: console.error });
-      const sent = await uploads.receiveBytes(record, Readable.from([bytes]), bytes.length, undefined);
+      const sent = await uploads.receiveBytes(record, {
+        stream: Readable.from([bytes]),
+        contentLength: bytes.length,
+        contentType: undefined,
+      });
       expect(sent.kind).toBe('received');
       const media = await startMedia(readConfig(mediaSettings, { ...world.env, ...env }));
       const victim = await world.start('test/support/faulty-upload-worker.ts', env, [point]);

@@ -59,7 +59,11 @@ export class UploadLane {
     await gateway.start(uploadFlow, { ...this.#scope, request });
     const record = (await gateway.status(this.#scope.tenant, this.id)) ?? expect.unreachable();
     const uploads = new Uploads({ database, objects: this.#uploader.store, gateway, log: console.error });
-    const sent = await uploads.receiveBytes(record, Readable.from([bytes]), bytes.length, undefined);
+    const sent = await uploads.receiveBytes(record, {
+      stream: Readable.from([bytes]),
+      contentLength: bytes.length,
+      contentType: undefined,
+    });
     expect(sent.kind).toBe('received');
   }
 

@@ -32,26 +32,6 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
-const url = z.string();
-
-export const transferSchema = z
-  .object({
-    method: z.literal('PUT'),
-    url,
-    headers: z.record(z.string(), z.string()).describe('To be sent as they are'),
-    complete: z
-      .object({ method: z.literal('POST'), url })
-      .optional()
-      .describe('What ends a transfer straight to the object store: asked once the PUT was answered, and repeatable'),
-  })
-  .meta({ id: 'Transfer', description: 'Where and how to send the bytes, signed anew for each answer' });
-
-/** What an open operation offers its caller. */
-export const offered = {
-  transfer: transferSchema.optional(),
-  expiresAt: z.string().optional().describe('Until when the operation waits for its caller'),
-};
-
 /** How long to wait, of a route that can. */
 export const preferHeader = {
   prefer: z
@@ -95,33 +75,39 @@ export const resolutionSchema = z
   })
   .meta({ id: 'Resolution', description: 'What a person has said of a step that made no progress' });
 
-export const operationSchema = z
-  .looseObject({
-    id: z.string(),
-    flow: z.string(),
-    key: z.string(),
-    generation: z.int(),
-    state: z.enum(operationStates),
-    cancelRequested: z.boolean().optional(),
-    steps: z.array(
-      z.looseObject({
-        name: z.string(),
-        says: z.string(),
-        state: z.enum(stepStates),
-        attempts: z.int().describe('How often the step or its undo was begun.'),
-        sentAt: z.string().optional(),
-        endedAt: z.string().optional(),
-        problem: z.object({ code: z.string(), detail: z.string() }).optional(),
-      }),
-    ),
-    trouble: troubleSchema.optional(),
-    resolutions: z.array(resolutionSchema).optional().describe('For viewers and operators.'),
-    result: z.looseObject({}).optional(),
-    problem: problemSchema.optional(),
-    createdAt: z.string(),
-    settledAt: z.string().optional(),
-    ...offered,
-  })
-  .meta({ id: 'Operation', description: 'One operation, as the ledger has it' });
+/** Until when an operation waits for its caller. */
+export const expiresAt = z.string().optional().describe('Until when the operation waits for its caller');
+
+/** @param offered what flows add of their own */
+export const operationSchema = (offered: z.ZodRawShape) =>
+  z
+    .looseObject({
+      id: z.string(),
+      flow: z.string(),
+      key: z.string(),
+      generation: z.int(),
+      state: z.enum(operationStates),
+      cancelRequested: z.boolean().optional(),
+      steps: z.array(
+        z.looseObject({
+          name: z.string(),
+          says: z.string(),
+          state: z.enum(stepStates),
+          attempts: z.int().describe('How often the step or its undo was begun.'),
+          sentAt: z.string().optional(),
+          endedAt: z.string().optional(),
+          problem: z.object({ code: z.string(), detail: z.string() }).optional(),
+        }),
+      ),
+      trouble: troubleSchema.optional(),
+      resolutions: z.array(resolutionSchema).optional().describe('For viewers and operators.'),
+      result: z.looseObject({}).optional(),
+      problem: problemSchema.optional(),
+      createdAt: z.string(),
+      settledAt: z.string().optional(),
+      expiresAt,
+      ...offered,
+    })
+    .meta({ id: 'Operation', description: 'One operation, as the ledger has it' });
 
 export const operationId = z.string().regex(/^op_[0-9a-z]{26}$/, "give an operation's id: op_ and 26 characters");

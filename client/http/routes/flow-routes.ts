@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
-import { operationStates } from '../../../workflows/operation/state.ts';
-import type { Refusal } from '../../../workflows/operation/outcome.ts';
+import { isSettled, operationStates } from '../../../workflows/operation/state.ts';
 import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
 import { answer as documented } from '../documented/answer.ts';
@@ -13,10 +12,10 @@ import { idempotencyKey } from '../protocol/idempotency-key.ts';
 import { keySchema } from '../protocol/key-schema.ts';
 import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
 import { preferredWait } from '../protocol/prefer-wait.ts';
-import type { Offer } from '../uploads/offer-transfer.ts';
+import type { Additions } from '../flow-additions.ts';
 import { sendReply } from '../operations/send-reply.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
-import { offered, preferHeader } from '../documented/schemas.ts';
+import { expiresAt, preferHeader } from '../documented/schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,16 +23,12 @@ declare module 'fastify' {
   }
 }
 
-/** Why no operation of a flow may begin now, if there is a reason. What has begun goes on, and replays are given. */
-export type Begin = (flow: AnyFlow) => Promise<Refusal | undefined>;
-
 /** A POST for each declared flow: the declaration gives schema, path and whether the caller waits for the outcome. */
 export function flowRoutes(
   app: FastifyInstance,
   flows: readonly AnyFlow[],
   gateway: Gateway,
-  offer: Offer,
-  begin: Begin,
+  additions: Additions,
 ): void {
   acceptJson(app);
   for (const flow of flows) {
@@ -41,7 +36,7 @@ export function flowRoutes(
       config: { takesKey: true } as const,
       onRequest: requireKey,
       bodyLimit: jsonLimit,
-      schema: schemaOf(flow),
+      schema: schemaOf(flow, additions.offered(flow)),
       validatorCompiler: asSent,
     };
     app.post(`/v1/${flow.route}`, options, async (request, reply) => {
@@ -55,13 +50,13 @@ export function flowRoutes(
           request: request.body as never,
           requestId: request.id,
           userAgent: request.headers['user-agent'],
-          admit: async () => (await begin(flow)) === undefined && (await admitted(app, request)),
+          admit: async () => (await additions.refusal(flow)) === undefined && (await admitted(app, request)),
         },
         wait,
       );
-      const refusal = answer.kind === 'not-admitted' ? await begin(flow) : undefined;
+      const refusal = answer.kind === 'not-admitted' ? await additions.refusal(flow) : undefined;
       if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
-      return await respond(gateway, flow, answer, request, reply, offer);
+      return await respond(gateway, flow, answer, request, reply, additions);
     });
   }
 }
@@ -84,12 +79,24 @@ export async function admitted(app: FastifyInstance, request: FastifyRequest): P
   return limit.isAllowed || !limit.isExceeded;
 }
 
-/** Flows that answer with their state give the current one, and what the caller is to do next. */
-async function stateOf(gateway: Gateway, { id }: { id: string }, request: FastifyRequest, offer: Offer) {
-  const record = await gateway.status(request.caller.tenant, id);
-  if (record === undefined) throw new Error(`Operation ${id} was claimed and is gone`);
+/**
+ * Flows that answer with their state give the current one, and what the caller is to do next. One that has ended meanwhile
+ * gives its answer: whoever reads that it succeeded is to have the result.
+ */
+async function respondWithState(
+  gateway: Gateway,
+  open: Extract<Reply, { kind: 'open' }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  additions: Additions,
+) {
+  const record = await gateway.status(request.caller.tenant, open.id);
+  if (record === undefined) throw new Error(`Operation ${open.id} was claimed and is gone`);
+  const { state, answer, renewable } = record;
+  if (isSettled(state) && answer.kind === 'kept')
+    return sendReply(request, reply, { ...open, kind: 'settled', answer, state, renewable });
   const expires = record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() };
-  return { state: record.state, ...(await offer(record, request)), ...expires };
+  return sendReply(request, reply, open, { state, ...(await additions.offer(record, request)), ...expires });
 }
 
 async function respond(
@@ -98,18 +105,15 @@ async function respond(
   answer: Reply,
   request: FastifyRequest,
   reply: FastifyReply,
-  offer: Offer,
+  additions: Additions,
 ) {
   switch (answer.kind) {
     case 'settled':
       return sendReply(request, reply, answer);
     case 'open':
-      return sendReply(
-        request,
-        reply,
-        answer,
-        flow.answers === 'state' ? await stateOf(gateway, answer, request, offer) : undefined,
-      );
+      return flow.answers === 'state'
+        ? await respondWithState(gateway, answer, request, reply, additions)
+        : sendReply(request, reply, answer);
     case 'key-reused':
       throw new HttpProblem(
         'key-reused',
@@ -136,8 +140,8 @@ async function respond(
   }
 }
 
-function schemaOf(flow: AnyFlow) {
-  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...offered });
+function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
+  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), expiresAt, ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
   const { takesBody, takesKey, runs } = routeCodes;
   return {

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
@@ -8,6 +8,7 @@ import { mayActAs } from '../../../workflows/operation/role.ts';
 import { operationUrl } from '../../../workflows/operation/answer.ts';
 import { isSettled, operationStates } from '../../../workflows/operation/state.ts';
 import type { Gateway } from '../../gateway.ts';
+import type { Additions } from '../flow-additions.ts';
 import { answer } from '../documented/answer.ts';
 import { lookHeaders, placeHeaders } from '../documented/answer-headers.ts';
 import { describeOperation } from '../operations/describe-operation.ts';
@@ -16,7 +17,7 @@ import { longestKey } from '../protocol/idempotency-key.ts';
 import { cursorPattern, readCursor, writeCursor } from '../protocol/page-cursor.ts';
 import { preferredWait } from '../protocol/prefer-wait.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
-import { operationId, operationSchema, preferHeader } from '../documented/schemas.ts';
+import { operationId, preferHeader } from '../documented/schemas.ts';
 import { isOwn, shownOperation, shownSubject } from '../operations/shown-operations.ts';
 
 /** What a key may be made of, as it stands in the ledger: without quotes. */
@@ -34,11 +35,15 @@ export type OperationParts = {
   readonly gateway: Gateway;
   readonly database: Database;
   readonly flows: readonly AnyFlow[];
-  /** What an open operation offers its caller besides, such as a freshly signed transfer. */
-  readonly offer: (record: OperationRecord, request: FastifyRequest) => Promise<Readonly<Record<string, unknown>>>;
+  readonly additions: Additions;
+  /** One operation, as OpenAPI describes it. */
+  readonly operation: z.ZodType;
 };
 
-export function operationRoutes(instance: FastifyInstance, { gateway, database, flows, offer }: OperationParts): void {
+export function operationRoutes(
+  instance: FastifyInstance,
+  { gateway, database, flows, additions, operation }: OperationParts,
+): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const params = z.object({ id: operationId });
   const tags = ['operations'];
@@ -53,7 +58,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
         params,
         headers: z.looseObject(preferHeader),
         response: {
-          200: answer('The operation as it is now, or as it has ended.', operationSchema, lookHeaders),
+          200: answer('The operation as it is now, or as it has ended.', operation, lookHeaders),
           ...problems(...routeCodes.looksUp),
         },
       },
@@ -69,7 +74,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
       return {
         ...describeOperation(flowOf(flows, record), record, request.caller),
-        ...(acts ? await offer(record, request) : {}),
+        ...(acts ? await additions.offer(record, request) : {}),
       };
     },
   );
@@ -95,7 +100,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, database, 
       .optional()
       .describe('`next` of the page before'),
   });
-  const page = z.object({ operations: z.array(operationSchema), next: z.string().regex(cursorPattern).optional() });
+  const page = z.object({ operations: z.array(operation), next: z.string().regex(cursorPattern).optional() });
   app.get(
     '/v1/operations',
     {

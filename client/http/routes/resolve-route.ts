@@ -14,7 +14,7 @@ import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
 import { flowOf, type OperationParts } from './operation-routes.ts';
 import { requestInvalid } from '../problems/request-invalid.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
-import { operationId, operationSchema } from '../documented/schemas.ts';
+import { operationId } from '../documented/schemas.ts';
 import { shownOperation } from '../operations/shown-operations.ts';
 
 /** Long enough for a paragraph and a link; it stands in the ledger for good. */
@@ -60,7 +60,7 @@ type Body = z.output<typeof body>;
 /**
  * A person ends what trying again does not: what became of a step in trouble. The story goes on from there, or is undone.
  */
-export function resolveRoute(instance: FastifyInstance, { gateway, flows }: OperationParts): void {
+export function resolveRoute(instance: FastifyInstance, { gateway, flows, operation }: OperationParts): void {
   acceptJson(instance);
   instance.withTypeProvider<ZodTypeProvider>().post(
     '/v1/operations/:id/resolve',
@@ -81,7 +81,7 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows }: Oper
         params: z.object({ id: operationId }),
         body,
         response: {
-          200: answer('The operation, with your word among its `resolutions`.', operationSchema, lookHeaders),
+          200: answer('The operation, with your word among its `resolutions`.', operation, lookHeaders),
           ...problems(...routeCodes.looksUp, ...routeCodes.takesBody, ...routeCodes.resolves),
         },
       },

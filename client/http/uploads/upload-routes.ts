@@ -8,7 +8,8 @@ import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import { operationStates } from '../../../workflows/operation/state.ts';
 import { largestPut, uploadFlow } from '../../../workflows/upload.flow.ts';
 import type { Gateway } from '../../gateway.ts';
-import type { Received, Uploads } from '../../uploads/uploads.ts';
+import type { Answered, Received } from '../../uploads/received.ts';
+import type { Uploads } from '../../uploads/uploads.ts';
 import { answer as documented } from '../documented/answer.ts';
 import { placeHeaders } from '../documented/answer-headers.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
@@ -23,6 +24,7 @@ const answered = z.object({
   state: z.enum(operationStates),
   size: z.int(),
   sha256: z.string().nullable(),
+  result: uploadFlow.result.optional().describe('There once the upload has succeeded.'),
 });
 const tags = ['uploads'];
 const { takesBody, looksUp, takesBytes } = routeCodes;
@@ -68,7 +70,11 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       const coded = codedBody(request.headers);
       const received: Received =
         coded === undefined
-          ? await uploads.receiveBytes(record, request.raw, length === undefined ? undefined : Number(length), type)
+          ? await uploads.receiveBytes(record, {
+              stream: request.raw,
+              contentLength: length === undefined ? undefined : Number(length),
+              contentType: type,
+            })
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
       return await answer(gateway, record, received, reply);
@@ -128,16 +134,12 @@ function refusedUpload({ code, detail, more }: Refusal, operation: string): Http
   return new HttpProblem(code, detail, more, { operation, renewable });
 }
 
-async function answer(
-  gateway: Gateway,
-  record: OperationRecord,
-  received: Exclude<Received, { kind: 'cut' }>,
-  reply: FastifyReply,
-) {
+async function answer(gateway: Gateway, record: OperationRecord, received: Answered, reply: FastifyReply) {
   const { id, tenant } = record;
   if (received.kind === 'refused') throw refusedUpload(received.refusal, id);
   const { size, sha256 } = received;
   // Read after the commit, as the next GET reads it: what is told here is never ahead of the row.
-  const state = (await gateway.status(tenant, id))?.state ?? record.state;
-  return reply.header('location', operationUrl(id)).send({ id, state, size, sha256 });
+  const now = (await gateway.status(tenant, id)) ?? record;
+  const result = now.state === 'succeeded' && now.result !== null ? { result: now.result } : {};
+  return reply.header('location', operationUrl(id)).send({ id, state: now.state, size, sha256, ...result });
 }

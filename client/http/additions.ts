@@ -1,0 +1,16 @@
+import type { Gateway } from '../gateway.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+import { Additions } from './flow-additions.ts';
+import { uploadAdditions } from './uploads/upload-additions.ts';
+
+export type AdditionParts = {
+  readonly gateway: Gateway;
+  readonly uploads: Uploads;
+  /** The address of the HTTP API as callers see it; by default what they asked for. */
+  readonly publicUrl?: string | undefined;
+};
+
+/** What flows add to the HTTP API. A flow with routes of its own adds its line here. */
+export function additions({ gateway, uploads, publicUrl }: AdditionParts): Additions {
+  return new Additions([uploadAdditions(gateway, uploads, publicUrl)]);
+}

@@ -1,0 +1,61 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
+import type { RequestOf } from '../../../workflows/operation/flow.ts';
+import { uploadFlow } from '../../../workflows/upload.flow.ts';
+import type { Gateway } from '../../gateway.ts';
+import type { Uploads } from '../../uploads/uploads.ts';
+import type { FlowAdditions } from '../flow-additions.ts';
+import { originOf } from '../protocol/sound-target.ts';
+import { uploadRoutes } from './upload-routes.ts';
+
+const url = z.string();
+
+const transferSchema = z
+  .object({
+    method: z.literal('PUT'),
+    url,
+    headers: z.record(z.string(), z.string()).describe('To be sent as they are'),
+    complete: z
+      .object({ method: z.literal('POST'), url })
+      .optional()
+      .describe('What ends a transfer straight to the object store: asked once the PUT was answered, and repeatable'),
+  })
+  .meta({ id: 'Transfer', description: 'Where and how to send the bytes, signed anew for each answer' });
+
+type Transfer = z.output<typeof transferSchema>;
+
+/** @param publicUrl the address of the HTTP API as callers see it; by default what they asked for */
+export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: string | undefined): FlowAdditions {
+  return {
+    flow: uploadFlow,
+    routes: (app) => uploadRoutes(app, gateway, uploads),
+    offered: { transfer: transferSchema.optional() },
+    refusal: () => uploads.refusal(),
+    async offer(record, request) {
+      const transfer = await transferOf(uploads, record, request, publicUrl ?? originOf(request));
+      return transfer === undefined ? {} : { transfer };
+    },
+  };
+}
+
+/** Signed anew for each answer: signed URLs are never stored. */
+async function transferOf(
+  uploads: Uploads,
+  record: OperationRecord,
+  request: FastifyRequest,
+  base: string,
+): Promise<Transfer | undefined> {
+  // Whoever announces again may have learnt that the other way suits them better.
+  const { transfer: wanted } = (request.body ?? {}) as Pick<RequestOf<typeof uploadFlow>, 'transfer'>;
+  const plan = await uploads.plan(record, wanted);
+  const urlOf = (what: string) => new URL(`/v1/uploads/${record.id}/${what}`, base).href;
+  switch (plan?.way) {
+    case undefined:
+      return undefined;
+    case 'door':
+      return { method: 'PUT', url: urlOf('content'), headers: { 'content-type': plan.type } };
+    case 'presigned':
+      return { ...plan.put, headers: { ...plan.put.headers }, complete: { method: 'POST', url: urlOf('complete') } };
+  }
+}

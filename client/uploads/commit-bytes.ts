@@ -1,0 +1,36 @@
+import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
+import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { receiveTransfer } from '../../activities/stores/postgres/uploads/receive-transfer.ts';
+import { deleteObject } from '../../activities/stores/s3/delete-object.ts';
+import { type Answered, received, refused } from './received.ts';
+import { otherBytes, transferRefusal } from './transfer-refusal.ts';
+import type { UploadParts } from './upload-parts.ts';
+
+/**
+ * Says in the ledger that these bytes are the upload's, if no others are. The one place where every way in ends. The row
+ * commits before the signal, so that a story that wakes always finds it.
+ * @param late whether they may count after the deadline: they had been there before it
+ */
+export async function commitBytes(
+  { database, objects, gateway, log }: UploadParts,
+  record: OperationRecord,
+  bytes: ReceivedBytes,
+  late = false,
+): Promise<Answered> {
+  const transfer = await receiveTransfer(database, record, bytes, late);
+  const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
+  if (counted?.objectKey === bytes.objectKey) {
+    void gateway.signal(record, 'wake');
+    return received(counted, false);
+  }
+  // A presigned object belongs to the operation, not to this call: while the row is open the story may yet adopt it.
+  if (bytes.method === 'door' || transfer.outcome !== 'open')
+    await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>
+      log(`The object ${bytes.objectKey} does not count and was left behind`, error),
+    );
+  const closed = transferRefusal(transfer);
+  if (closed !== undefined) return refused(closed);
+  return counted?.sha256 === bytes.sha256 && counted.size === bytes.size
+    ? received(counted, true)
+    : refused(otherBytes);
+}

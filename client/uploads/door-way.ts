@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
+import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
+import { doorKey } from '../../activities/stores/s3/upload-keys.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import { commitBytes } from './commit-bytes.ts';
+import { MeasuredBody, readBody } from './measured-body.ts';
+import { OpenBodies } from './open-bodies.ts';
+import { readUpload } from './read-upload.ts';
+import { type Received, received, refused } from './received.ts';
+import { storeBody } from './store-body.ts';
+import {
+  contentTypeRefusal,
+  digestRefusal,
+  lateRefusal,
+  otherBytes,
+  sizeRefusal,
+  storeAway,
+  transferRefusal,
+} from './transfer-refusal.ts';
+import { announcement, type UploadParts } from './upload-parts.ts';
+
+const crowded: Refusal = {
+  code: 'too-many-requests',
+  detail:
+    'Too many transfers of this upload, or of this caller, are under way: end one of them, then send the bytes again.',
+};
+
+/** What the sender says of a body. */
+export type Sent = {
+  readonly stream: Readable;
+  /** Bytes; undefined where it does not say. */
+  readonly contentLength: number | undefined;
+  readonly contentType: string | undefined;
+};
+
+/** Bytes that come in one body through this service, into an object of their own. */
+export class DoorWay {
+  readonly #parts: UploadParts;
+  readonly #bodies = new OpenBodies();
+
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes the bytes. The first to be committed count; the same bytes again are answered alike, and others are refused.
+   * @throws LedgerFault `unavailable`: nobody knows whether the bytes count; sending them again finds out
+   */
+  async receive(record: OperationRecord, sent: Sent): Promise<Received> {
+    const { contentLength, contentType } = sent;
+    const { size, type } = announcement(record);
+    const transfer = await readUpload(this.#parts, record);
+    const closed = transferRefusal(transfer);
+    if (closed !== undefined) return refused(closed);
+    if (transfer.outcome === 'received') return await this.#again(transfer.bytes, sent);
+    const untrusted = await this.#parts.standing.refusal();
+    if (untrusted !== undefined) return refused(untrusted);
+    const wrongType = contentTypeRefusal(type, contentType);
+    if (wrongType !== undefined) return refused(wrongType);
+    if (contentLength !== undefined && contentLength !== size) return refused(sizeRefusal(size, String(contentLength)));
+    const leave = this.#bodies.enter(record);
+    if (leave === undefined) return refused(crowded);
+    try {
+      return await this.#store(record, sent.stream);
+    } finally {
+      leave();
+    }
+  }
+
+  async #store(record: OperationRecord, stream: Readable): Promise<Received> {
+    const { size, type, sha256 } = announcement(record);
+    const { objects, log } = this.#parts;
+    const ending = new AbortController();
+    const body = new MeasuredBody(stream, { size, sha256 }, sniffLength, () => ending.abort());
+    const objectKey = doorKey(record.id, randomUUID());
+    const about = { key: objectKey, size, type, operation: record.id, signal: ending.signal };
+    const stored = await storeBody(objects, body, about, (error) => log(`No object for ${record.id}`, error));
+    switch (stored.kind) {
+      case 'cut':
+        return { kind: 'cut' };
+      case 'silent':
+      case 'slow':
+        return refused(lateRefusal(stored.kind));
+      case 'too-long':
+      case 'too-short':
+        return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
+      case 'other-bytes':
+        return refused(digestRefusal(sha256, body.digest()));
+      case 'failed':
+        return refused(storeAway);
+      case 'stored': {
+        const sniffedType = await sniffType(body.start);
+        const bytes = { method: 'door', objectKey, size, sha256: stored.sha256, sniffedType } as const;
+        return await commitBytes(this.#parts, record, bytes);
+      }
+    }
+  }
+
+  /** Bytes for an upload that has its bytes: read, compared, and not kept. */
+  async #again(bytes: ReceivedBytes, { stream, contentLength }: Sent): Promise<Received> {
+    if (contentLength !== undefined && contentLength !== bytes.size) return refused(otherBytes);
+    const read = await readBody(stream, { size: bytes.size });
+    if (read.kind === 'cut') return { kind: 'cut' };
+    if (read.kind === 'silent' || read.kind === 'slow') return refused(lateRefusal(read.kind));
+    return read.kind === 'read' && read.sha256 === bytes.sha256 ? received(bytes, true) : refused(otherBytes);
+  }
+}
