@@ -24,7 +24,7 @@ const builtins = new Set(builtinModules);
 /** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */
 const dedup = [
   ...['client/gateway.ts', 'client/gateway/answer-cache.ts', 'client/gateway/outcomes.ts'],
-  ...['begin-step', 'claim', 'hold', 'settle', 'stored-answer', 'take'].map(
+  ...['begin-step', 'claim', 'enter', 'settle', 'stored-answer', 'take'].map(
     (name) => `activities/stores/postgres/ledger/${name}.ts`,
   ),
   'workflows/operation/fingerprint.ts',
