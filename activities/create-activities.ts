@@ -9,7 +9,7 @@ import { paymentSteps } from './payments.ts';
 import { ledgerMove, outsideActivities, transactionActivities } from './engine/run-step.ts';
 import { compensate } from './stores/postgres/ledger/compensate.ts';
 import type { Database } from './stores/postgres/database.ts';
-import { hold } from './stores/postgres/ledger/hold.ts';
+import { enter } from './stores/postgres/ledger/enter.ts';
 import { leave } from './stores/postgres/ledger/leave.ts';
 import { reportTrouble } from './stores/postgres/ledger/report-trouble.ts';
 import { requestCancel } from './stores/postgres/ledger/request-cancel.ts';
@@ -56,18 +56,22 @@ function ledgerMoves(database: Database): LedgerMoves & Record<string, Activity>
     settle: ({ carry, settlement, ...held }) =>
       ledgerMove(async () => {
         const { operation } = held;
-        await database.flush(operation.tenant, ...hold(held, 'settle', carry), settle(operation, settlement));
+        await database.flush(
+          operation.tenant,
+          ...enter(held, { kind: 'record' }, carry),
+          settle(operation, settlement),
+        );
       }),
     proceed: (held) =>
       ledgerMove(async () => {
-        await database.flush(held.operation.tenant, ...hold(held, 'proceed', []));
+        await database.flush(held.operation.tenant, ...enter(held, { kind: 'proceed' }));
       }),
     reportBug: ({ step, says, ...held }) =>
       ledgerMove(async () => {
         // No try of the same story mends it. Upkeep makes the next one, since a fix may have been deployed.
         await reportTrouble(database, held, {
           ...{ step, says, undoing: false, nextTry: null, personAfter: 0 },
-          entering: 'settle',
+          entering: { kind: 'record' },
           carry: [],
         });
       }),

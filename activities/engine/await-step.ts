@@ -4,7 +4,7 @@ import { aboutOf, ledgerMove, type OutsideStep, outsideUndo, type StepActivities
 import { type About, Refused } from '../stores/effect.ts';
 import { beginWait, endWait, type Waiting, waiting } from '../stores/postgres/ledger/begin-wait.ts';
 import type { Database, Statement, Transaction } from '../stores/postgres/database.ts';
-import { recordSteps } from '../stores/postgres/ledger/hold.ts';
+import { recordSteps } from '../stores/postgres/ledger/enter.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 
 export type Look<Result> =

@@ -41,7 +41,11 @@ async function report(database: Database, call: Troubled, undoing: boolean, erro
   if (error instanceof LedgerFault && error.code === 'unavailable') return;
   const { log } = Context.current();
   const { operation, step, personAfter, carry, effect } = call;
-  const entering = effect === 'transaction' ? 'transaction step' : 'settle';
+  // A step of rows is rolled back with its record: what it carried is told once more, as a part of its try.
+  const entering =
+    effect === 'transaction'
+      ? ({ kind: 'step', step, effect, noReturn: false } as const)
+      : ({ kind: 'record' } as const);
   const met = { step, undoing, says: says(error), nextTry: nextTry(error), personAfter, entering, carry } as const;
   // What cannot be reported is tried again all the same.
   const tries = await reportTrouble(database, call, met).catch(() => 0);

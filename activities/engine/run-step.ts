@@ -15,7 +15,7 @@ import {
 import { beginStep, begun } from '../stores/postgres/ledger/begin-step.ts';
 import { beginUndo, undoing } from '../stores/postgres/ledger/begin-undo.ts';
 import type { Database, Row, Statement, Transaction } from '../stores/postgres/database.ts';
-import { recordSteps } from '../stores/postgres/ledger/hold.ts';
+import { recordSteps } from '../stores/postgres/ledger/enter.ts';
 import type { SaidDone } from '../stores/postgres/ledger/resolutions/pending-resolution.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { nextEpoch, nextUndoEpoch } from '../stores/postgres/ledger/next-epoch.ts';

@@ -90,12 +90,14 @@ describe('the claim of a name', () => {
   });
 
   /** An end after which the key may begin anew. */
-  const expire = (scope: Scope) =>
-    world.sql(
-      `update hapax.operation set state = 'expired', settled_at = now(), answer_expires_at = now(), tombstone_until = now(),
-         renewable = true where key = $1`,
-      scope.key,
-    );
+  const expire = async (scope: Scope) => {
+    for (const set of [
+      `state = 'running'`,
+      `state = 'compensating', ending = '{}'`,
+      `state = 'expired', settled_at = now(), answer_expires_at = now(), tombstone_until = now(), renewable = true`,
+    ])
+      await world.sql(`update hapax.operation set ${set} where key = $1`, scope.key);
+  };
   const drop = (scope: Scope) => world.sql('delete from hapax.operation where key = $1 and renewable', scope.key);
 
   it('begins a generation anew only where the one before may be renewed', async () => {

@@ -177,11 +177,12 @@ describe('the sweep', () => {
     await world.sql(
       `insert into hapax.operation (id, tenant, environment, subject, key_subject, flow, flow_version, key, generation,
          fingerprint, fingerprint_version, request, request_id, state, created_at, next_look_at)
-       values ($1, $2, 'test', 'default', 'default', 'checkout', 1, 'open-for-years', 1, 'f', 1, '{"cartId":"x"}', 'r', 'running',
+       values ($1, $2, 'test', 'default', 'default', 'checkout', 1, 'open-for-years', 1, 'f', 1, '{"cartId":"x"}', 'r', 'claimed',
          now() - interval '5 years', now() + interval '1 hour')`,
       `op_${'y'.repeat(26)}`,
       world.tenants.alpha,
     );
+    await world.sql(`update hapax.operation set state = 'running' where key = 'open-for-years'`);
     await forget(upkeep, 1_000);
     expect((await world.checkout('kept')).text).toBe(first.text);
     expect((await world.checkout('goes')).json.code).toBe('key-expired');

@@ -16,6 +16,8 @@ const ignored = ['.git', '.hapax', 'coverage', 'dist', 'node_modules'];
 
 /** 200 lines are a smell (one idea a file, about 80 lines); this is where the smell becomes a fault. */
 const mostLines = 250;
+/** Shows all tables and functions in one place; nobody writes it (`npm run schema`). */
+const generated = 'activities/stores/postgres/schema.sql';
 
 const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
 const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
@@ -24,7 +26,7 @@ const builtins = new Set(builtinModules);
 /** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */
 const dedup = [
   ...['client/gateway.ts', 'client/gateway/answer-cache.ts', 'client/gateway/outcomes.ts'],
-  ...['begin-step', 'claim', 'hold', 'settle', 'stored-answer', 'take'].map(
+  ...['begin-step', 'claim', 'enter', 'settle', 'stored-answer', 'take'].map(
     (name) => `activities/stores/postgres/ledger/${name}.ts`,
   ),
   'workflows/operation/fingerprint.ts',
@@ -121,7 +123,8 @@ it('names files in kebab-case, after what they hold', () => {
 });
 
 it(`holds one idea a file: none in the rooms passes ${mostLines} lines`, () => {
-  const long = inRooms.map((path) => ({ path, lines: readText(path).split('\n').length - 1 }));
+  const written = inRooms.filter((path) => path !== generated);
+  const long = written.map((path) => ({ path, lines: readText(path).split('\n').length - 1 }));
   expect(long.filter(({ lines }) => lines > mostLines)).toEqual([]);
 });
 

@@ -15,6 +15,22 @@ export type OpenState = (typeof openStates)[number];
 export type SettledState = (typeof settledStates)[number];
 export type OperationState = OpenState | SettledState;
 
+/** An operation begins as `waiting` where its first step waits for its caller. */
+export const firstStates = ['claimed', 'waiting'] as const satisfies readonly OpenState[];
+export type FirstState = (typeof firstStates)[number];
+
+/**
+ * Where an operation may go from each state; what has settled goes nowhere. The ledger holds every writer to the same
+ * list (`hapax.may_move`), and ARCHITECTURE.md shows it.
+ */
+export const moves = {
+  claimed: ['running'],
+  running: ['waiting', 'indeterminate', 'compensating', 'succeeded'],
+  waiting: ['running', 'indeterminate', 'compensating'],
+  indeterminate: ['running', 'waiting', 'compensating', 'succeeded'],
+  compensating: ['refused', 'compensated', 'compensation_incomplete', 'cancelled', 'expired'],
+} as const satisfies Readonly<Record<OpenState, readonly OperationState[]>>;
+
 export const stepStates = ['planned', 'sent', 'done', 'failed', 'unknown', 'undoing', 'undone', 'undo_failed'] as const;
 export type StepState = (typeof stepStates)[number];
 

@@ -1,7 +1,7 @@
 import type { StepCall } from '../../../../workflows/operation/call.ts';
 import type { StepState } from '../../../../workflows/operation/state.ts';
 import type { Row, Statement } from '../database.ts';
-import { type Entering, hold } from './hold.ts';
+import { enter } from './enter.ts';
 import { openOperation } from './open-operation.ts';
 
 /** What the row says of a step that is about to be tried. */
@@ -33,7 +33,6 @@ returning state, attempt, epoch, request, result, extract(epoch from now() - sen
 /** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
 export function beginStep(call: StepCall, request: unknown): Statement[] {
   const { operation, step, effect, position, noReturn, irreversible, patience, carry, opens } = call;
-  const entering: Entering = noReturn ? `${effect} step of no return` : `${effect} step`;
   const inTime: Statement = {
     name: 'expect_patience',
     text: 'select expect_patience($1, $2)',
@@ -42,7 +41,7 @@ export function beginStep(call: StepCall, request: unknown): Statement[] {
   return [
     ...(opens === undefined ? [] : [openOperation(operation, opens, patience)]),
     ...(noReturn ? [inTime] : []),
-    ...hold(call, entering, carry, step),
+    ...enter(call, { kind: 'step', step, effect, noReturn }, carry),
     {
       name: 'begin_step',
       text,

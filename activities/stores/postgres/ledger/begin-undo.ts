@@ -1,6 +1,6 @@
 import type { UndoCall } from '../../../../workflows/operation/call.ts';
 import type { Row, Statement } from '../database.ts';
-import { hold } from './hold.ts';
+import { enter } from './enter.ts';
 
 export type Undoing =
   | { readonly kind: 'undone' }
@@ -22,7 +22,10 @@ where operation_id = $1 and name = $2 and state <> 'undone'
 returning position, attempt, epoch, undo_epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
 export function beginUndo(call: UndoCall): Statement[] {
-  return [...hold(call, 'undo', call.carry), { name: 'begin_undo', text, values: [call.operation.id, call.step] }];
+  return [
+    ...enter(call, { kind: 'undo' }, call.carry),
+    { name: 'begin_undo', text, values: [call.operation.id, call.step] },
+  ];
 }
 
 export function undoing(rows: readonly Row[] | undefined): Undoing & { readonly position: number } {

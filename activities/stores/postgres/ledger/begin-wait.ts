@@ -1,6 +1,6 @@
 import type { WaitCall } from '../../../../workflows/operation/call.ts';
 import type { Row, Statement } from '../database.ts';
-import { hold } from './hold.ts';
+import { enter } from './enter.ts';
 
 export type Waiting = {
   readonly cancelRequested: boolean;
@@ -21,13 +21,13 @@ from operation where id = $1`;
 export function beginWait(call: WaitCall): Statement[] {
   const { operation, step, position, carry } = call;
   return [
-    ...hold(call, 'wait', carry),
+    ...enter(call, { kind: 'wait' }, carry),
     { name: 'begin_wait', text, values: [operation.id, operation.tenant, step, position] },
     { name: 'wait_terms', text: terms, values: [operation.id] },
   ];
 }
 
-const over = `update operation set state = 'running', updated_at = now() where id = $1 and state = 'waiting'`;
+const over = `select move($1, 'running') from operation where id = $1 and state = 'waiting'`;
 
 /** What was waited for has come: nobody is ever told to wait who has been told that it came. */
 export function endWait({ operation }: WaitCall): Statement {

@@ -1,5 +1,5 @@
 import type { Environment, Scope } from '../../../../workflows/operation/key.ts';
-import type { OperationState } from '../../../../workflows/operation/state.ts';
+import type { FirstState, OperationState } from '../../../../workflows/operation/state.ts';
 import type { Database } from '../database.ts';
 import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
 
@@ -14,7 +14,7 @@ export type Claim = {
   readonly fingerprintVersion: number;
   readonly request: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  readonly state: 'claimed' | 'waiting';
+  readonly state: FirstState;
   /** From now, in milliseconds, until a wait for the caller gives up; null where the flow does not wait. */
   readonly deadline: number | null;
   /** false only looks: the caller may not begin anything new now. */

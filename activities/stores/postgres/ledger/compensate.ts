@@ -1,17 +1,9 @@
 import type { CompensationPlan, Ending, Finished, Hold, OperationRef } from '../../../../workflows/operation/call.ts';
 import type { StepState } from '../../../../workflows/operation/state.ts';
 import type { Database, Statement } from '../database.ts';
-import { hold } from './hold.ts';
+import { enter } from './enter.ts';
 
-/**
- * `running → compensating`, unless what may have happened stands against it: an irreversible step always, a step of no
- * return unless the outside has refused one behind it. The first ending stays.
- */
-const turn = `
-update operation set state = 'compensating', ending = coalesce(ending, $2), updated_at = now()
-where id = $1 and not exists (
-  select from step where operation_id = $1 and (irreversible or (no_return and not $3)) and state in ('sent', 'unknown', 'done'))
-returning ending`;
+const turn = 'select turn_to_compensating($1, $2, $3) as ending';
 
 /** What may have happened, and what of it a former run has undone, newest first. */
 const undos = `
@@ -24,6 +16,10 @@ function isRefusal({ state }: Ending): boolean {
   return state === 'refused' || state === 'expired';
 }
 
+/**
+ * Turns the operation to its undos, unless what may have happened stands against that. The first ending stays. To be run
+ * while the operation's row is held.
+ */
 export function turnToCompensating({ id }: OperationRef, ending: Ending): Statement {
   return { name: 'turn_to_compensating', text: turn, values: [id, ending, isRefusal(ending)] };
 }
@@ -37,16 +33,16 @@ export async function compensate(
   const { id, tenant } = held.operation;
   const rows = await database.flush(
     tenant,
-    ...hold(held, 'settle', carry),
+    ...enter(held, { kind: 'record' }, carry),
     turnToCompensating(held.operation, ending),
     { name: 'steps_to_undo', text: undos, values: [id] },
   );
   const [turned, steps] = rows.slice(-2);
-  const row = turned?.[0];
-  if (row === undefined) return { kind: 'forward' };
+  const standing = (turned?.[0]?.ending ?? null) as Ending | null;
+  if (standing === null) return { kind: 'forward' };
   return {
     kind: 'undo',
-    ending: row.ending as Ending,
+    ending: standing,
     steps: (steps ?? []).map((one) => ({ step: one.step as string, state: one.state as StepState })),
   };
 }

@@ -1,6 +1,6 @@
 import type { StepCall, UndoCall } from '../../../../workflows/operation/call.ts';
 import type { Statement } from '../database.ts';
-import { hold } from './hold.ts';
+import { enter } from './enter.ts';
 
 /**
  * A new downstream key for a step whose former key is proven to have had no effect: a provider replays a stored failure
@@ -12,7 +12,7 @@ where operation_id = $1 and name = $2 and attempt = $3 and epoch = $4 and state 
 
 export function nextEpoch(call: StepCall, attempt: number, epoch: number): Statement[] {
   return [
-    ...hold(call, 'settle', []),
+    ...enter(call, { kind: 'record' }),
     { name: 'next_epoch', text, values: [call.operation.id, call.step, attempt, epoch] },
   ];
 }
@@ -24,7 +24,7 @@ where operation_id = $1 and name = $2 and attempt = $3 and undo_epoch = $4`;
 /** Likewise for an undo. */
 export function nextUndoEpoch(call: UndoCall, attempt: number, undoEpoch: number): Statement[] {
   return [
-    ...hold(call, 'undo', []),
+    ...enter(call, { kind: 'undo' }),
     { name: 'next_undo_epoch', text: undoText, values: [call.operation.id, call.step, attempt, undoEpoch] },
   ];
 }

@@ -1,6 +1,6 @@
 import type { Finished, Hold } from '../../../../workflows/operation/call.ts';
 import type { Database } from '../database.ts';
-import { type Entering, hold } from './hold.ts';
+import { enter, type Entering } from './enter.ts';
 
 /** What a failed try has met. */
 export type Met = {
@@ -12,8 +12,8 @@ export type Met = {
   readonly nextTry: number | null;
   /** From the first failed try until a person is asked for, in milliseconds. */
   readonly personAfter: number;
-  /** `transaction step` where the step's own transaction was rolled back, and with it what it carried. */
-  readonly entering: Extract<Entering, 'transaction step' | 'settle'>;
+  /** The step where its own transaction was rolled back, and with it what it carried. */
+  readonly entering: Extract<Entering, { kind: 'step' | 'record' }>;
   /** Steps that have ended before: they are not to be taken for steps in doubt because this one fails. */
   readonly carry: readonly Finished[];
 };
@@ -42,6 +42,6 @@ export async function reportTrouble(database: Database, held: Hold, met: Met): P
   const { id, tenant } = held.operation;
   const values = [id, step, undoing, says, nextTry, personAfter];
   const report = { name: 'report_trouble', text, values };
-  const rows = await database.flush(tenant, ...hold(held, entering, carry, step), report);
+  const rows = await database.flush(tenant, ...enter(held, entering, carry), report);
   return Number(rows.at(-1)?.[0]?.tries);
 }

@@ -1,6 +1,6 @@
 import type { StepCall } from '../../../../workflows/operation/call.ts';
 import type { Statement } from '../database.ts';
-import { hold } from './hold.ts';
+import { enter } from './enter.ts';
 
 /**
  * The outside turned this try away: the step is as if it had not been sent, unless an earlier try is still in doubt.
@@ -11,5 +11,8 @@ update step set state = 'planned'
 where operation_id = $1 and name = $2 and attempt = $3 and state = 'sent'`;
 
 export function unsent(call: StepCall, attempt: number): Statement[] {
-  return [...hold(call, 'settle', []), { name: 'unsent', text, values: [call.operation.id, call.step, attempt] }];
+  return [
+    ...enter(call, { kind: 'record' }),
+    { name: 'unsent', text, values: [call.operation.id, call.step, attempt] },
+  ];
 }

@@ -8,7 +8,7 @@ import { type ReceivedBytes, readTransfer, type Transfer, transferOf } from './r
  */
 const text = `
 with open as (
-  select id, tenant from operation
+  select id, tenant, state from operation
   where id = $1 and state in ('claimed', 'running', 'waiting') and cancel_requested_at is null
     and (deadline > now() or $7)
   for no key update
@@ -18,9 +18,8 @@ with open as (
   on conflict (operation_id) do nothing
   returning operation_id
 )
-update operation set state = 'running', updated_at = now(),
-  next_look_at = least(next_look_at, now() + interval '2 seconds')
-where id in (select operation_id from received) and state in ('claimed', 'waiting')`;
+select move(id, 'running', look_within => interval '2 seconds')
+from open join received on operation_id = id where state in ('claimed', 'waiting')`;
 
 function receive(operation: string, bytes: ReceivedBytes, late: boolean): Statement {
   const { method, objectKey, size, sha256, sniffedType } = bytes;

@@ -1,7 +1,7 @@
 import type { Ending, Finished, Hold } from '../../../../../workflows/operation/call.ts';
 import { turnToCompensating } from '../compensate.ts';
 import type { Database, Statement } from '../../database.ts';
-import { hold, recordSteps } from '../hold.ts';
+import { enter, recordSteps } from '../enter.ts';
 
 type Judged = Hold & { readonly step: string; readonly position: number; readonly carry: readonly Finished[] };
 
@@ -15,7 +15,7 @@ export async function resolvedAsDone(database: Database, call: Judged, number: n
   const done: Finished = { step, position, attempt: 0, state: 'done', result };
   await database.flush(
     operation.tenant,
-    ...hold(call, 'settle', carry),
+    ...enter(call, { kind: 'record' }, carry),
     recordSteps(call, [done]),
     judge(call, number, 'held', null),
   );
@@ -41,7 +41,7 @@ export async function resolvedWithoutEffect(
   const { operation, step, carry } = call;
   await database.flush(
     operation.tenant,
-    ...hold(call, 'settle', carry),
+    ...enter(call, { kind: 'record' }, carry),
     { name: 'given_up', text: given, values: [operation.id, step, ending.refusal] },
     ...(optional ? [] : [turnToCompensating(operation, ending)]),
     judge(call, number, 'held', null),
@@ -50,7 +50,7 @@ export async function resolvedWithoutEffect(
 
 /** @param says why it did not hold, in a person's words */
 export async function resolutionLapsed(database: Database, call: Judged, number: number, says: string): Promise<void> {
-  await database.flush(call.operation.tenant, ...hold(call, 'settle', []), judge(call, number, 'lapsed', says));
+  await database.flush(call.operation.tenant, ...enter(call, { kind: 'record' }), judge(call, number, 'lapsed', says));
 }
 
 function judge({ operation }: Hold, number: number, decided: 'held' | 'lapsed', says: string | null): Statement {
