@@ -3,9 +3,7 @@ import { removeObjects } from './remove-objects.ts';
 import type { OutsideStep } from './engine/run-step.ts';
 import { Refused } from './stores/effect.ts';
 import type { Database } from './stores/postgres/database.ts';
-import { closeTransfer } from './stores/postgres/uploads/close-transfer.ts';
-import { type ReceivedBytes, readTransfer, transferOf } from './stores/postgres/uploads/read-transfer.ts';
-import { receiveTransfer } from './stores/postgres/uploads/receive-transfer.ts';
+import type { ReceivedBytes } from './stores/postgres/uploads/read-transfer.ts';
 import { headObject } from './stores/s3/head-object.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 import { presignedBytes } from './stores/s3/presigned-bytes.ts';
@@ -14,7 +12,6 @@ import { sniffLength, sniffType } from './stores/s3/sniff-type.ts';
 import { typeFits } from './type-evidence.ts';
 
 export type ObjectSteps = {
-  receive: { input: null; result: ReceivedBytes };
   verify: {
     input: {
       readonly received: ReceivedBytes;
@@ -35,30 +32,8 @@ type VerifyInput = ObjectSteps['verify']['input'];
 /** The bytes of an upload: awaited, read once, and cleared away where nobody refers to them. */
 export function objectSteps(database: Database, store: ObjectStore) {
   const receive: AwaitedStep<ReceivedBytes> = {
-    async look(tx, { operation }) {
-      const [rows] = await tx.run(readTransfer(operation));
-      const transfer = transferOf(rows);
-      switch (transfer.outcome) {
-        case 'received':
-          return { kind: 'arrived', result: transfer.bytes };
-        case 'open':
-          return { kind: 'open' };
-        case 'closed':
-          return {
-            kind: 'closed',
-            refusal: {
-              code: 'expired',
-              detail: 'The bytes did not arrive in time: announce the upload again, with the same key or a new one.',
-            },
-          };
-      }
-    },
     // A presigned PUT that was made, by a caller who never came back to say so.
-    async adopt({ operation, tenant }) {
-      const bytes = await presignedBytes(store, operation);
-      if (bytes !== undefined) await receiveTransfer(database, { id: operation, tenant }, bytes, true);
-    },
-    close: ({ operation }) => closeTransfer(operation),
+    adopt: ({ operation }) => presignedBytes(store, operation),
     async undo(_request, _result, about) {
       await removeObjects(database, store, about);
     },

@@ -1,3 +1,4 @@
+import { type Arrived, arrive } from '../activities/stores/postgres/ledger/arrive.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/ledger/read-operation.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/ledger/request-cancel.ts';
 import {
@@ -5,9 +6,10 @@ import {
   type Resolution,
   type ResolveDecision,
 } from '../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
-import type { AnyFlow } from '../workflows/operation/flow.ts';
+import type { AnyFlow, AwaitStep, EvidenceOf } from '../workflows/operation/flow.ts';
+import { samenessOf } from '../workflows/operation/sameness.ts';
 import { budgets } from '../workflows/operation/budget.ts';
-import { placementOf, type StepDeclaration } from '../workflows/operation/step-declaration.ts';
+import { type AwaitDeclaration, placementOf, type StepDeclaration } from '../workflows/operation/step-declaration.ts';
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
@@ -21,6 +23,13 @@ import { RememberedAnswers } from './gateway/remembered-answers.ts';
 import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal } from './gateway/workflows.ts';
+
+/** What has become of evidence, in the form that the flow declares. */
+type ArrivedAs<Evidence> = Arrived extends infer A
+  ? A extends { readonly evidence: unknown }
+    ? Omit<A, 'evidence'> & { readonly evidence: Evidence }
+    : A
+  : never;
 
 /** Where an open operation stands. */
 type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
@@ -100,6 +109,33 @@ export class Gateway {
     });
     if (decision === 'resolved') await this.signal(record, 'resolved');
     return decision;
+  }
+
+  /**
+   * Says that something has come from outside for a step that waits, whether its story has come so far or not. Repeatable:
+   * the first evidence counts, the same again is answered alike, and another is kept as a stray.
+   * @param evenDue whether it counts after the deadline, until the wait is closed
+   * @throws LedgerFault `unavailable`: nobody knows whether it has arrived; saying it again finds out
+   */
+  async arrive<F extends AnyFlow, N extends AwaitStep<F>>(
+    flow: F,
+    record: OperationRecord,
+    step: N,
+    evidence: EvidenceOf<F, N>,
+    evenDue = true,
+  ): Promise<ArrivedAs<EvidenceOf<F, N>>> {
+    const declared = flow.steps[step] as AwaitDeclaration;
+    const checked = declared.evidence.parse(evidence) as Readonly<Record<string, unknown>>;
+    const arrived = await arrive(this.#parts.database, record, {
+      step,
+      position: Object.keys(flow.steps).indexOf(step),
+      evidence: checked,
+      sameness: samenessOf(checked, declared.same),
+      evenDue,
+    });
+    // The row is committed before the signal, so that a story that wakes always finds it.
+    if (arrived.kind === 'arrived') void this.signal(record, 'wake');
+    return arrived as ArrivedAs<EvidenceOf<F, N>>;
   }
 
   /** Tells the story that its ledger has news. Lost signals are made up for by upkeep. */

@@ -8,6 +8,7 @@ import { countTroubles, endTroubles } from '../activities/stores/postgres/upkeep
 import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
+import { longestRun } from '../workflows/operation/flow.ts';
 import { retentionFaults } from '../workflows/operation/retention.ts';
 import { BucketProver } from './bucket-prover.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
@@ -48,8 +49,8 @@ const countEvery = 20;
  * not arrive. All of Temporal may be dropped; what is open goes on from its rows.
  */
 export async function startUpkeep(config: Pick<Config, (typeof settings)[number]>): Promise<Running> {
-  const faults = flows.flatMap(({ name, retention, patience, undoPatience, retryHorizon }) =>
-    retentionFaults(name, retention, patience + undoPatience, retryHorizon),
+  const faults = flows.flatMap((flow) =>
+    retentionFaults(flow.name, flow.retention, longestRun(flow), flow.retryHorizon),
   );
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
   const log = createLogger('upkeep', config.HAPAX_LOG_LEVEL);

@@ -50,6 +50,17 @@ const thumbnail = z.object({
   size: z.int(),
 });
 
+/** The bytes that came, by whatever way, in an object of their own. */
+const receivedBytes = z.strictObject({
+  method: z.enum(['door', 'presigned']),
+  objectKey: z.string(),
+  size: z.int(),
+  /** null where nobody of ours has read them yet. */
+  sha256: sha256.nullable(),
+  /** What the first bytes show, '' where they show nothing; null where nobody has looked yet. */
+  sniffedType: z.string().nullable(),
+});
+
 /** Takes a file once: announced, sent in whatever way, verified, placed, and shown in small. */
 export const uploadFlow = defineFlow({
   name: 'upload',
@@ -106,7 +117,7 @@ export const uploadFlow = defineFlow({
   refusals: ['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],
-  // A laptop that is shut in the evening goes on in the morning.
+  // An object store or a media worker that is away for a day is put right, or the upload is given back.
   patience: hours(24),
   undoPatience: hours(24),
   // An object store that is away for an hour is an incident that somebody looks at anyway.
@@ -121,7 +132,18 @@ export const uploadFlow = defineFlow({
   // A PUT may begin in the last minute of its signed URL and then take its time. An hour is to spare.
   sweepAfter: signatureLifetime + longestTransfer + hours(1),
   steps: {
-    receive: { effect: 'natural', says: 'Waiting for the bytes', undo: 'own', refusable: true },
+    receive: {
+      effect: 'await',
+      says: 'Waiting for the bytes',
+      undo: 'own',
+      placement: 'outside',
+      // A laptop that is shut in the evening goes on in the morning.
+      patience: hours(24),
+      evidence: receivedBytes,
+      same: ['objectKey'],
+      next: 'Send the bytes as `transfer` says.',
+      expired: 'The bytes did not arrive in time: announce the upload again, with the same key or a new one.',
+    },
     verify: {
       effect: 'natural',
       says: 'Verifying size, content and type',

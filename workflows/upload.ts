@@ -1,8 +1,8 @@
 import type { AssetSteps } from '../activities/assets.ts';
 import type { MediaSteps } from '../activities/media.ts';
 import type { ObjectSteps } from '../activities/objects.ts';
-import { arrival } from './engine/arrival.ts';
 import { attempt } from './engine/attempt.ts';
+import { awaitStep } from './engine/await-step.ts';
 import { operation } from './engine/operation.ts';
 import type { Refusal } from './operation/outcome.ts';
 import { finish, step } from './engine/step.ts';
@@ -11,7 +11,7 @@ import { uploadFlow } from './upload.flow.ts';
 /** A file is awaited, verified and placed; then it is shown in small, and is ready even where that fails. */
 export const upload = operation<typeof uploadFlow, ObjectSteps & AssetSteps & MediaSteps>(uploadFlow, async (story) => {
   const { name, size, type, destination, sha256: declared, dedup = 'account' } = story.request;
-  const received = await arrival(story, 'receive');
+  const received = await awaitStep(story, 'receive');
   const { sha256, shown } = await step(story, 'verify', { received, size, type, sha256: declared });
   const file = { name, size, type, sha256, destination };
   const placed = await step(story, 'finalize', { ...file, objectKey: received.objectKey, dedup });

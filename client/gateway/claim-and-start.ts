@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Claimed, claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import { firstWait } from '../../workflows/operation/flow.ts';
 import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
@@ -40,7 +41,7 @@ export async function claimAndStart(
     const insert = call.admit === undefined || (await call.admit());
     const claimed = await begin(parts, asked, insert);
     // What waits for its caller is not in the workers' hands.
-    if (claimed?.created && flow.answers === 'outcome') created = claimed.id;
+    if (claimed?.created && firstWait(flow) === undefined) created = claimed.id;
     return claimed ?? { kind: 'not-admitted' };
   } finally {
     ruling?.claimed(created);
@@ -56,6 +57,7 @@ async function begin(
   const { flow, call, scope, digest } = asked;
   // Defaults enter here and not before: a deploy that changes one still knows its retries.
   const request = flow.request.parse(call.request) as Record<string, unknown>;
+  const wait = firstWait(flow);
   const row = (generation: number) => ({
     insert,
     id: operationId(scope, generation),
@@ -67,8 +69,8 @@ async function begin(
     fingerprintVersion,
     request,
     requestId: call.requestId ?? randomUUID(),
-    state: flow.answers === 'state' ? ('waiting' as const) : ('claimed' as const),
-    deadline: flow.answers === 'state' ? flow.patience : null,
+    state: wait === undefined ? ('claimed' as const) : ('waiting' as const),
+    deadline: wait?.patience ?? null,
   });
   const claiming = (generation: number) => turns.take(() => claim(database, row(generation)));
   let claimed = await claiming(1);

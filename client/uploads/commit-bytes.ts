@@ -1,7 +1,8 @@
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
-import { receiveTransfer } from '../../activities/stores/postgres/uploads/receive-transfer.ts';
 import { deleteObject } from '../../activities/stores/s3/delete-object.ts';
+import { uploadFlow } from '../../workflows/upload.flow.ts';
+import { readUpload } from './read-upload.ts';
 import { type Answered, received, refused } from './received.ts';
 import { otherBytes, transferRefusal } from './transfer-refusal.ts';
 import type { UploadParts } from './upload-parts.ts';
@@ -12,17 +13,17 @@ import type { UploadParts } from './upload-parts.ts';
  * @param late whether they may count after the deadline: they had been there before it
  */
 export async function commitBytes(
-  { database, objects, gateway, log }: UploadParts,
+  parts: UploadParts,
   record: OperationRecord,
   bytes: ReceivedBytes,
   late = false,
 ): Promise<Answered> {
-  const transfer = await receiveTransfer(database, record, bytes, late);
+  const { objects, gateway, log } = parts;
+  const arrived = await gateway.arrive(uploadFlow, record, 'receive', bytes, late);
+  if (arrived.kind === 'arrived' || arrived.kind === 'repeated')
+    return received(arrived.evidence, arrived.kind === 'repeated');
+  const transfer = await readUpload(parts, record);
   const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
-  if (counted?.objectKey === bytes.objectKey) {
-    void gateway.signal(record, 'wake');
-    return received(counted, false);
-  }
   // A presigned object belongs to the operation, not to this call: while the row is open the story may yet adopt it.
   if (bytes.method === 'door' || transfer.outcome !== 'open')
     await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>

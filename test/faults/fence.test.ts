@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createActivities } from '../../activities/create-activities.ts';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
 import { beginUndo } from '../../activities/stores/postgres/ledger/begin-undo.ts';
-import { beginWait } from '../../activities/stores/postgres/ledger/begin-wait.ts';
+import { lookAtWait } from '../../activities/stores/postgres/ledger/begin-wait.ts';
 import { claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database, type Statement } from '../../activities/stores/postgres/database.ts';
 import { nextEpoch, nextUndoEpoch } from '../../activities/stores/postgres/ledger/next-epoch.ts';
@@ -30,7 +30,7 @@ const writes: Readonly<Record<string, (held: Hold, moves: LedgerMoves, flush: Fl
   'begin the step of no return': (held, _, flush) => flush(beginStep({ ...held, ...begin, noReturn: true }, {})),
   'begin a step of rows': (held, _, flush) => flush(beginStep({ ...held, ...begin, effect: 'transaction' }, {})),
   'say that a step was turned away': (held, _, flush) => flush(unsent({ ...held, ...begin }, 1)),
-  'begin to wait': (held, _, flush) => flush(beginWait({ ...held, ...step })),
+  'begin to wait': (held, _, flush) => flush(lookAtWait({ ...held, ...step, patience: 60_000, same: [] }, false)),
   'begin an undo': (held, _, flush) => flush(beginUndo({ ...held, ...step })),
   'give a step a new key': (held, _, flush) => flush(nextEpoch({ ...held, ...begin }, 1, 1)),
   'give an undo a new key': (held, _, flush) => flush(nextUndoEpoch({ ...held, ...step }, 1, 1)),

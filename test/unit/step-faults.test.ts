@@ -30,12 +30,17 @@ const ticket: StepDeclaration = {
   placement: 'outside',
 };
 /** Bytes or a person: a wait may expire, so it can be refused. */
-const wait: StepDeclaration = {
-  effect: 'natural',
+const wait = {
+  effect: 'await',
   says: 'Waiting for the customer',
   undo: 'own',
-  refusable: true,
-};
+  placement: 'outside',
+  patience: 1_000,
+  evidence: z.object({ reference: z.string() }),
+  same: ['reference'],
+  next: 'Confirm the payment.',
+  expired: 'Nobody has confirmed the payment in time.',
+} as const satisfies StepDeclaration;
 const done: StepDeclaration = {
   effect: 'transaction',
   says: 'Confirming the booking',

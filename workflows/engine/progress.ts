@@ -113,9 +113,9 @@ export class Progress {
     return this.#forward ? undefined : this.#until;
   }
 
-  /** The caller has brought what was waited for: its time was not ours. */
-  patienceBegins(now: number): void {
-    this.#until = now + this.#flow.patience;
+  /** A step has waited for something from outside: that time was not ours. Milliseconds. */
+  patienceStoodStill(waited: number): void {
+    this.#until += waited;
   }
 
   /** @throws Unfinished when patience has ended: the story is then undone */

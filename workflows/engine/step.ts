@@ -1,17 +1,25 @@
 import { activityName, type Settlement, type StepCall, type StepReply } from '../operation/call.ts';
-import type { AnyFlow, ResultOf, StepName } from '../operation/flow.ts';
-import { isIrreversible, isUncancellable, placementOf, type StepDeclaration } from '../operation/step-declaration.ts';
+import type { AnyFlow, DoneStep, ResultOf } from '../operation/flow.ts';
+import {
+  isIrreversible,
+  isUncancellable,
+  type OutsideStepDeclaration,
+  placementOf,
+  type RowStepDeclaration,
+} from '../operation/step-declaration.ts';
 import { bug } from './bug.ts';
 import { NotOpened } from './not-opened.ts';
 import type { StepSignatures, Story } from './story.ts';
 import { whyOf } from './unfinished.ts';
+
+type Done = RowStepDeclaration | OutsideStepDeclaration;
 
 /**
  * Runs one named step: the only way from a story to an effect. A step that the ledger knows as done is not called again.
  * @throws a refusal when the outside has definitively said no; where the declaration does not foresee it, that is a bug
  * @throws any other failure when the flow's patience has ended before the point of no return
  */
-export async function step<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+export async function step<F extends AnyFlow, S extends StepSignatures, N extends DoneStep<F> & keyof S & string>(
   story: Story<F, S>,
   name: N,
   input: S[N]['input'],
@@ -20,7 +28,7 @@ export async function step<F extends AnyFlow, S extends StepSignatures, N extend
 }
 
 /** The last step: its effect, the outcome and the answer are committed in one transaction. */
-export async function finish<F extends AnyFlow, S extends StepSignatures, N extends StepName<F> & keyof S & string>(
+export async function finish<F extends AnyFlow, S extends StepSignatures, N extends DoneStep<F> & keyof S & string>(
   story: Story<F, S>,
   name: N,
   input: S[N]['input'],
@@ -41,7 +49,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   progress.reach(name);
   const known = progress.known(name);
   if (known !== undefined) return known.result;
-  const declaration = flow.steps[name] as StepDeclaration;
+  const declaration = flow.steps[name] as Done;
   const call: StepCall = {
     // Only what commits together with its own row can take the operation over in the same transaction.
     ...(declaration.effect === 'transaction' ? progress.opening : progress.held),
@@ -82,11 +90,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
 }
 
 /** News interrupts a step that is being retried: the next try, or the ledger, then decides about it. */
-async function run(
-  { teller, progress, flow }: Story,
-  declaration: StepDeclaration,
-  call: StepCall,
-): Promise<StepReply> {
+async function run({ teller, progress, flow }: Story, declaration: Done, call: StepCall): Promise<StepReply> {
   const work = {
     activity: activityName(flow.name, call.step),
     says: declaration.says,

@@ -85,10 +85,14 @@ export type StepReply<Result = unknown> = {
   readonly finished?: Finished;
 };
 
-/** A step that the caller makes: the activity only looks whether it has happened. */
+/** A step that waits: the activity only looks whether something has arrived. */
 export type WaitCall = Hold & {
   readonly step: string;
   readonly position: number;
+  /** How long it is waited for, from its beginning. Milliseconds. */
+  readonly patience: number;
+  /** The fields by which two pieces of evidence say the same. */
+  readonly same: readonly string[];
   readonly personAfter: number;
   readonly carry: readonly Finished[];
   readonly again?: true;
@@ -96,6 +100,8 @@ export type WaitCall = Hold & {
 
 export type WaitReply<Result = unknown> =
   | { readonly kind: 'arrived'; readonly result: Result }
+  /** The deadline has passed, and nothing will count any more. */
+  | { readonly kind: 'closed' }
   /** `remaining` is until the wait ends, by PostgreSQL's clock and the row as it now stands. Milliseconds. */
   | { readonly kind: 'waiting'; readonly remaining: number };
 

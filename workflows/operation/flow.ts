@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { FailureCode } from './failures.ts';
 import type { Retention } from './retention.ts';
 import type { SettledState } from './state.ts';
-import type { StepDeclaration } from './step-declaration.ts';
+import type { AwaitDeclaration, StepDeclaration } from './step-declaration.ts';
 import { stepFaults } from './step-faults.ts';
 
 /**
@@ -59,9 +59,21 @@ export type AnyFlow = Flow;
 export type RequestOf<F extends AnyFlow> = z.output<F['request']>;
 export type ResultOf<F extends AnyFlow> = z.output<F['result']>;
 export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
-export type OptionalStep<F extends AnyFlow> = {
-  [N in StepName<F>]: F['steps'][N] extends { readonly optional: object } ? N : never;
+/** The steps that wait for something from outside. */
+export type AwaitStep<F extends AnyFlow> = {
+  [N in StepName<F>]: F['steps'][N] extends { readonly effect: 'await' } ? N : never;
 }[StepName<F>];
+/** What a step that waits gives: its evidence, in the form that the flow declares. */
+export type EvidenceOf<F extends AnyFlow, N extends AwaitStep<F>> = F['steps'][N] extends {
+  readonly evidence: infer E extends z.ZodObject;
+}
+  ? z.output<E>
+  : never;
+/** The steps that the engine does itself. */
+export type DoneStep<F extends AnyFlow> = Exclude<StepName<F>, AwaitStep<F>>;
+export type OptionalStep<F extends AnyFlow> = {
+  [N in DoneStep<F>]: F['steps'][N] extends { readonly optional: object } ? N : never;
+}[DoneStep<F>];
 
 /** A flow's name is part of keys, ids and rows, and what its story is exported as: a permanent contract. */
 const flowName = /^[a-z][A-Za-z0-9]{0,30}$/;
@@ -77,4 +89,16 @@ export function defineFlow<
   const faults = stepFaults(name, steps, declaration.patience);
   if (faults.length > 0) throw new TypeError(faults.join('\n'));
   return declaration;
+}
+
+/** The wait that an operation of the flow begins with: its claim is then `waiting`. */
+export function firstWait({ steps }: AnyFlow): AwaitDeclaration | undefined {
+  const [first] = Object.values(steps);
+  return first?.effect === 'await' ? first : undefined;
+}
+
+/** The longest that an operation may take, with all its waits and undos. Milliseconds. */
+export function longestRun({ steps, patience, undoPatience }: AnyFlow): number {
+  const waits = Object.values(steps).map((step) => (step.effect === 'await' ? step.patience : 0));
+  return waits.reduce((sum, wait) => sum + wait, patience + undoPatience);
 }

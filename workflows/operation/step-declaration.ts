@@ -2,25 +2,29 @@ import type { z } from 'zod';
 import type { Placement } from './budget.ts';
 
 /** What a flow says about one of its steps. The engine holds a story to it, and `defineFlow` proves it (`step-faults.ts`). */
-export type StepDeclaration = {
-  /**
-   * How the effect is made to happen once: `transaction` (rows of ours, committed together with the step's row),
-   * `keyed` (an outside system that honours the downstream key), `natural` (idempotent as it is).
-   */
-  readonly effect: 'transaction' | 'keyed' | 'natural';
+export type StepDeclaration = RowStepDeclaration | OutsideStepDeclaration | AwaitDeclaration;
+
+type Common = {
   /** Shown to people while the step runs. */
   readonly says: string;
+};
+
+/** How an effect is taken back. */
+export type Undo =
+  /** By an undo of its own. */
+  | 'own'
+  /** The step leaves nothing behind, such as a check. */
+  | 'nothing'
+  /** It cannot be taken back, such as a letter that was sent. Nothing may be refused behind it. */
+  | 'irreversible'
+  /** By the undo of that earlier step. */
+  | { readonly coveredBy: string };
+
+type Doing = Common & {
+  readonly undo: Undo;
   /**
-   * How the effect is taken back.
-   * - `own`: by an undo of its own.
-   * - `{ coveredBy }`: by the undo of that earlier step.
-   * - `nothing`: the step leaves nothing behind, such as a check.
-   * - `irreversible`: it cannot be taken back, such as a letter that was sent. Nothing may be refused behind it.
-   */
-  readonly undo: 'own' | 'nothing' | 'irreversible' | { readonly coveredBy: string };
-  /**
-   * Whether the outside can definitively say no, such as a declined card. A wait can always be refused: it may expire.
-   * A refusal that is not declared is a bug, never an undo.
+   * Whether the outside can definitively say no, such as a declined card. A refusal that is not declared is a bug, never an
+   * undo.
    */
   readonly refusable: boolean;
   /**
@@ -28,18 +32,52 @@ export type StepDeclaration = {
    * does, and is undone. Irreversible steps do the same without saying so.
    */
   readonly uncancellable?: true;
-  /** Where the step runs and on what budget. Rows of ours are always in the ledger, and say nothing. */
-  readonly placement?: Exclude<Placement, 'ledger'>;
   /**
    * Its failure is recorded and listed, and the story goes on. `within` is how long it is asked for, so that an outside
    * system that is away neither holds up the story nor uses up its patience. Milliseconds.
    */
   readonly optional?: { readonly within: number };
+};
+
+/** Rows of ours, committed together with the step's own row. */
+export type RowStepDeclaration = Doing & {
+  readonly effect: 'transaction';
+  readonly placement?: never;
+  readonly resolvedAs?: never;
+};
+
+/** `keyed`: an outside system that honours the downstream key. `natural`: idempotent as it is. */
+export type OutsideStepDeclaration = Doing & {
+  readonly effect: 'keyed' | 'natural';
+  /** Where the step runs and on what budget, undo included. */
+  readonly placement: Exclude<Placement, 'ledger'>;
   /**
    * What an operator gives as the step's result who has found out that it has happened. Its `check` looks whether that is so.
    * Without it the step cannot be resolved as done.
    */
   readonly resolvedAs?: z.ZodObject;
+};
+
+/** Something that comes from outside: bytes, a customer at the bank's page, a webhook, a link in a mail. It may expire. */
+export type AwaitDeclaration = Common & {
+  readonly effect: 'await';
+  readonly undo: Exclude<Undo, 'irreversible'>;
+  /** The budget of its undo, and of looking for what nobody has told. */
+  readonly placement: Exclude<Placement, 'ledger'>;
+  /** How long it is waited for. The flow's own patience stands still meanwhile. Milliseconds. */
+  readonly patience: number;
+  /** What comes. */
+  readonly evidence: z.ZodObject;
+  /** The fields by which two pieces of evidence say the same: a repetition is answered alike, another is refused. */
+  readonly same: readonly string[];
+  /** What the caller is told is next, as a sentence. */
+  readonly next: string;
+  /** What the caller is told when nothing has come in time. */
+  readonly expired: string;
+  readonly refusable?: never;
+  readonly uncancellable?: never;
+  readonly optional?: never;
+  readonly resolvedAs?: never;
 };
 
 /** The budget that a step is done and undone on. */
@@ -49,6 +87,11 @@ export function placementOf({ placement }: StepDeclaration): Placement {
 
 export function isIrreversible({ undo }: StepDeclaration): boolean {
   return undo === 'irreversible';
+}
+
+/** Whether it can end the operation with a no: a wait may expire. */
+export function isRefusable(step: StepDeclaration): boolean {
+  return step.effect === 'await' || step.refusable;
 }
 
 /** Whether cancel and patience no longer stop the story once this step has been sent. */

@@ -1,4 +1,4 @@
-import { isIrreversible, type StepDeclaration } from './step-declaration.ts';
+import { isIrreversible, isRefusable, type StepDeclaration } from './step-declaration.ts';
 
 type Named = { readonly name: string; readonly step: StepDeclaration; readonly position: number };
 
@@ -22,6 +22,7 @@ export function stepFaults(
     ...named.flatMap((one) => [
       ...ofItself(flow, one),
       ...ofPatience(flow, one, patience),
+      ...ofWait(flow, one),
       ...ofCover(flow, one, steps),
       ...(one === last ? ofLast(flow, one) : []),
     ]),
@@ -41,8 +42,8 @@ function ofItself(flow: string, { name, step }: Named): string[] {
     );
   if (step.effect === 'transaction' && step.placement !== undefined)
     faults.push(`${at} writes rows of ours, which only the ledger commits: leave its placement out.`);
-  if (step.effect === 'keyed' && step.placement === undefined)
-    faults.push(`${at} calls an outside system, which the ledger's budget is not made for: give it a placement.`);
+  if (step.effect !== 'transaction' && (step.placement as string | undefined) === undefined)
+    faults.push(`${at} touches what is outside, which the ledger's budget is not made for: give it a placement.`);
   if (step.effect === 'transaction' && step.resolvedAs)
     faults.push(
       `${at} writes rows of ours: the ledger knows whether it is done, and nobody has to say. Drop resolvedAs.`,
@@ -64,6 +65,26 @@ function ofPatience(flow: string, { name, step }: Named, patience: number): stri
   return [
     `Step ${flow}.${name} is optional and asked for within ${step.optional.within} ms, but the flow's patience is ${patience} ms: ` +
       `the operation would be undone for something that it can do without. Give it a shorter time.`,
+  ];
+}
+
+function ofWait(flow: string, { name, step }: Named): string[] {
+  if (step.effect !== 'await') return [];
+  const at = `Step ${flow}.${name} waits`;
+  const fields = Object.keys(step.evidence.shape);
+  const unknown = step.same.filter((field) => !fields.includes(field));
+  return [
+    ...(step.patience > 0 ? [] : [`${at} for ${step.patience} ms: nothing could ever arrive. Give it a patience.`]),
+    ...(step.same.length > 0
+      ? []
+      : [
+          `${at}, and no field tells two pieces of evidence apart: any second one would pass for the first. Name some in 'same'.`,
+        ]),
+    ...(unknown.length === 0
+      ? []
+      : [
+          `${at}, and compares its evidence by ${unknown.join(', ')}, which it does not have: name fields of its schema.`,
+        ]),
   ];
 }
 
@@ -106,7 +127,7 @@ function pastReturn(flow: string, named: readonly Named[], last: Named): string[
         // A refusal of an optional step is passed over, and the last one settles.
         .filter(
           ({ step, position }) =>
-            position > gone.position && step.refusable && !step.optional && position < last.position,
+            position > gone.position && isRefusable(step) && !step.optional && position < last.position,
         )
         .map(
           ({ name }) =>

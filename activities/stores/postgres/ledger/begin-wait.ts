@@ -2,41 +2,65 @@ import type { WaitCall } from '../../../../workflows/operation/call.ts';
 import type { Row, Statement } from '../database.ts';
 import { enter } from './enter.ts';
 
+/** Where a wait stands. */
 export type Waiting = {
   readonly cancelRequested: boolean;
   /** Until the wait ends, by PostgreSQL's clock and the row as it now stands; not positive once it has. Milliseconds. */
   readonly remaining: number;
+  /** What has come, where something has; `closed` where nothing will count any more. */
+  readonly outcome: Outcome;
 };
 
-/** `sent` says that the caller was asked: from now on something may have arrived outside, and an undo looks for it. */
-const text = `
-insert into step (operation_id, tenant, name, position, state, request) values ($1, $2, $3, $4, 'sent', 'null')
-on conflict (operation_id, name) do nothing`;
+type Outcome =
+  | { readonly kind: 'arrived'; readonly evidence: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'closed' };
 
-const terms = `
-select cancel_requested_at is not null as cancelled,
-  greatest(0, extract(epoch from deadline - now()) * 1000) as remaining
-from operation where id = $1`;
+const outcome = 'select outcome, evidence from awaited where operation_id = $1 and step = $2';
 
-export function beginWait(call: WaitCall): Statement[] {
-  const { operation, step, position, carry } = call;
+/** Looks whether something has arrived. @param closing ends the wait where its deadline has passed and nothing has */
+export function lookAtWait(
+  { operation, step, position, patience, carry, ...held }: WaitCall,
+  closing: boolean,
+): Statement[] {
   return [
-    ...enter(call, { kind: 'wait' }, carry),
-    { name: 'begin_wait', text, values: [operation.id, operation.tenant, step, position] },
-    { name: 'wait_terms', text: terms, values: [operation.id] },
+    ...enter({ operation, ...held }, { kind: 'wait' }, carry),
+    {
+      name: 'begin_wait',
+      text: 'select cancelled, remaining_ms from begin_wait($1, $2, $3, $4)',
+      values: [operation.id, step, position, patience],
+    },
+    ...(closing ? [{ name: 'close_wait', text: 'select close_wait($1, $2)', values: [operation.id, step] }] : []),
+    { name: 'wait_outcome', text: outcome, values: [operation.id, step] },
   ];
+}
+
+/** @param rows what the statements of `lookAtWait` gave */
+export function waiting(rows: readonly (readonly Row[])[], closing: boolean): Waiting {
+  const terms = rows.at(closing ? -3 : -2)?.[0];
+  if (terms === undefined) throw new Error('The wait has no operation');
+  if (terms.remaining_ms === null) throw new Error('An operation that waits needs a deadline');
+  return {
+    cancelRequested: terms.cancelled as boolean,
+    remaining: Math.ceil(Number(terms.remaining_ms)),
+    outcome: outcomeOf(rows.at(-1)?.[0]),
+  };
+}
+
+function outcomeOf(row: Row | undefined): Outcome {
+  switch (row?.outcome as 'arrived' | 'closed' | undefined) {
+    case undefined:
+      return { kind: 'open' };
+    case 'arrived':
+      return { kind: 'arrived', evidence: row?.evidence as Record<string, unknown> };
+    case 'closed':
+      return { kind: 'closed' };
+  }
 }
 
 const over = `select move($1, 'running') from operation where id = $1 and state = 'waiting'`;
 
-/** What was waited for has come: nobody is ever told to wait who has been told that it came. */
+/** Once a caller has seen the arrival, it is never told to wait again. */
 export function endWait({ operation }: WaitCall): Statement {
   return { name: 'end_wait', text: over, values: [operation.id] };
-}
-
-export function waiting(rows: readonly Row[] | undefined): Waiting {
-  const row = rows?.[0];
-  if (row === undefined) throw new Error('The wait has no operation');
-  if (row.remaining === null) throw new Error('An operation that waits for its caller needs a deadline');
-  return { cancelRequested: row.cancelled as boolean, remaining: Math.ceil(Number(row.remaining)) };
 }

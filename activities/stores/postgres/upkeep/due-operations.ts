@@ -37,10 +37,12 @@ set looks = looks + 1,
 from due where o.id = due.id
 returning o.id, tenant, environment, key_subject, flow, key, generation, looks,
   case when cancel_requested_at is not null then 'cancelRequested'
-       when deadline is not null and (state = 'running' or deadline <= now()) then 'wake' end as news`;
+       when (state = 'waiting' and deadline <= now()) or exists (
+         select from awaited a left join step s on s.operation_id = a.operation_id and s.name = a.step
+         where a.operation_id = o.id and (s.state is null or s.state = 'sent')) then 'wake' end as news`;
 
 export async function dueOperations(database: Database, limit: number): Promise<Due[]> {
-  const [rows = []] = await database.flush(null, { name: 'due_operations', text, values: [limit] });
+  const [rows = []] = await database.flush(null, { name: 'due_operations_and_news', text, values: [limit] });
   return rows.map((row) => ({
     id: row.id as string,
     tenant: row.tenant as string,

@@ -8,6 +8,10 @@ with gone as (
   order by answer_expires_at limit $1 for no key update skip locked
 ), steps as (
   update step set request = null, result = null, refusal = null from gone where operation_id = gone.id
+), evidence as (
+  update awaited set evidence = '{}', sameness = '' from gone where operation_id = gone.id and outcome = 'arrived'
+), strays as (
+  delete from stray using gone where operation_id = gone.id
 )
 update operation o
 set answer_body = null, answer_headers = null, result = null, refusal = null, request = '{}'
@@ -38,7 +42,7 @@ returning key`;
  */
 export async function forget(database: Database, limit: number): Promise<boolean> {
   const gone = [
-    await database.flush(null, { name: 'forget_answers', text: answers, values: [limit] }),
+    await database.flush(null, { name: 'forget_answers_and_evidence', text: answers, values: [limit] }),
     await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] }),
     await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] }),
     await database.flush(null, { name: 'forget_issued_keys', text: issuedKeys, values: [limit] }),

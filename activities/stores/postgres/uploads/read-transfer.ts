@@ -1,7 +1,7 @@
 import type { OperationState } from '../../../../workflows/operation/state.ts';
 import type { Row, Statement } from '../database.ts';
 
-/** The bytes that count for an upload. */
+/** The bytes that count for an upload: the evidence that its step `receive` waits for. */
 export type ReceivedBytes = {
   readonly method: 'door' | 'presigned';
   readonly objectKey: string;
@@ -20,8 +20,8 @@ export type Transfer = { readonly state: OperationState; readonly cancelRequeste
 
 const text = `
 select o.state, o.cancel_requested_at is not null as cancelled, coalesce(o.deadline <= now(), false) as due,
-  t.outcome, t.method, t.object_key, t.size, t.sha256, t.sniffed_type
-from operation o left join transfer t on t.operation_id = o.id where o.id = $1`;
+  a.outcome, a.evidence
+from operation o left join awaited a on a.operation_id = o.id and a.step = 'receive' where o.id = $1`;
 
 export function readTransfer(operation: string): Statement {
   return { name: 'read_transfer', text, values: [operation] };
@@ -35,22 +35,12 @@ export function transferOf(rows: readonly Row[] | undefined): Transfer {
     cancelRequested: row.cancelled as boolean,
     due: row.due as boolean,
   };
-  switch (row.outcome as 'received' | 'closed' | null) {
+  switch (row.outcome as 'arrived' | 'closed' | null) {
     case null:
       return { ...about, outcome: 'open' };
     case 'closed':
       return { ...about, outcome: 'closed' };
-    case 'received':
-      return {
-        ...about,
-        outcome: 'received',
-        bytes: {
-          method: row.method as ReceivedBytes['method'],
-          objectKey: row.object_key as string,
-          size: Number(row.size),
-          sha256: row.sha256 as string | null,
-          sniffedType: row.sniffed_type as string | null,
-        },
-      };
+    case 'arrived':
+      return { ...about, outcome: 'received', bytes: row.evidence as ReceivedBytes };
   }
 }
