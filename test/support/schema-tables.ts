@@ -148,7 +148,7 @@ function created(text: string): string {
   return plain(text)
     .replace('USING btree ', '')
     .replaceAll(
-      /\b(CREATE|UNIQUE|INDEX|TRIGGER|BEFORE|AFTER|INSERT|UPDATE|DELETE|OF|ON|FOR EACH ROW|EXECUTE FUNCTION|WHERE|USING|DESC|ALL)\b/g,
+      /\b(CREATE|INDEX|TRIGGER|BEFORE|AFTER|INSERT|UPDATE|DELETE|OF|FOR EACH ROW|EXECUTE FUNCTION|DESC)\b/g,
       (word) => word.toLowerCase(),
     );
 }

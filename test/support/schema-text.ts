@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { comment, plain } from './plain-sql.ts';
+import { comment, plain, wrapped } from './plain-sql.ts';
 import { functionsOf } from './schema-functions.ts';
 import { tablesOf } from './schema-tables.ts';
 
@@ -7,8 +7,7 @@ const header = `-- The ledger as it stands when all migrations have been run: it
 -- Generated from a migrated database by \`npm run schema\`, and compared with one by a test. It is for reading: what is run
 -- is in migrations/, with the reasons.
 --
--- Tables and functions stand in the order in which they were first made. Row security is on for every table that says so;
--- \`the_owner\` stands for the login that migrates.`;
+-- Tables and functions stand in the order in which they were first made. \`the_owner\` is the login that migrates.`;
 
 const rest = `
 select string_agg('grant ' || lower(privilege_type) || ' on schema hapax to ' || grantee::regrole || ';', e'\\n'
@@ -27,6 +26,8 @@ type Type = { name: string; says: string | null; labels: string | null; fields: 
 
 /** What stands in the schema of a migrated database, as SQL to read. */
 export async function schemaText(client: pg.Client): Promise<string> {
+  // Names are then written with their schema, whoever asks.
+  await client.query('set search_path = pg_catalog');
   const { rows: grants } = await client.query<{ text: string }>(rest);
   const { rows: made } = await client.query<Type>(types);
   const parts = [
@@ -42,7 +43,7 @@ export async function schemaText(client: pg.Client): Promise<string> {
       ].join('\n'),
     ),
     title('Tables and views'),
-    ...(await tablesOf(client)),
+    ...(await tablesOf(client)).map(wrapped),
     title('Functions'),
     ...(await functionsOf(client)),
   ];

@@ -151,7 +151,7 @@ declare
   step_state text;
   next_state text;
 begin
-  if num_nulls(of_step, step_effect, without_return) <> case entering when 'step' then 0 else 3 end then
+  if num_nulls(of_step, step_effect, without_return) <> (case entering when 'step' then 0 else 3 end) then
     raise exception 'a step, its effect and whether it returns belong to entering a step, and to nothing else';
   end if;
   select state, settled_at, fence, cancel_requested_at, no_return_at into op
