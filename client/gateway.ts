@@ -188,7 +188,7 @@ export class Gateway {
     }
   }
 
-  /** Waits for the end of what is open. What only its caller can end is not waited for: the caller is told at once. */
+  /** Waits for the end of what is open, or until it waits for something from outside: it may be the caller's turn. */
   async #open(request: Asked, claimed: Started, { how, follows, wait, named }: Joining): Promise<Reply> {
     const { id, state, deadline } = claimed;
     const { tenant } = request.call;
@@ -206,7 +206,7 @@ export class Gateway {
   }
 
   async #outcome(tenant: string, id: string, wait: number, how: How): Promise<Outcome | undefined> {
-    return wait === 0 ? undefined : await this.#parts.outcomes.settled(tenant, id, wait, how !== 'created');
+    return wait === 0 ? undefined : await this.#parts.outcomes.settled(tenant, id, wait, how !== 'created', true);
   }
 
   /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */

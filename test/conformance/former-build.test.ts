@@ -1,11 +1,14 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } from 'vitest';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
+import { arrive } from '../../activities/stores/postgres/ledger/arrive.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { Gateway } from '../../client/gateway.ts';
 import { Uploads } from '../../client/uploads/uploads.ts';
 import type { Ports } from '../../workers/operations.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { samenessOf } from '../../workflows/operation/sameness.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { bilingual, type Spoken } from '../support/former-statements.ts';
 import { Lane } from '../support/lane.ts';
@@ -192,8 +195,25 @@ describe('the former build beside this one', () => {
     const record = (await gateway.status(world.tenants.alpha, announced.id)) ?? expect.unreachable();
     await world.until('it waits for its bytes', async () => (await world.state(record.id)) === 'waiting');
     const database = bilingual(uploader.database, () => !formerWorker, spoken);
-    const uploads = new Uploads({ database, objects: store, gateway, log: console.error });
-    expect((await uploads.receiveBytes(record, Readable.from([bytes]), bytes.length, undefined)).kind).toBe('received');
+    // What has arrived is said in the words of the door's build.
+    const arriving: Pick<Gateway, 'arrive'> = {
+      async arrive(_flow, at, step, evidence, evenDue = true) {
+        const came = { step, position: 0, evidence, sameness: samenessOf(evidence, ['objectKey']), evenDue };
+        const arrived = await arrive(database, at, came);
+        await gateway.signal(at, 'wake');
+        return arrived as never;
+      },
+    };
+    const uploads = new Uploads({ database, objects: store, gateway: arriving, log: console.error });
+    expect(
+      (
+        await uploads.receiveBytes(record, {
+          stream: Readable.from([bytes]),
+          contentLength: bytes.length,
+          contentType: undefined,
+        })
+      ).kind,
+    ).toBe('received');
     await world.until('it is placed', async () => (await world.state(record.id)) === 'succeeded');
     await placedOnce(uploader, record.id, bytes);
     expect(Math.min(spoken.former, spoken.present)).toBeGreaterThan(0);

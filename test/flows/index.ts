@@ -2,6 +2,7 @@ import { operations } from '../../workflows/flows.ts';
 import { dispatch } from '../../workflows/temporal/dispatch.ts';
 import {
   bookingBackwards,
+  bookingConfirmed,
   bookingFinal,
   bookingHasty,
   bookingRefundable,
@@ -15,6 +16,7 @@ export { sentinel } from '../../workflows/temporal/sentinel.ts';
 export default dispatch([
   ...operations,
   bookingBackwards,
+  bookingConfirmed,
   bookingFinal,
   bookingHasty,
   bookingRefundable,

@@ -5,11 +5,12 @@ import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { receiveTransfer } from '../../activities/stores/postgres/uploads/receive-transfer.ts';
+import { arrive } from '../../activities/stores/postgres/ledger/arrive.ts';
 import { headObject } from '../../activities/stores/s3/head-object.ts';
 import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
 import { putOnce } from '../../activities/stores/s3/put-once.ts';
 import { putStream } from '../../activities/stores/s3/put-stream.ts';
+import { samenessOf } from '../../workflows/operation/sameness.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
@@ -333,7 +334,8 @@ describe('an upload', () => {
     const found = (await presignedBytes(uploader.store, announced.id)) ?? expect.unreachable();
     const ref = { id: announced.id, tenant: world.tenants.alpha };
     // A door that died between its commit and its signal.
-    expect((await receiveTransfer(uploader.database, ref, found)).outcome).toBe('received');
+    const evidence = { step: 'receive', position: 0, evidence: found, sameness: samenessOf(found, ['objectKey']) };
+    expect((await arrive(uploader.database, ref, { ...evidence, evenDue: false })).kind).toBe('arrived');
     expect((await uploader.settled(announced.id)).json.state).toBe('succeeded');
   });
 
@@ -404,6 +406,10 @@ describe('an upload', () => {
   it('that ends while its caller waits for it tells him that the key may begin anew, at either door', async () => {
     const bytes = randomBytes(1_000);
     const announced = await uploader.announced('waited-for', bytes);
+    // Under way: as long as it waits for its bytes, nobody is kept waiting for it.
+    const workers = world.running('workers/operations.ts');
+    for (const worker of workers) worker.signal('SIGSTOP');
+    expect((await uploader.send(announced, bytes)).status).toBe(200);
     const waiting = uploader.announce('waited-for', bytes, {}, { headers: { prefer: 'wait=20' } });
     const request = { name: 'waited-for.bin', size: 1_000, type: 'application/octet-stream', destination: 'inbox' };
     const call = { tenant: world.tenants.alpha, environment: 'test', subject: 'default', key: 'waited-for' } as const;
@@ -411,6 +417,7 @@ describe('an upload', () => {
     const arrived = `select sum(times) as n from hapax.arrival where operation_id = $1 and decision = 'joined'`;
     await world.until('both wait', async () => (await world.sql<{ n: string }>(arrived, announced.id))[0]?.n === '2');
     await world.ask('POST', `/v1/operations/${announced.id}/cancel`);
+    for (const worker of workers) worker.signal('SIGCONT');
     const anew = { code: 'cancelled', status: 409, sameKeySafe: true, retryable: true, action: 'retry' };
     expect((await waiting).json).toMatchObject(anew);
     expect(await told).toMatchObject({ id: announced.id, state: 'cancelled', problem: anew });

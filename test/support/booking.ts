@@ -9,7 +9,7 @@ import type { Told } from '../../client/gateway/told.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled, type OperationState, type StepState } from '../../workflows/operation/state.ts';
-import type { BookingFlow, BookingStep } from '../flows/booking/booking.flow.ts';
+import { bookingConfirmedFlow, type BookingFlow, type BookingStep } from '../flows/booking/booking.flow.ts';
 import type { FaultyLedger, Loss } from './faulty-ledger.ts';
 import { moneyHeld } from './one-checkout.ts';
 import { plan, releaseAll } from './provider-faults.ts';
@@ -75,6 +75,12 @@ export class Booking {
 
   async cancel(): Promise<string> {
     return await this.#parts.gateway.cancel(await this.record());
+  }
+
+  /** The customer has confirmed at the bank's page. */
+  async confirmed(reference: string, confirmedAt = 'today') {
+    const { gateway } = this.#parts;
+    return await gateway.arrive(bookingConfirmedFlow, await this.record(), 'confirmation', { reference, confirmedAt });
   }
 
   /** What a person says of a step. */

@@ -50,6 +50,14 @@ export class Bookings {
     );
   }
 
+  async stopWorker(): Promise<void> {
+    await this.#flows.stopWorker();
+  }
+
+  async startWorker(): Promise<void> {
+    await this.#flows.startWorker();
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#all.map(({ office }) => office.close()));
     await this.#flows.close();

@@ -49,21 +49,44 @@ select pg_notify((select name from news_channel), case
     'expiresAt', answer_expires_at)::text
   else jsonb_build_object('id', id, 'tenant', tenant)::text end)
 from settled`,
-  receive_transfer: `
+  // What the former build asked in two or three statements stands in one here, where this build asks in one.
+  begin_wait: `
+with begun as (
+  insert into step (operation_id, tenant, name, position, state, request)
+  select id, tenant, $2, $3, 'sent', 'null' from operation where id = $1 and $4::float8 is not null
+  on conflict (operation_id, name) do nothing
+)
+select cancel_requested_at is not null as cancelled,
+  greatest(0, extract(epoch from deadline - now()) * 1000) as remaining_ms
+from operation where id = $1`,
+  close_wait: `
+insert into transfer (operation_id, tenant, outcome)
+select id, tenant, 'closed' from operation where id = $1 and deadline <= now() and $2 = 'receive'
+on conflict (operation_id) do nothing`,
+  wait_outcome: `
+select case outcome when 'received' then 'arrived' else outcome end as outcome,
+  jsonb_build_object('method', method, 'objectKey', object_key, 'size', size, 'sha256', sha256, 'sniffedType', sniffed_type)
+    as evidence
+from transfer where operation_id = $1 and $2 = 'receive'`,
+  arrive: `
 with open as (
   select id, tenant from operation
   where id = $1 and state in ('claimed', 'running', 'waiting') and cancel_requested_at is null
-    and (deadline > now() or $7)
+    and (deadline > now() or $6) and $2 = 'receive' and $3::integer = 0 and $5::text is not null
   for no key update
 ), received as (
   insert into transfer (operation_id, tenant, outcome, method, object_key, size, sha256, sniffed_type)
-  select id, tenant, 'received', $2, $3, $4, $5, $6 from open
+  select id, tenant, 'received', $4::jsonb ->> 'method', $4::jsonb ->> 'objectKey', ($4::jsonb ->> 'size')::bigint,
+    $4::jsonb ->> 'sha256', $4::jsonb ->> 'sniffedType'
+  from open
   on conflict (operation_id) do nothing
   returning operation_id
+), moved as (
+  update operation set state = 'running', updated_at = now(),
+    next_look_at = least(next_look_at, now() + interval '2 seconds')
+  where id in (select operation_id from received) and state in ('claimed', 'waiting')
 )
-update operation set state = 'running', updated_at = now(),
-  next_look_at = least(next_look_at, now() + interval '2 seconds')
-where id in (select operation_id from received) and state in ('claimed', 'waiting')`,
+select case when exists (select from received) then 'arrived' else 'due' end as outcome, $4::jsonb as counts`,
 } as const;
 
 /** Counts what was asked in the words of each build. */

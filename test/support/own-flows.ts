@@ -10,7 +10,12 @@ import type { World } from './world.ts';
 
 const index = fileURLToPath(new URL('../flows/index.ts', import.meta.url));
 
-export type OwnFlows = Pick<ConnectedGateway, 'gateway' | 'close'>;
+export type OwnFlows = Pick<ConnectedGateway, 'gateway' | 'close'> & {
+  /** Starts the worker again that was stopped. */
+  startWorker(): Promise<void>;
+  /** What is under way ends first. */
+  stopWorker(): Promise<void>;
+};
 
 /**
  * Runs flows that are not shipped (`test/flows`) beside the product's, in a world without other workers. The worker has a
@@ -20,7 +25,8 @@ export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Pro
   const bundle = join(world.directory, 'own-flows.js');
   await writeFile(bundle, await bundleWorkflows(index));
   const env = { ...world.env, HAPAX_WORKFLOW_BUNDLE: bundle };
-  const worker = await workerHere(env, ports, createFlowActivities);
+  const start = () => workerHere(env, ports, createFlowActivities);
+  let worker = await start();
   const connected = await connectGateway({
     databaseUrl: world.databaseUrl,
     temporalAddress: world.env.TEMPORAL_ADDRESS as string,
@@ -29,6 +35,10 @@ export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Pro
   });
   return {
     gateway: connected.gateway,
+    startWorker: async () => {
+      worker = await start();
+    },
+    stopWorker: () => worker.stop(),
     async close() {
       await worker.stop();
       await connected.close();

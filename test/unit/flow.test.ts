@@ -94,7 +94,7 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
   it('declares of each step how it happens once and how it is undone, and has the activities for that', () => {
     const expected: string[] = [];
     for (const [step, { effect, undo }] of Object.entries(flow.steps)) {
-      expect(['natural', 'keyed', 'transaction']).toContain(effect);
+      expect(['natural', 'keyed', 'transaction', 'await']).toContain(effect);
       expected.push(activityName(name, step));
       if (undo === 'own') expected.push(undoActivityName(name, step));
     }

@@ -156,12 +156,19 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ['the last step is irreversible', { done: { ...done, undo: 'irreversible' } }, /done is the last one/],
   [
     'a row step runs elsewhere than in the ledger',
-    { hold: { ...hold, placement: 'outside' }, done },
+    { hold: { ...hold, placement: 'outside' } as unknown as StepDeclaration, done },
     /hold writes rows of ours, which only the ledger commits/,
   ],
-  ['an outside call has no placement', { pay: unplaced, done }, /pay calls an outside system/],
+  ['an outside call has no placement', { pay: unplaced as StepDeclaration, done }, /pay touches what is outside/],
   ['a step has no sound name', { 'pay it': pay, done }, /Step name booking.pay it must match/],
   ['there are no steps', {}, /has no steps/],
+  ['a wait has no time', { wait: { ...wait, patience: 0 }, done }, /wait waits for 0 ms: nothing could ever arrive/],
+  ['a wait cannot tell evidence apart', { wait: { ...wait, same: [] }, done }, /wait waits, and no field tells/],
+  [
+    'a wait compares what does not come',
+    { wait: { ...wait, same: ['number'] }, done },
+    /wait waits, and compares its evidence by number, which it does not have/,
+  ],
   [
     'an optional step may use up all patience',
     { hold: { ...hold, optional: { within: patience } }, done },
@@ -169,7 +176,7 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   ],
   [
     'a person may say that a row step is done',
-    { hold: { ...hold, resolvedAs: z.object({}) }, done },
+    { hold: { ...hold, resolvedAs: z.object({}) } as unknown as StepDeclaration, done },
     /hold writes rows of ours: the ledger knows whether it is done/,
   ],
 ];

@@ -121,6 +121,7 @@ create table hapax.step (
   sent_at      timestamptz not null default now(),
   ended_at     timestamptz,
   irreversible boolean     not null default false, -- once it is sent, nothing is undone any more
+  waits        boolean     not null default false, -- the flow's patience stands still from sent_at to ended_at
   constraint step_pkey primary key (operation_id, name),
   constraint step_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
   constraint step_irreversible_is_of_no_return check (no_return or not irreversible),
@@ -265,7 +266,7 @@ create policy acting_roles on hapax.order_line as restrictive to public using (c
 create policy tenant_only on hapax.order_line to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.order_line to hapax_app;
 
--- What became of an upload's wait for its bytes: whoever inserts first decides. Committed before any signal.
+-- Stays for one release, for the build before 0020: awaited, of uploads only.
 create table hapax.transfer (
   operation_id text        not null,
   tenant       text        not null,
@@ -286,6 +287,8 @@ create table hapax.transfer (
   constraint transfer_sha256_check check (sha256 ~ '^[0-9a-f]{64}$'),
   constraint transfer_size_check check (size >= 0)
 );
+create trigger transfer_of_former_build after insert on hapax.transfer for each row
+    execute function hapax.hear_former_build();
 alter table hapax.transfer enable row level security, force row level security;
 create policy acting_roles on hapax.transfer as restrictive to public using (current_user in ('hapax_app',
     'hapax_upkeep'));
@@ -502,6 +505,52 @@ create policy tenant_only on hapax.resolution to hapax_app using (tenant = hapax
 grant select, insert, update on hapax.resolution to hapax_app;
 grant select, delete on hapax.resolution to hapax_upkeep;
 
+-- What became of a step that waits for something from outside: whoever inserts first decides. Committed before any signal.
+create table hapax.awaited (
+  operation_id text        not null,
+  step         text        not null,
+  tenant       text        not null,
+  outcome      text        not null,
+  evidence     jsonb,
+  sameness     text, -- two pieces of evidence with the same text say the same
+  decided_at   timestamptz not null default now(),
+  constraint awaited_pkey primary key (operation_id, step),
+  constraint awaited_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint awaited_has_evidence_where_arrived check ((outcome = 'arrived') = (evidence is not null
+    and sameness is not null)),
+  constraint awaited_outcome_check check (outcome in ('arrived', 'closed'))
+);
+create trigger awaited_as_former_build after insert on hapax.awaited for each row when (new.step = 'receive')
+    execute function hapax.tell_former_build();
+alter table hapax.awaited enable row level security, force row level security;
+create policy acting_roles on hapax.awaited as restrictive to public using (current_user in ('hapax_app',
+    'hapax_upkeep'));
+create policy all_tenants on hapax.awaited to hapax_upkeep using (true);
+create policy tenant_only on hapax.awaited to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert on hapax.awaited to hapax_app;
+grant select, update on hapax.awaited to hapax_upkeep;
+
+-- Evidence that lost against another, or came after the end of its wait.
+create table hapax.stray (
+  operation_id text        not null,
+  step         text        not null,
+  sameness     text        not null,
+  tenant       text        not null,
+  evidence     jsonb       not null,
+  why          text        not null,
+  came_at      timestamptz not null default now(),
+  constraint stray_pkey primary key (operation_id, step, sameness),
+  constraint stray_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint stray_why_check check (why in ('lost', 'late'))
+);
+alter table hapax.stray enable row level security, force row level security;
+create policy acting_roles on hapax.stray as restrictive to public using (current_user in ('hapax_app',
+    'hapax_upkeep'));
+create policy all_tenants on hapax.stray to hapax_upkeep using (true);
+create policy tenant_only on hapax.stray to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert on hapax.stray to hapax_app;
+grant select, delete on hapax.stray to hapax_upkeep;
+
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 -- The tenant whose rows this session sees.
@@ -528,11 +577,12 @@ create function hapax.expect_patience(held text, patience_ms double precision)
 returns void language plpgsql
 as $$
 declare
-  late boolean;
+  op record;
 begin
-  select no_return_at is null and deadline is null and created_at + patience_ms * interval '1 millisecond' < now() into late
-    from hapax.operation where id = held for no key update;
-  if late then
+  select no_return_at, created_at into op from hapax.operation where id = held for no key update;
+  -- The cheap question first: an operation that is younger than its patience has not used it up.
+  if op.no_return_at is null and op.created_at + patience_ms * interval '1 millisecond' < now()
+    and hapax.patience_gone(held) > patience_ms * interval '1 millisecond' then
     raise exception 'the patience of operation % has ended', held using errcode = 'HX006';
   end if;
 end $$;
@@ -829,11 +879,9 @@ begin
   -- Read behind the lock: what another run has committed while this one waited for it is seen.
   return query
     select o.settled_at is null, o.state, o.fence, o.request, o.request_id, o.ending, extract(epoch from o.deadline) * 1000,
-           extract(epoch from now() - case
-             when o.deadline is null then o.created_at else greatest(o.created_at, steps.last_done) end) * 1000,
-           o.no_return_at is not null, coalesce(steps.done, '{}')
+           extract(epoch from hapax.patience_gone(of_operation)) * 1000, o.no_return_at is not null, coalesce(steps.done, '{}')
     from hapax.operation o, lateral (
-      select max(s.ended_at) as last_done, jsonb_object_agg(s.name, s.result) as done
+      select jsonb_object_agg(s.name, s.result) as done
       from hapax.step s where s.operation_id = o.id and s.state = 'done') steps
     where o.id = of_operation;
 end $$;
@@ -926,4 +974,122 @@ begin
       'body', encode(answer_body, 'base64'), 'expiresAt', answer_expires_at)::text
     else jsonb_build_object('id', id, 'tenant', tenant)::text end)
   from hapax.operation where id = of_operation;
+end $$;
+
+-- How much of a flow's patience is gone: the time in which steps waited does not count.
+create function hapax.patience_gone(of_operation text)
+returns interval language sql stable
+as $$
+  select now() - o.created_at - coalesce((
+    select sum(coalesce(s.ended_at, now()) - case when s.position = 0 then o.created_at else s.sent_at end)
+    from hapax.step s where s.operation_id = o.id and s.waits), '0')
+  from hapax.operation o where o.id = of_operation
+$$;
+
+-- Begins a step that waits, or finds it begun, and gives how long there is left.
+create function hapax.begin_wait(
+  of_operation text, of_step text, at_position integer, patience_ms double precision)
+returns table (cancelled boolean, remaining_ms double precision) language plpgsql
+as $$
+begin
+  insert into hapax.step (operation_id, tenant, name, position, state, request, waits)
+  select o.id, o.tenant, of_step, at_position, 'sent', 'null', true from hapax.operation o where o.id = of_operation
+  on conflict do nothing;
+  if found and at_position > 0 then
+    update hapax.operation set deadline = now() + patience_ms * interval '1 millisecond' where id = of_operation;
+    -- Callers who wait for the end are told that it is somebody's turn. The row says the rest.
+    perform pg_notify((select name from hapax.news_channel), jsonb_build_object('id', id, 'tenant', tenant)::text)
+    from hapax.operation where id = of_operation;
+  end if;
+  return query
+    select o.cancel_requested_at is not null and o.no_return_at is null,
+           greatest(0, extract(epoch from o.deadline - now()) * 1000)::double precision
+    from hapax.operation o where o.id = of_operation;
+end $$;
+
+-- The way in for what a step waits for. The first evidence counts, the same again is answered alike, another is a stray.
+create function hapax.arrive(
+  of_operation text, of_step text, at_position integer, new_evidence jsonb, new_sameness text, even_due boolean)
+returns table (outcome text, counts jsonb) language plpgsql
+as $$
+declare
+  op record;
+  decided record;
+  lost text;
+begin
+  select id, tenant, state, settled_at, cancel_requested_at, no_return_at, deadline, sweep_at into op
+    from hapax.operation where id = of_operation for no key update;
+  if not found then
+    return query select 'missing', null::jsonb;
+    return;
+  end if;
+  select a.outcome, a.evidence, a.sameness into decided
+    from hapax.awaited a where a.operation_id = of_operation and a.step = of_step;
+  if decided.outcome = 'arrived' and decided.sameness = new_sameness then
+    return query select 'repeated', decided.evidence;
+    return;
+  elsif decided.outcome = 'arrived' then
+    lost := 'lost';
+  elsif decided.outcome = 'closed' or op.settled_at is not null or op.state = 'compensating'
+    or (op.cancel_requested_at is not null and op.no_return_at is null) then
+    lost := 'late';
+  elsif not even_due and op.deadline <= now() then
+    return query select 'due', null::jsonb;
+    return;
+  end if;
+  if lost is not null then
+    insert into hapax.stray (operation_id, step, sameness, tenant, evidence, why)
+    values (of_operation, of_step, new_sameness, op.tenant, new_evidence, lost)
+    on conflict do nothing;
+    -- After the flow's own sweep nobody would look for it.
+    if found and op.settled_at is not null then
+      update hapax.operation set sweep_at = least(sweep_at, now()) where id = of_operation;
+    end if;
+    return query select lost, decided.evidence;
+    return;
+  end if;
+  insert into hapax.awaited (operation_id, step, tenant, outcome, evidence, sameness)
+  values (of_operation, of_step, op.tenant, 'arrived', new_evidence, new_sameness);
+  -- It may be awaited only later. A flow that begins with its wait is waiting before its story has begun it.
+  if op.state in ('claimed', 'waiting') and (at_position = 0 or exists (
+      select from hapax.step where operation_id = of_operation and name = of_step and state = 'sent')) then
+    perform hapax.move(of_operation, 'running', look_within => interval '2 seconds');
+  end if;
+  return query select 'arrived', new_evidence;
+end $$;
+
+-- Closes a wait whose deadline has passed, unless something has arrived.
+create function hapax.close_wait(of_operation text, of_step text)
+returns void language sql
+as $$
+  insert into hapax.awaited (operation_id, step, tenant, outcome)
+  select id, of_step, tenant, 'closed' from hapax.operation where id = of_operation and deadline <= now()
+  on conflict do nothing
+$$;
+
+-- Stays for one release: doors and workers of the build before 0020 read transfer.
+create function hapax.tell_former_build()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.transfer (operation_id, tenant, outcome, method, object_key, size, sha256, sniffed_type)
+  values (new.operation_id, new.tenant, case new.outcome when 'arrived' then 'received' else new.outcome end,
+    new.evidence ->> 'method', new.evidence ->> 'objectKey', (new.evidence ->> 'size')::bigint, new.evidence ->> 'sha256',
+    new.evidence ->> 'sniffedType')
+  on conflict do nothing;
+  return null;
+end $$;
+
+-- Stays for one release: doors and workers of the build before 0020 write transfer.
+create function hapax.hear_former_build()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.awaited (operation_id, step, tenant, outcome, evidence, sameness)
+  values (new.operation_id, 'receive', new.tenant, case new.outcome when 'received' then 'arrived' else new.outcome end,
+    case new.outcome when 'received' then jsonb_build_object('method', new.method, 'objectKey', new.object_key,
+      'size', new.size, 'sha256', new.sha256, 'sniffedType', new.sniffed_type) end,
+    new.object_key)
+  on conflict do nothing;
+  return null;
 end $$;

@@ -75,8 +75,12 @@ export const resolutionSchema = z
   })
   .meta({ id: 'Resolution', description: 'What a person has said of a step that made no progress' });
 
-/** Until when an operation waits for its caller. */
-export const expiresAt = z.string().optional().describe('Until when the operation waits for its caller');
+/** What an operation waits for that comes from outside. */
+export const waits = {
+  awaits: z.string().optional().describe('The step that waits for something from outside.'),
+  next: z.string().optional().describe('What is to happen next, for a person.'),
+  expiresAt: z.string().optional().describe('Until when it is waited for.'),
+};
 
 /** @param offered what flows add of their own */
 export const operationSchema = (offered: z.ZodRawShape) =>
@@ -105,7 +109,7 @@ export const operationSchema = (offered: z.ZodRawShape) =>
       problem: problemSchema.optional(),
       createdAt: z.string(),
       settledAt: z.string().optional(),
-      expiresAt,
+      ...waits,
       ...offered,
     })
     .meta({ id: 'Operation', description: 'One operation, as the ledger has it' });

@@ -1,5 +1,6 @@
 import type { ResolutionRecord } from '../../../activities/stores/postgres/ledger/resolutions/read-resolutions.ts';
 import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
+import { awaitedStep } from '../../../workflows/operation/awaited-step.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { Caller } from '../callers/caller.ts';
 import { problem } from '../../../workflows/operation/answer.ts';
@@ -46,9 +47,17 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
           }),
         }),
     createdAt: record.createdAt.toISOString(),
-    ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
+    ...(flow === undefined ? {} : describeWait(flow, record)),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
   };
+}
+
+/** Which step waits for something from outside, what is next, and until when. */
+export function describeWait(flow: AnyFlow, record: OperationRecord) {
+  const awaited = awaitedStep(flow, record);
+  return awaited === undefined || record.deadline === null
+    ? {}
+    : { awaits: awaited.name, next: awaited.next, expiresAt: record.deadline.toISOString() };
 }
 
 function describeResolution({ says, result, at, ...said }: ResolutionRecord) {

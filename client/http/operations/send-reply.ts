@@ -40,17 +40,19 @@ function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | '
   return { 'idempotency-status': how, 'hapax-workflow-id': workflowId };
 }
 
-/** Made, and waiting for its caller: whoever asks again is answered as the first one was. Later it is under way. */
-function isOffered(state: OperationState): boolean {
-  return state === 'claimed' || state === 'waiting';
-}
+/** Where an open operation stands, as its caller is told. */
+type State = {
+  /** 201: it was made, and waits for its caller. 202: it is under way. */
+  readonly status: 201 | 202;
+  readonly body: { readonly state: OperationState } & Readonly<Record<string, unknown>>;
+};
 
 /** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Extract<Reply, { kind: 'settled' | 'open' }>,
-  state?: { readonly state: OperationState } & Readonly<Record<string, unknown>>,
+  state?: State,
 ) {
   const key = request.headers['idempotency-key'];
   if (key !== undefined) reply.header('idempotency-key', key);
@@ -63,10 +65,10 @@ export function sendReply(
   reply.headers(commonHeaders(answer));
   if (state !== undefined)
     return reply
-      .code(isOffered(state.state) ? 201 : 202)
+      .code(state.status)
       .header('content-type', 'application/json; charset=utf-8')
       .header('location', operationUrl(answer.id))
-      .send(JSON.stringify({ id: answer.id, ...state }));
+      .send(JSON.stringify({ id: answer.id, ...state.body }));
   const { status, headers, body } = problemAnswer(stillOpen(answer), { requestId: request.id, operation: answer.id });
   return reply.code(status).headers(headers).send(body);
 }

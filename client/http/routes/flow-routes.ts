@@ -13,9 +13,10 @@ import { keySchema } from '../protocol/key-schema.ts';
 import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
 import { preferredWait } from '../protocol/prefer-wait.ts';
 import type { Additions } from '../flow-additions.ts';
+import { describeWait } from '../operations/describe-operation.ts';
 import { sendReply } from '../operations/send-reply.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
-import { expiresAt, preferHeader } from '../documented/schemas.ts';
+import { preferHeader, waits } from '../documented/schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -85,6 +86,7 @@ export async function admitted(app: FastifyInstance, request: FastifyRequest): P
  */
 async function respondWithState(
   gateway: Gateway,
+  flow: AnyFlow,
   open: Extract<Reply, { kind: 'open' }>,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -95,8 +97,10 @@ async function respondWithState(
   const { state, answer, renewable } = record;
   if (isSettled(state) && answer.kind === 'kept')
     return sendReply(request, reply, { ...open, kind: 'settled', answer, state, renewable });
-  const expires = record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() };
-  return sendReply(request, reply, open, { state, ...(await additions.offer(record, request)), ...expires });
+  // Whoever asks again is answered as the first one was, for as long as it waits for its caller.
+  const offered = flow.answers === 'state' && (state === 'claimed' || state === 'waiting');
+  const body = { state, ...(await additions.offer(record, request)), ...describeWait(flow, record) };
+  return sendReply(request, reply, open, { status: offered ? 201 : 202, body });
 }
 
 async function respond(
@@ -111,8 +115,8 @@ async function respond(
     case 'settled':
       return sendReply(request, reply, answer);
     case 'open':
-      return flow.answers === 'state'
-        ? await respondWithState(gateway, answer, request, reply, additions)
+      return flow.answers === 'state' || answer.state === 'waiting'
+        ? await respondWithState(gateway, flow, answer, request, reply, additions)
         : sendReply(request, reply, answer);
     case 'key-reused':
       throw new HttpProblem(
@@ -141,7 +145,7 @@ async function respond(
 }
 
 function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
-  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), expiresAt, ...offered });
+  const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...waits, ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
   const { takesBody, takesKey, runs } = routeCodes;
   return {
@@ -166,6 +170,9 @@ function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
               succeeded,
               flowHeaders,
             ),
+            ...(Object.values(flow.steps).some(({ effect }) => effect === 'await')
+              ? { 202: documented('It waits for something from outside, and says what is next.', open, flowHeaders) }
+              : {}),
           }),
       ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals),
     },

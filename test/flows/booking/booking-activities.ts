@@ -1,5 +1,6 @@
 import type { Stores } from '../../../activities/create-activities.ts';
 import { type Activity, namedActivities } from '../../../activities/engine/named-activities.ts';
+import { awaitedActivities } from '../../../activities/engine/await-step.ts';
 import { paymentSteps } from '../../../activities/payments.ts';
 import { outsideActivities, transactionActivities } from '../../../activities/engine/run-step.ts';
 import { finalTicket, seatMap, ticket } from './office-steps.ts';
@@ -20,6 +21,8 @@ export function bookingActivities({ database, stripe, sandboxed }: Stores): Reco
     ...namedActivities(database, 'bookingFinal', { ...paid, ticket: outsideActivities(database, finalTicket) }),
     ...namedActivities(database, 'bookingVoidable', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
     ...namedActivities(database, 'bookingHasty', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
+    ...namedActivities(database, 'bookingConfirmed', { confirmation: awaitedActivities(database, {}) }),
+    ...namedActivities(database, 'bookingConfirmed', paid),
     ...namedActivities(database, 'bookingBackwards', ticketed),
     ...namedActivities(database, 'bookingUnforeseen', ticketed),
   };

@@ -127,6 +127,29 @@ export const bookingHastyFlow = booking('bookingHasty', {
   seatMap: { ...seatMap, optional: { within: seconds(4) } },
 });
 
+/**
+ * The customer confirms at the bank's page between the authorisation and the capture; while that is waited for, nothing else
+ * happens. A booking that nobody confirms is given back.
+ */
+export const bookingConfirmedFlow = booking('bookingConfirmed', {
+  hold,
+  openPayment,
+  authorise,
+  confirmation: {
+    effect: 'await',
+    says: 'Waiting for the customer to confirm at the bank',
+    undo: 'nothing',
+    placement: 'outside',
+    patience: minutes(30),
+    evidence: z.strictObject({ reference: z.string().min(1), confirmedAt: z.string() }),
+    same: ['reference'],
+    next: "Confirm the payment at the bank's page.",
+    expired: 'The payment was not confirmed in time. Nothing was charged.',
+  },
+  capture: { ...capture, uncancellable: true },
+  confirm,
+});
+
 /** A bug: its story goes back in this order. */
 export const bookingBackwardsFlow = booking('bookingBackwards', bookingRefundableFlow.steps);
 
@@ -141,6 +164,10 @@ export type BookingFlow =
   | typeof bookingFinalFlow
   | typeof bookingVoidableFlow
   | typeof bookingHastyFlow
+  | typeof bookingConfirmedFlow
   | typeof bookingUnforeseenFlow;
 
-export type BookingStep = keyof (typeof bookingVoidableFlow)['steps'];
+export type BookingStep = Exclude<
+  keyof (typeof bookingVoidableFlow)['steps'] | keyof (typeof bookingConfirmedFlow)['steps'],
+  'confirmation'
+>;

@@ -1,4 +1,5 @@
 import type { PaymentSteps } from '../../../activities/payments.ts';
+import { awaitStep } from '../../../workflows/engine/await-step.ts';
 import { attempt } from '../../../workflows/engine/attempt.ts';
 import { ownedId } from '../../../workflows/operation/key.ts';
 import { operation } from '../../../workflows/engine/operation.ts';
@@ -6,6 +7,7 @@ import { finish, step } from '../../../workflows/engine/step.ts';
 import type { Story } from '../../../workflows/engine/story.ts';
 import {
   bookingBackwardsFlow,
+  bookingConfirmedFlow,
   bookingFinalFlow,
   bookingHastyFlow,
   bookingRefundableFlow,
@@ -48,6 +50,16 @@ async function ticketFirst(story: Story<typeof bookingVoidableFlow | typeof book
 
 export const bookingVoidable = operation<typeof bookingVoidableFlow, Steps>(bookingVoidableFlow, ticketFirst);
 export const bookingHasty = operation<typeof bookingHastyFlow, Steps>(bookingHastyFlow, ticketFirst);
+
+export const bookingConfirmed = operation<typeof bookingConfirmedFlow, Steps>(bookingConfirmedFlow, async (story) => {
+  const { seat, paymentMethod } = story.request;
+  const { amount } = await step(story, 'hold', { seat });
+  const { paymentIntent } = await step(story, 'openPayment', { amount, orderId: ownedId('bk', story.id) });
+  await step(story, 'authorise', { paymentIntent, paymentMethod });
+  const { reference } = await awaitStep(story, 'confirmation');
+  await step(story, 'capture', { paymentIntent, amount });
+  await finish(story, 'confirm', null, { seat, ticket: reference, paymentIntent, seatMap: null });
+});
 
 export const bookingBackwards = operation<typeof bookingBackwardsFlow, Steps>(bookingBackwardsFlow, async (story) => {
   const { seat, office } = story.request;
