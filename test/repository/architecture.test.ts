@@ -1,17 +1,18 @@
 import { readdirSync } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { expect, it } from 'vitest';
 import { flows } from '../../workflows/flows.ts';
-import { mayImport, roomOf } from './rooms.ts';
-import { filesUnder, parseSource, readSource, readText, repository, target } from './source-files.ts';
+import { enginePlaces, isBusiness, standsIn } from './is-business.ts';
+import { mayImport, roomOf, rooms, target, wallAgainst } from './rooms.ts';
+import { filesUnder, parseSource, readSource, readText, repository } from './source-files.ts';
 
-const rooms = ['workflows', 'activities', 'client', 'workers'];
+const folders = ['workflows', 'activities', 'client', 'workers'];
 const furniture = [
-  ...['.ci', '.dockerignore', '.env', '.gitignore', '.npmrc', '.oxlintrc.json', 'biome.json', 'vitest.config.ts'],
+  ...['.ci', '.dockerignore', '.env', '.gitignore', '.npmrc', 'biome.json', 'oxlint.config.ts', 'vitest.config.ts'],
   ...['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'Dockerfile', 'LICENSE', 'README.md', 'docs'],
   'package-lock.json',
 ];
-const design = ['package.json', 'tsconfig.json', ...rooms, 'docker-compose.yml', 'test'];
+const design = ['package.json', 'tsconfig.json', ...folders, 'docker-compose.yml', 'test'];
 const ignored = ['.git', '.hapax', 'coverage', 'dist', 'node_modules'];
 
 /** 200 lines are a smell (one idea a file, about 80 lines); this is where the smell becomes a fault. */
@@ -20,8 +21,8 @@ const mostLines = 250;
 const generated = 'activities/stores/postgres/schema.sql';
 
 const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
+const io = /^(pg|stripe|fastify|pino|sharp|@aws-sdk|@fastify|@temporalio\/(client|worker|activity))(\/|$)/;
 const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
-const builtins = new Set(builtinModules);
 
 /** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */
 const dedup = [
@@ -31,15 +32,8 @@ const dedup = [
   ),
   'workflows/operation/fingerprint.ts',
 ];
-/** What a flow is about: its story and declaration, and its effects by outside system. */
-const isBusiness = (path: string) =>
-  /^workflows\/[a-z-]+(\.flow)?\.ts$/.test(path)
-    ? flows.some(({ name }) => path.startsWith(`workflows/${name}.`))
-    : /^activities\/(assets|media|objects|orders|payments)\.ts$|^activities\/stores\/(payments|postgres\/(orders|uploads))\//.test(
-        path,
-      );
 
-const inRooms = rooms.flatMap(filesUnder);
+const inRooms = folders.flatMap(filesUnder);
 const inTests = filesUnder('test');
 const isCode = (path: string) => /\.tsx?$/.test(path);
 const sources = [...inRooms, ...inTests].filter(isCode).map(readSource);
@@ -52,14 +46,16 @@ it('keeps the top level to the rooms and the furniture of a repository', () => {
 });
 
 it('imports one way: workers, client, workflows, activities by type, stores, heart', () => {
-  const wrong = sources
-    .flatMap((source) => source.imports)
-    .flatMap((found) => {
-      const to = target(found);
-      const allowed = to === undefined || mayImport(found.from, to, found.typeOnly);
-      return allowed ? [] : [`${found.from} imports ${to}${found.typeOnly ? ' by type' : ''}`];
-    });
-  expect(wrong).toEqual([]);
+  const imports = sources.flatMap((source) => source.imports);
+  expect(imports.map(wallAgainst).filter((wall) => wall !== undefined)).toEqual([]);
+});
+
+it('gives every file a room, and names no room that is known only to the list', () => {
+  const paths = sources.map(({ path }) => path);
+  expect(paths.filter((path) => roomOf(path) === undefined)).toEqual([]);
+  const empty = Object.keys(rooms).filter((room) => !paths.some((path) => roomOf(path) === room));
+  // The SDK is still to come; its walls stand already.
+  expect(empty).toEqual(['sdk']);
 });
 
 it('imports only files that are there, by their full name', () => {
@@ -72,14 +68,10 @@ it('imports only files that are there, by their full name', () => {
 });
 
 it('gives workflows no Node built-in and no package that does input or output', () => {
-  const pure = /^(@noble\/hashes\/|@temporalio\/(workflow|common)$|canonicalize$|zod$)/;
-  const impure = sources
-    .filter((source) => source.path.startsWith('workflows/'))
-    .flatMap((source) => source.imports)
-    .filter(({ specifier }) => !specifier.startsWith('.'))
-    .filter(({ specifier }) => isBuiltin(specifier) || !pure.test(specifier))
-    .map((found) => `${found.from} imports ${found.specifier}`);
-  expect(impure).toEqual([]);
+  const replayed = Object.values(rooms).filter(({ at }) => at.some((place) => place.startsWith('workflows/')));
+  for (const { packages } of replayed) expect(packages?.filter((name) => isBuiltin(name) || io.test(name))).toEqual([]);
+  const imports = sources.filter(({ path }) => path.startsWith('workflows/')).flatMap((source) => source.imports);
+  expect(imports.map(wallAgainst).filter((wall) => wall !== undefined)).toEqual([]);
 });
 
 it('speaks SQL only in activities/stores/postgres', () => {
@@ -97,13 +89,25 @@ it('keeps dedup out of the stories and their effects, and the stories out of ded
   const files = new Set(product.map(({ path }) => path));
   for (const path of dedup) expect(files).toContain(path);
   const business = product.filter(({ path }) => isBusiness(path));
-  for (const { name } of flows) expect(business.map(({ path }) => path)).toContain(`workflows/${name}.ts`);
+  for (const { name } of flows)
+    expect(business.map(({ path }) => path)).toEqual(
+      expect.arrayContaining([`workflows/${name}.ts`, `workflows/${name}.flow.ts`]),
+    );
   const mixed = product
     .flatMap((source) => source.imports)
     .map((found) => ({ from: found.from, to: target(found) ?? '' }))
     .filter(({ from, to }) => (isBusiness(from) && dedup.includes(to)) || (dedup.includes(from) && isBusiness(to)))
     .map(({ from, to }) => `${from} imports ${to}`);
   expect(mixed).toEqual([]);
+});
+
+it('takes for business what is not listed as the engine’s, so that a new file of a flow is held to it too', () => {
+  const places = ['accounts.ts', 'stores/ledgers/open.ts', 'stores/postgres/accounts/open-account.ts'];
+  expect(places.map((place) => isBusiness(`activities/${place}`))).toEqual([true, true, true]);
+  const engines = ['engine/run-step.ts', 'stores/postgres/database.ts', 'stores/postgres/ledger/resolutions/x.ts'];
+  expect(engines.map((place) => isBusiness(`activities/${place}`))).toEqual([false, false, false]);
+  // A place that holds nothing any more would let the next file of that name escape.
+  expect(enginePlaces.filter((place) => !inRooms.some((path) => standsIn(place, path)))).toEqual([]);
 });
 
 it('reads the environment only in workers/config.ts', () => {
@@ -188,7 +192,3 @@ it.each([
 ])('from %s to %s (by type: %s) is allowed: %s', (from, to, typeOnly, allowed) => {
   expect([roomOf(from), mayImport(from, to, typeOnly)]).toEqual([roomOf(from), allowed]);
 });
-
-function isBuiltin(specifier: string): boolean {
-  return specifier.startsWith('node:') || builtins.has(specifier.split('/')[0] ?? '');
-}

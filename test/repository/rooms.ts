@@ -1,61 +1,191 @@
+import { posix } from 'node:path';
+
 /**
- * The rooms of ARCHITECTURE.md. `heart` is workflows/operation, the pure model; `engine` is how stories
- * are told, and `teller` tells them in Temporal; `step engine` runs
- * steps; `stores` is activities/stores.
+ * The rooms of ARCHITECTURE.md, and the walls between them. They are written here once: lint reads them while you type
+ * (`walls-plugin.ts`), and `architecture.test.ts` reads them in every run.
  */
 export type Room =
   | 'heart'
   | 'engine'
   | 'teller'
   | 'workflows'
+  | 'postgres'
+  | 's3'
   | 'stores'
   | 'step engine'
   | 'activities'
-  | 'client'
+  | 'gateway'
+  | 'uploads'
+  | 'http'
+  | 'sdk'
+  | 'sandbox'
   | 'workers'
   | 'test';
 
-const prefixes: [string, Room][] = [
-  ['workflows/operation/', 'heart'],
-  ['workflows/engine/', 'engine'],
-  ['workflows/temporal/', 'teller'],
-  ['workflows/', 'workflows'],
-  ['activities/stores/', 'stores'],
-  ['activities/engine/', 'step engine'],
-  ['activities/', 'activities'],
-  ['client/', 'client'],
-  ['workers/', 'workers'],
-  ['test/', 'test'],
-];
-
-/** What each room may import besides itself: workers → client → workflows → activities (types only) → stores → heart. */
-const known: Record<Room, Room[]> = {
-  heart: [],
-  stores: ['heart'],
-  engine: ['heart'],
-  'step engine': ['stores', 'heart'],
-  activities: ['step engine', 'stores', 'heart'],
-  teller: ['engine', 'heart'],
-  workflows: ['teller', 'engine', 'heart'],
-  client: ['workflows', 'heart'],
-  workers: ['client', 'workflows', 'activities', 'stores', 'heart'],
-  test: ['workers', 'client', 'workflows', 'teller', 'engine', 'activities', 'step engine', 'stores', 'heart'],
+type Walls = {
+  /** A folder ends in a slash. Where two rooms match, the longer path wins. */
+  readonly at: readonly string[];
+  /** Rooms that it may import besides itself. */
+  readonly knows: readonly Room[];
+  /** Rooms that it may import by type only. */
+  readonly knowsByType?: readonly Room[];
+  /** The only packages that it may import; without it, all that no other room keeps to itself (`keepers`). */
+  readonly packages?: readonly string[];
+  /** Why a wrong import of this room is wrong, for the person who wrote it. */
+  readonly because: string;
 };
 
-/** The two declared side doors: claims and reads, and bytes, never pass through Temporal. */
-const sideDoors = {
-  from: /^client\/(gateway\.ts$|gateway\/|uploads\/|http\/)/,
-  to: /^activities\/stores\/(postgres|s3)\//,
+/** Packages that give the same answer for the same input, and so may run where a story is replayed. */
+const pure = ['@noble/hashes', '@temporalio/common', 'canonicalize', 'zod'];
+
+const replayed = 'Workflows replay: they touch nothing outside and know activities by type only. Do it in an activity.';
+
+export const rooms: Readonly<Record<Room, Walls>> = {
+  heart: {
+    at: ['workflows/operation/'],
+    knows: [],
+    packages: pure,
+    because: 'The heart imports nothing of ours and touches nothing outside, so that every room may import it.',
+  },
+  engine: {
+    at: ['workflows/engine/'],
+    knows: ['heart'],
+    packages: pure,
+    because: `The engine knows no flow and no Temporal. ${replayed}`,
+  },
+  teller: {
+    at: ['workflows/temporal/'],
+    knows: ['engine', 'heart'],
+    packages: [...pure, '@temporalio/workflow'],
+    because: `The teller tells stories in Temporal and knows none of them. ${replayed}`,
+  },
+  workflows: {
+    at: ['workflows/'],
+    knows: ['teller', 'engine', 'heart'],
+    knowsByType: ['activities'],
+    packages: pure,
+    because: replayed,
+  },
+  postgres: {
+    at: ['activities/stores/postgres/'],
+    knows: ['stores', 'heart'],
+    because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
+  },
+  s3: {
+    at: ['activities/stores/s3/'],
+    knows: ['postgres', 'stores', 'heart'],
+    because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
+  },
+  stores: {
+    at: ['activities/stores/'],
+    knows: ['postgres', 'heart'],
+    because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
+  },
+  'step engine': {
+    at: ['activities/engine/'],
+    knows: ['postgres', 's3', 'stores', 'heart'],
+    because: 'The step engine knows no flow and no caller: activities import it, never the reverse.',
+  },
+  activities: {
+    at: ['activities/'],
+    knows: ['step engine', 'postgres', 's3', 'stores', 'heart'],
+    because: 'Activities know nothing of their callers; of workflows they know workflows/operation only.',
+  },
+  gateway: {
+    at: ['client/gateway.ts', 'client/gateway/'],
+    knows: ['workflows', 'postgres', 'heart'],
+    because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
+  },
+  uploads: {
+    at: ['client/uploads/'],
+    knows: ['gateway', 'workflows', 'postgres', 's3', 'heart'],
+    because: 'The ways in for bytes know the gateway and the stores: neither activities nor HTTP.',
+  },
+  http: {
+    at: ['client/http/'],
+    knows: ['uploads', 'gateway', 'workflows', 'postgres', 's3', 'heart'],
+    because: 'The HTTP door asks the gateway. Of activities it may import stores/postgres and stores/s3 only.',
+  },
+  sdk: {
+    at: ['client/sdk/'],
+    knows: ['workflows', 'heart'],
+    packages: ['zod'],
+    because: 'The SDK runs in browsers and speaks HTTP only: nothing of Node and nothing of the server.',
+  },
+  sandbox: {
+    at: ['workers/sandbox/'],
+    knows: [],
+    because: 'The sandbox stands for an outside system, so that it knows nothing of ours.',
+  },
+  workers: {
+    at: ['workers/'],
+    knows: ['sandbox', 'http', 'uploads', 'gateway', 'workflows', 'activities', 'postgres', 's3', 'stores', 'heart'],
+    because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
+  },
+  test: {
+    at: ['test/'],
+    knows: [
+      ...(['workers', 'sandbox', 'http', 'uploads', 'gateway', 'sdk', 'workflows', 'teller', 'engine'] as const),
+      ...(['activities', 'step engine', 'postgres', 's3', 'stores', 'heart'] as const),
+    ],
+    because: 'Tests may import everything in a room.',
+  },
 };
+
+/** Packages that are a way to the outside belong to the rooms that own it. Tests may import all of them. */
+const keepers: Readonly<Record<string, readonly Room[]>> = {
+  '@temporalio/client': ['gateway', 'workers'],
+  '@temporalio/worker': ['workers'],
+  '@temporalio/activity': ['step engine'],
+  // The teller alone: rooms of workflows/ name all their packages above.
+  '@temporalio/workflow': [],
+  '@aws-sdk': ['s3', 'workers'],
+  fastify: ['http', 'workers'],
+  '@fastify': ['http'],
+  // The gateway listens on a connection that it is given.
+  pg: ['postgres', 'gateway', 'workers'],
+  stripe: ['stores', 'activities', 'workers'],
+};
+
+export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };
+
+/** The file of ours that an import names, or undefined for a package. */
+export function target({ from, specifier }: Import): string | undefined {
+  return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : undefined;
+}
+
+const places = Object.entries(rooms)
+  .flatMap(([room, { at }]) => at.map((place) => ({ place, room: room as Room })))
+  .toSorted((one, other) => other.place.length - one.place.length);
 
 export function roomOf(path: string): Room | undefined {
-  return prefixes.find(([prefix]) => path.startsWith(prefix))?.[1];
+  return places.find(({ place }) => (place.endsWith('/') ? path.startsWith(place) : path === place))?.room;
 }
 
 export function mayImport(from: string, to: string, typeOnly: boolean): boolean {
   const [here, there] = [roomOf(from), roomOf(to)];
+  // Tests also read what stands beside the rooms, such as package.json.
   if (here === undefined || there === undefined) return here === 'test';
-  if (here === there || known[here].includes(there)) return true;
-  if (here === 'workflows' && there === 'activities') return typeOnly;
-  return sideDoors.from.test(from) && sideDoors.to.test(to);
+  if (here === there || rooms[here].knows.includes(there)) return true;
+  return typeOnly && rooms[here].knowsByType?.includes(there) === true;
+}
+
+function mayUse(here: Room, specifier: string): boolean {
+  const { packages } = rooms[here];
+  const isOf = (name: string) => specifier === name || specifier.startsWith(`${name}/`);
+  if (packages !== undefined) return packages.some(isOf);
+  const keeper = Object.keys(keepers).find(isOf);
+  return here === 'test' || keeper === undefined || keepers[keeper]?.includes(here) === true;
+}
+
+/** @returns what is wrong with an import, in a sentence; undefined where it passes no wall */
+export function wallAgainst(found: Import): string | undefined {
+  const here = roomOf(found.from);
+  // Settings of tools, such as vitest.config.ts, are no room's.
+  if (here === undefined && !found.from.includes('/')) return undefined;
+  if (here === undefined) return `${found.from} stands in no room: name its room in test/repository/rooms.ts.`;
+  const to = target(found);
+  const allowed =
+    to === undefined ? mayUse(here, found.specifier) : mayImport(found.from, to, found.typeOnly);
+  return allowed ? undefined : `${found.from} may not import ${to ?? found.specifier}. ${rooms[here].because}`;
 }

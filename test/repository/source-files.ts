@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAst } from 'vitest/node';
+import { importedBy, isNode, literal, type Node } from './imported-by.ts';
+import type { Import } from './rooms.ts';
 
 export const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-export type Import = { from: string; specifier: string; typeOnly: boolean };
 export type SourceFile = {
   path: string;
   imports: Import[];
@@ -38,36 +39,15 @@ export function parseSource(path: string, text: string): SourceFile {
   return source;
 }
 
-/** The file of ours that an import names, or undefined for a package. */
-export function target(found: Import): string | undefined {
-  if (!found.specifier.startsWith('.')) return undefined;
-  return posix.join(posix.dirname(found.from), found.specifier);
-}
-
-type Node = { type: string } & Record<string, unknown>;
-
-const isNode = (value: unknown): value is Node =>
-  typeof value === 'object' && value !== null && typeof (value as Node).type === 'string';
-
 function visit(node: unknown, source: SourceFile): void {
   if (Array.isArray(node)) for (const child of node) visit(child, source);
   if (!isNode(node)) return;
-  const specifier = importedBy(node);
-  if (specifier !== undefined) {
-    const typeOnly = node.importKind === 'type' || node.exportKind === 'type' || node.type === 'TSImportType';
-    source.imports.push({ from: source.path, specifier, typeOnly });
-  }
+  const found = importedBy(node);
+  if (found !== undefined) source.imports.push({ from: source.path, ...found });
   const string = stringOf(node);
   if (string !== undefined) source.strings.push(string);
   if (touchesEnvironment(node)) source.readsEnvironment = true;
   for (const child of Object.values(node)) visit(child, source);
-}
-
-/** `import … from`, `export … from`, `import()`, `typeof import()` and `require()`. */
-function importedBy(node: Node): string | undefined {
-  if (node.type === 'CallExpression' && isNode(node.callee) && node.callee.name === 'require')
-    return literal((node.arguments as unknown[])[0]);
-  return /^(Import|Export|TSImportType)/.test(node.type) ? literal(node.source) : undefined;
 }
 
 function stringOf(node: Node): string | undefined {
@@ -91,8 +71,4 @@ function isProcess(node: unknown): boolean {
 function nameOf(node: unknown): string | undefined {
   if (!isNode(node)) return undefined;
   return typeof node.name === 'string' ? node.name : literal(node);
-}
-
-function literal(node: unknown): string | undefined {
-  return isNode(node) && node.type === 'Literal' && typeof node.value === 'string' ? node.value : undefined;
 }
