@@ -62,6 +62,9 @@ export default defineConfig({
     { files: ['workers/config.ts', 'test/**', 'vitest.config.ts'], rules: { 'node/no-process-env': 'off' } },
     { files: ['workers/**', 'test/**'], rules: { 'typescript/restrict-template-expressions': 'off' } },
     { files: ['test/**'], rules: { 'typescript/unbound-method': 'off' } },
-    { files: ['*.config.ts', 'workflows/index.ts', 'test/flows/index.ts'], rules: { 'import/no-default-export': 'off' } },
+    {
+      files: ['*.config.ts', 'workflows/index.ts', 'test/flows/index.ts'],
+      rules: { 'import/no-default-export': 'off' },
+    },
   ],
 });

@@ -20,7 +20,7 @@ export type AssetSteps = {
   publish: { input: { readonly assetId: string }; result: null };
 };
 
-export type Finalized = {
+type Finalized = {
   readonly assetId: string;
   readonly content: string;
   /** Of the object that holds the content; another than the uploaded one where the scope had these bytes already. */

@@ -5,7 +5,7 @@ import { forgetContents } from './stores/postgres/uploads/collected-content.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 
 /** @returns how many things were found and removed */
-export type Sweep = (about: About) => Promise<number>;
+type Sweep = (about: About) => Promise<number>;
 
 /** What is looked for, by flow, some time after an operation has ended (`sweepAfter` of its declaration). */
 export function createSweeps(stores: {

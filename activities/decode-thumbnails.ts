@@ -14,7 +14,7 @@ const longest = 20;
 /** Indistinguishable at these sizes, at a tenth of a JPEG's bytes. */
 const quality = 80;
 
-export type Picture = {
+type Picture = {
   readonly nominal: number;
   readonly bytes: Buffer;
   readonly width: number;

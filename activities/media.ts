@@ -19,7 +19,7 @@ export type MediaSteps = {
   };
 };
 
-export type Thumbnail = {
+type Thumbnail = {
   readonly key: string;
   readonly type: string;
   readonly width: number;

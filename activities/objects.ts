@@ -25,7 +25,7 @@ export type ObjectSteps = {
 };
 
 /** `shown` is the type that the first bytes show, '' where they show none. */
-export type Verified = { readonly sha256: string; readonly shown: string };
+type Verified = { readonly sha256: string; readonly shown: string };
 
 type VerifyInput = ObjectSteps['verify']['input'];
 

@@ -1,4 +1,5 @@
 import { supportedMimeTypes } from 'file-type';
+import { essence } from '../workflows/operation/media-type.ts';
 
 /** Other names that clients give to types with a registered one. */
 const aliases: Readonly<Record<string, string>> = {
@@ -24,8 +25,8 @@ const zipped = /^application\/(zip|.*\+zip|vnd\.openxmlformats.*|vnd\.oasis.*|ep
  * @param sniffed what the bytes show, '' where they show nothing
  */
 export function typeFits(declared: string, sniffed: string): boolean {
-  const asked = essence(declared);
-  const shown = essence(sniffed);
+  const asked = registered(declared);
+  const shown = registered(sniffed);
   if (plain.test(asked) || asked === shown) return true;
   if (moving.test(asked)) return moving.test(shown);
   // A first page of a document in a zip does not always tell which document it is.
@@ -35,8 +36,7 @@ export function typeFits(declared: string, sniffed: string): boolean {
   return !supportedMimeTypes.has(asked);
 }
 
-function essence(type: string): string {
-  const [name = ''] = type.toLowerCase().split(';');
-  const trimmed = name.trim();
-  return aliases[trimmed] ?? trimmed;
+function registered(type: string): string {
+  const name = essence(type);
+  return aliases[name] ?? name;
 }

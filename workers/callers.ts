@@ -29,7 +29,7 @@ const noWay = `Nobody could ask: give the HTTP API at least one way to know its 
   HAPAX_API_KEYS=on takes API keys, made with \`npm run keys -- create\`,
   HAPAX_TOKENS takes static tokens as token=tenant:environment:subject, for a local stack.`;
 
-export type Callers = {
+type Callers = {
   readonly authenticate: Authenticate;
   readonly check: () => Promise<Check>;
   readonly close: () => Promise<void>;

@@ -9,7 +9,7 @@ const drain = '20 s';
 
 type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | (typeof healthSettings)[number]>;
 
-export type WorkerParts = {
+type WorkerParts = {
   /** What the process rests on: it is ready while this holds too. */
   readonly ground: Ground;
   /** What its activities reach outside, closed when the last of them has ended. */

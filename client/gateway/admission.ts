@@ -6,7 +6,7 @@ import { advance, limit, type Pace, type PaceEvent, untried } from './pace.ts';
 import { RetryTimes } from './retry-times.ts';
 import { Tally } from './tally.ts';
 
-export type AdmissionParts = {
+type AdmissionParts = {
   /** Counts what all processes have in hand. */
   readonly look: () => Promise<WorkInHand>;
   /** Calls back for each operation that settles, whichever process began it. @returns whether none can be missed now */
@@ -14,7 +14,7 @@ export type AdmissionParts = {
   readonly log: (message: string, error: unknown) => void;
 };
 
-export type Ruling =
+type Ruling =
   | {
       readonly kind: 'admitted';
       /** Says what the claim has come to: the operation that it created, if workers have it in hand now. */

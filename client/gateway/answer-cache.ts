@@ -3,7 +3,7 @@ import { seconds } from '../../workflows/operation/duration.ts';
 import type { Scope } from '../../workflows/operation/key.ts';
 import type { SettledReply } from './reply.ts';
 
-export type CachedAnswer = {
+type CachedAnswer = {
   readonly fingerprint: string;
   readonly fingerprintVersion: number;
   /** One object for all its replays: what doors make of it they make once. */

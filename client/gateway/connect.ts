@@ -11,7 +11,7 @@ import { Outcomes } from './outcomes.ts';
 import { SettledNews } from './settled-news.ts';
 import { Workflows } from './workflows.ts';
 
-export type GatewayOptions = {
+type GatewayOptions = {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   /** Default `default`. */

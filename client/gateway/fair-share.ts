@@ -1,4 +1,4 @@
-export type Demand = {
+type Demand = {
   /** How many operations may be in hand. */
   readonly limit: number;
   /** Those in hand, by tenant. */

@@ -7,7 +7,7 @@ import type { StoredAnswer } from '../../activities/stores/postgres/ledger/store
 import { type SettledState, settledStates } from '../../workflows/operation/state.ts';
 
 /** An operation has settled. A small answer travels with the news; a large one is read from the ledger. */
-export type Settled = {
+type Settled = {
   readonly id: string;
   readonly tenant: string;
   readonly settled?: {
@@ -23,7 +23,7 @@ const reconnectAfter = 500;
 /** A NOTIFY comes within a millisecond or two; a start waits no longer than this for one. */
 const probeWithin = 500;
 
-export type NewsParts = {
+type NewsParts = {
   readonly url: string;
   readonly channel: () => Promise<string>;
   /** Sends a token on the channel over another connection, so that it is seen whether news arrive. */

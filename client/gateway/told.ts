@@ -27,7 +27,7 @@ export class KeyMisused extends Error {
 }
 
 /** There is more work than ends in time: nothing was accepted. Ask again with the same key. */
-export class Overloaded extends Error {
+class Overloaded extends Error {
   override readonly name = 'Overloaded';
   readonly code = 'overloaded';
   /** Seconds until there should be room. */

@@ -3,9 +3,10 @@ import pLimit from 'p-limit';
 import type { Opening, OperationRef } from '../../workflows/operation/call.ts';
 import { seconds } from '../../workflows/operation/duration.ts';
 import { type Scope, workflowId } from '../../workflows/operation/key.ts';
+import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 
 /** An operation as Temporal is told of it. */
-export type Startable = OperationRef & { readonly scope: Scope; readonly generation: number };
+type Startable = OperationRef & { readonly scope: Scope; readonly generation: number };
 
 /** Facts in the past tense: what has come to stand in the ledger, for a story that may be waiting for it. */
 export type Signal = 'wake' | 'cancelRequested' | 'resolved';
@@ -109,13 +110,15 @@ export class Workflows {
 
   /** Registers what operations are found by; what is registered already stays. */
   async registerSearchAttributes(namespace: string): Promise<void> {
-    const names = ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'];
     const { operatorService } = this.#client.connection as unknown as {
       operatorService: { addSearchAttributes(request: unknown): Promise<unknown> };
     };
     const keyword = 2;
     await operatorService
-      .addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(names.map((name) => [name, keyword])) })
+      .addSearchAttributes({
+        namespace,
+        searchAttributes: Object.fromEntries(searchAttributes.map((name) => [name, keyword])),
+      })
       .catch((error: unknown) => {
         if (!/already exist/i.test(String((error as { details?: string }).details ?? error))) throw error;
       });

@@ -32,7 +32,7 @@ import { requireSoundExpectation } from './protocol/sound-expectation.ts';
 import { requireSoundHost } from './protocol/sound-host.ts';
 import { originForm, requireSoundTarget } from './protocol/sound-target.ts';
 
-export type DoorParts = {
+type DoorParts = {
   readonly flows: readonly AnyFlow[];
   readonly gateway: Gateway;
   readonly database: Database;

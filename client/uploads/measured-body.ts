@@ -6,7 +6,7 @@ import { type Pace, SenderWatch, uploadPace } from './sender-watch.ts';
 export type BodyFault = 'cut' | 'silent' | 'slow' | 'too-long' | 'too-short' | 'other-bytes';
 
 /** What was announced of a body. Bytes, and lower-case hex where the digest is known. */
-export type Expected = { readonly size: number; readonly sha256?: string | undefined };
+type Expected = { readonly size: number; readonly sha256?: string | undefined };
 
 /**
  * A caller's bytes on their way to the store: counted, hashed and remembered at their start, in the one pass that they
@@ -89,7 +89,7 @@ export class MeasuredBody {
   }
 }
 
-export type ReadBody = { readonly kind: 'read'; readonly sha256: string } | { readonly kind: BodyFault };
+type ReadBody = { readonly kind: 'read'; readonly sha256: string } | { readonly kind: BodyFault };
 
 /** Reads a body that is not to be kept, to compare it. */
 export async function readBody(source: Readable, expected: Expected, pace?: Pace): Promise<ReadBody> {

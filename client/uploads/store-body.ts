@@ -5,7 +5,7 @@ import { operationToken } from '../../activities/stores/s3/operation-token.ts';
 import { putStream, StoreIdle, type StreamedObject } from '../../activities/stores/s3/put-stream.ts';
 import type { BodyFault, MeasuredBody } from './measured-body.ts';
 
-export type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | { readonly kind: BodyFault | 'failed' };
+type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | { readonly kind: BodyFault | 'failed' };
 
 /**
  * Writes a measured body as a new object. Where the store's answer is lost the object itself is asked: it may be there.

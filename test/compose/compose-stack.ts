@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '../../workers/local/free-port.ts';
 
-export type Ran = { code: number; output: string };
+type Ran = { code: number; output: string };
 type Container = {
   Id: string;
   Name: string;

@@ -1,7 +1,7 @@
 import type { World } from '../support/world.ts';
 
 /** What came of a request, counted where it counts: rows of the ledger and the shop, and the provider's own book. */
-export type Effects = {
+type Effects = {
   readonly operations: number;
   /** States of the orders, in the order in which they were made. */
   readonly orders: readonly string[];

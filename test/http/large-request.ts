@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /** What a caller saw of an answer, from its first byte to the end of the connection. */
-export type Seen = {
+type Seen = {
   readonly status: number;
   readonly code: string | undefined;
   readonly headers: string;

@@ -7,7 +7,7 @@ const document = 'docs/requirements.md';
 /** As many as docs/requirements.md began with: a requirement may be split or added, never lost. */
 export const knownRequirements = 135;
 
-export type Verdict = { faults: string[]; shown: number; pending: number };
+type Verdict = { faults: string[]; shown: number; pending: number };
 
 /**
  * Judges each row `| requirement | shown by |`, where the right cell is `not yet`, or tests separated by semicolons,

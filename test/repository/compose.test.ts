@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 import { readText, repository } from './source-files.ts';
 import { dynamicConfig } from '../../workers/local/temporal.ts';
 
@@ -158,8 +159,7 @@ it('starts Temporal with the search attributes, and tuned as the embedded one is
   const command = compose.services.temporal?.command ?? [];
   expect(command.slice(0, 3)).toEqual(['server', 'start-dev', '--ip=0.0.0.0']);
   expect(command.filter((word) => word.startsWith('--db-filename='))).toHaveLength(1);
-  for (const attribute of ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'])
-    expect(command).toContain(`--search-attribute=${attribute}=Keyword`);
+  for (const attribute of searchAttributes) expect(command).toContain(`--search-attribute=${attribute}=Keyword`);
   for (const value of dynamicConfig) expect(command).toContain(`--dynamic-config-value=${value}`);
 });
 

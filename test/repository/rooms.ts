@@ -4,7 +4,7 @@ import { posix } from 'node:path';
  * The rooms of ARCHITECTURE.md, and the walls between them. They are written here once: lint reads them while you type
  * (`walls-plugin.ts`), and `architecture.test.ts` reads them in every run.
  */
-export type Room =
+type Room =
   | 'heart'
   | 'engine'
   | 'teller'
@@ -185,7 +185,6 @@ export function wallAgainst(found: Import): string | undefined {
   if (here === undefined && !found.from.includes('/')) return undefined;
   if (here === undefined) return `${found.from} stands in no room: name its room in test/repository/rooms.ts.`;
   const to = target(found);
-  const allowed =
-    to === undefined ? mayUse(here, found.specifier) : mayImport(found.from, to, found.typeOnly);
+  const allowed = to === undefined ? mayUse(here, found.specifier) : mayImport(found.from, to, found.typeOnly);
   return allowed ? undefined : `${found.from} may not import ${to ?? found.specifier}. ${rooms[here].because}`;
 }

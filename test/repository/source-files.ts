@@ -7,7 +7,7 @@ import type { Import } from './rooms.ts';
 
 export const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-export type SourceFile = {
+type SourceFile = {
   path: string;
   imports: Import[];
   /** Every string literal and template, the latter with `?` for what is filled in. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import type { FaultKind } from '../../workers/sandbox/fault-rule.ts';
+import type { FaultRule } from '../../workers/sandbox/fault-rule.ts';
 import type { Held } from '../../workers/sandbox/holds.ts';
 import { startSandbox } from '../../workers/sandbox/sandbox.ts';
 import {
@@ -20,7 +20,7 @@ interface Plan {
 
 const held = async ({ get }: TestProvider) => (await get<Plan>('/_control/faults')).held;
 
-const broken: [FaultKind, effects: number, type: string][] = [
+const broken: [FaultRule['fault'], effects: number, type: string][] = [
   ['drop_before', 0, 'StripeConnectionError'],
   ['drop_after', 1, 'StripeConnectionError'],
   ['reset', 0, 'StripeConnectionError'],

@@ -32,7 +32,7 @@ export async function teardown(): Promise<void> {
   await embedded?.stop();
 }
 
-export async function prepareGround({ root, postgres, temporal, s3 }: Embedded): Promise<Ground> {
+async function prepareGround({ root, postgres, temporal, s3 }: Embedded): Promise<Ground> {
   const template = 'hapax_template';
   const bundle = await workflowBundle(join(root, 'bundle'));
   await migrate(await databaseNamed(postgres.url, template), () => undefined);

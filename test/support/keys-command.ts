@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { World } from './world.ts';
 
-export type Ran = { readonly code: number | null; readonly out: string; readonly told: string };
+type Ran = { readonly code: number | null; readonly out: string; readonly told: string };
 
 /** Runs `npm run keys` as people run it, on the database of a world. */
 export async function keysCommand(world: World, ...args: readonly string[]): Promise<Ran> {

@@ -9,7 +9,7 @@ export type Recovered = { readonly lane: Lane; readonly took: number };
 export const recoveryWithin = 5_000;
 
 /** One checkout whose worker is killed at `point`, and which another worker, started after that, brings to its end. */
-export async function killedAt(world: World, point: string, changes: Record<string, unknown> = {}): Promise<Recovered> {
+async function killedAt(world: World, point: string, changes: Record<string, unknown> = {}): Promise<Recovered> {
   const lane = await Lane.open(world, point, changes);
   try {
     const victim = await lane.faulty('kill', point);

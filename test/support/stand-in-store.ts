@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { buffer } from 'node:stream/consumers';
 
 /** Which rules of S3 the store keeps. */
-export type Rules = { conditions: boolean; checksums: boolean; completeConditions: boolean };
+type Rules = { conditions: boolean; checksums: boolean; completeConditions: boolean };
 
 /**
  * A stand-in for object stores that are not S3 in one point: it keeps bytes in memory, looks at no signature, and breaks

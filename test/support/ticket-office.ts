@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
  * How the office fails until it heals. `unheard` loses the request on its way in: it arrives when the office heals,
  * even if its sender has long gone. `unanswered` has the effect and loses the answer.
  */
-export type OfficeFault = 'refuse' | 'unheard' | 'unanswered' | 'cut' | 'fail' | 'fail after the effect';
+type OfficeFault = 'refuse' | 'unheard' | 'unanswered' | 'cut' | 'fail' | 'fail after the effect';
 
-export type OfficeEffect = { readonly type: string; readonly key: string };
+type OfficeEffect = { readonly type: string; readonly key: string };
 
 type Answer = { readonly status: number; readonly body: unknown };
 

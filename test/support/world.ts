@@ -8,7 +8,7 @@ import { databaseNamed, dropDatabase } from './database-named.ts';
 import type { Ground } from './global-setup.ts';
 import { ProcessHandle } from './process-handle.ts';
 
-export type Effect = {
+type Effect = {
   readonly type: string;
   readonly amount: number;
   readonly operation: string | null;

@@ -16,7 +16,7 @@ import type { Context } from './stack-context.ts';
 const localTokens =
   'local-alpha=alpha:test:default,local-beta=beta:test:default,local-operator=alpha:test:default:operator';
 
-export type LocalStack = {
+type LocalStack = {
   /** Address of the HTTP door. */
   http: string;
   token: string;

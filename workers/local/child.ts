@@ -3,7 +3,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs
 import { dirname } from 'node:path';
 import type { Keeper } from './keeper.ts';
 
-export type ChildEnd = { code: number | null; signal: NodeJS.Signals | null };
+type ChildEnd = { code: number | null; signal: NodeJS.Signals | null };
 
 export type Child = {
   pid: number;

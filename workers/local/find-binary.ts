@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 
 /** One place to look in: gives the path of the binary, nothing where there is none, or throws why it cannot be had. */
-export type Source = { place: string; look: () => Promise<string | undefined> };
+type Source = { place: string; look: () => Promise<string | undefined> };
 
 /**
  * Looks in one place after the other and gives the first binary found.

@@ -4,7 +4,7 @@ import { openDoor } from './door.ts';
 import { checkoutOnce } from './main-job-checkout.ts';
 import { uploadOnce } from './main-job-upload.ts';
 
-export type MainJob = {
+type MainJob = {
   checkoutWorkflow: string | undefined;
   uploadWorkflow: string | undefined;
   /** What was expected and what was found instead; nothing when all went well. */

@@ -26,7 +26,7 @@ type Settings = ReturnType<typeof readConfig<(typeof wanted)[number]>>;
 
 /** The order in which things stop: whoever asks goes before whoever is asked. */
 const stopOrder = ['door', 'workers', 'services', 'database'] as const;
-export type Stage = (typeof stopOrder)[number];
+type Stage = (typeof stopOrder)[number];
 /** Milliseconds before SIGKILL; together under the 10 s after which a person presses Ctrl-C again. */
 const stopPatience: Record<Stage, number> = { door: 2_000, workers: 3_500, services: 2_000, database: 2_000 };
 

@@ -26,6 +26,6 @@ export function printTable(stack: {
 }
 
 /** A workflow id holds slashes; in the UI's address they must not be ones. */
-export function workflowLink(uiUrl: string | undefined, workflowId: string | undefined): string | undefined {
+function workflowLink(uiUrl: string | undefined, workflowId: string | undefined): string | undefined {
   return uiUrl && workflowId && `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`;
 }

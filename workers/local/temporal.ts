@@ -1,12 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 import { startChild } from './child.ts';
 import type { Keeper } from './keeper.ts';
 import { untilReady } from './until-ready.ts';
-
-/** By what a person looks for a workflow. Keyword, since a Text attribute cannot be searched exactly. */
-const searchAttributes = ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'];
 
 /**
  * Queues are read 20 times a second by default and the dev server has one shard: each hop would wait for the next

@@ -53,7 +53,6 @@ const rule = z.discriminatedUnion('fault', [
 export const faultRules = z.union([z.array(rule), rule.transform((one) => [one])]);
 
 export type FaultRule = z.infer<typeof rule>;
-export type FaultKind = FaultRule['fault'];
 
 export function pathPattern(path: string): RegExp {
   return new RegExp(path.startsWith('/') ? `^(?:${path})` : path);

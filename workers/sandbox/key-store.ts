@@ -10,7 +10,7 @@ type Entry =
   | { state: 'executing'; path: string; fingerprint: string }
   | { state: 'stored'; path: string; fingerprint: string; at: number; requestId: string; answer: StoredAnswer };
 
-export type Claim = { kind: 'won' } | { kind: 'replay'; originalRequest: string; answer: StoredAnswer };
+type Claim = { kind: 'won' } | { kind: 'replay'; originalRequest: string; answer: StoredAnswer };
 
 // Stripe, "Idempotent requests": keys are up to 255 characters.
 const MAX_KEY_LENGTH = 255;

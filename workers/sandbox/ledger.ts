@@ -17,7 +17,7 @@ export interface LedgerEntry {
   effects: Effect[];
 }
 
-export interface Version {
+interface Version {
   at: number;
   intent: PaymentIntent;
 }

@@ -8,7 +8,7 @@ import { now, type Settings } from './settings.ts';
 import { serverFailure, StripeError } from './stripe-error.ts';
 
 /** The request on whose behalf something is executed. */
-export interface Cause {
+interface Cause {
   requestId: string;
   path: string;
   key: { value: string; fingerprint: string } | null;

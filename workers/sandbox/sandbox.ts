@@ -21,7 +21,7 @@ export interface SandboxOptions extends Partial<Settings> {
   port?: number;
 }
 
-export interface RunningSandbox {
+interface RunningSandbox {
   /** `http://host:port`, without a path. */
   url: string;
   close(): Promise<void>;

@@ -10,7 +10,7 @@ import { stepFaults } from './step-faults.ts';
  * derived from the declaration.
  */
 
-export type Flow<
+type Flow<
   Request extends z.ZodObject = z.ZodObject,
   Result extends z.ZodObject = z.ZodObject,
   Steps extends Readonly<Record<string, StepDeclaration>> = Readonly<Record<string, StepDeclaration>>,

@@ -10,9 +10,6 @@ export type Retention = {
   readonly because: string;
 };
 
-/** The longest that a sender of this flow retries: Stripe's webhooks do for 3 days, standard webhooks for 75 hours. */
-export const longestRetryHorizon = hours(75);
-
 /** Two clocks may differ by this much before somebody is paged. */
 const clockSkew = minutes(10);
 

@@ -4,7 +4,7 @@ import type { Meaning, PaymentCode } from './payment-code.ts';
 import { stripeCodes } from './stripe-codes.ts';
 
 /** What Stripe says of an error, whether thrown or found on a PaymentIntent. */
-export type ProviderError = {
+type ProviderError = {
   readonly code?: string | undefined;
   readonly decline_code?: string | undefined;
   readonly advice_code?: string | undefined;

@@ -4,7 +4,7 @@ import type { Meaning } from './payment-code.ts';
 type AnyCode = NonNullable<Stripe.PaymentIntent.LastPaymentError['code']>;
 /** The SDK's list ends with "or any other string", which would let a gap in the table pass. */
 type Listed<Code> = Code extends string ? (string extends Code ? never : Code) : never;
-export type StripeCode = Listed<AnyCode>;
+type StripeCode = Listed<AnyCode>;
 
 /**
  * What each error code of Stripe means for a checkout (docs.stripe.com/error-codes). The type is the SDK's own list, so an

@@ -1,7 +1,7 @@
 import { GroundFault, groundFaultOf } from './ground/proof.ts';
 
 /** What the ledger says no to, by the code that its constraints and functions raise. */
-export type LedgerFaultCode =
+type LedgerFaultCode =
   /** Another run has taken the operation over. */
   | 'fenced'
   | 'settled'

@@ -2,7 +2,7 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { objectMissing } from './object-missing.ts';
 import type { ObjectStore } from './object-store.ts';
 
-export type ObjectFacts = {
+type ObjectFacts = {
   readonly size: number;
   readonly type: string | undefined;
   /** Lower-case hex; undefined where the store has none over the whole object (a composite "-N" is none). */

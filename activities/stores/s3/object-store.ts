@@ -15,7 +15,7 @@ export type ObjectStore = {
   close(): void;
 };
 
-export type ObjectStoreSettings = {
+type ObjectStoreSettings = {
   readonly endpoint: string;
   readonly publicEndpoint: string | undefined;
   readonly region: string;

@@ -3,7 +3,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { operationToken } from './operation-token.ts';
 import type { ObjectStore } from './object-store.ts';
 
-export type PromisedObject = {
+type PromisedObject = {
   readonly key: string;
   readonly size: number;
   readonly type: string;
@@ -12,7 +12,7 @@ export type PromisedObject = {
   readonly operation: string;
 };
 
-export type SignedPut = {
+type SignedPut = {
   readonly method: 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

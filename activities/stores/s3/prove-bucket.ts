@@ -17,7 +17,7 @@ import { minutes } from '../../../workflows/operation/duration.ts';
 import { proofPrefix, proofs } from './upload-keys.ts';
 
 /** `replaced`: the store took the parts and lost what was there, whatever the condition said. */
-export type FailedComplete = 'parts-kept' | 'upload-gone' | 'replaced' | 'unknown';
+type FailedComplete = 'parts-kept' | 'upload-gone' | 'replaced' | 'unknown';
 
 export type BucketFinding =
   | { readonly kind: 'proved'; readonly faults: readonly string[]; readonly failedComplete: FailedComplete }

@@ -1,7 +1,7 @@
 import type { Authenticate } from './authenticate.ts';
 import { looksLikeApiKey } from './api-key.ts';
 
-export type Ways = {
+type Ways = {
   readonly staticTokens?: Authenticate | undefined;
   readonly webTokens?: Authenticate | undefined;
   readonly apiKeys?: Authenticate | undefined;

@@ -2,7 +2,7 @@ import type { FailureCode } from '../../../workflows/operation/failures.ts';
 import { failure } from '../../../workflows/operation/failures.ts';
 
 /** A header of an answer as OpenAPI has it. */
-export type AnswerHeader = {
+type AnswerHeader = {
   readonly type: 'string' | 'integer';
   readonly description: string;
   readonly enum?: readonly string[];

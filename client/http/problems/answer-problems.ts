@@ -30,7 +30,7 @@ export function answerUnroutable(error: Error, request: FastifyRequest, reply: F
   void sendProblem(request, reply, problemOf(error));
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, about }: HttpProblem) {
+function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, about }: HttpProblem) {
   const { status, headers, body } = problemAnswer(refusal, { ...about, requestId: request.id });
   reply.headers({ ...headers, 'cache-control': 'no-store' });
   const key = keyToEcho(request);

@@ -3,7 +3,7 @@ import type { ProblemContext } from '../../../workflows/operation/answer.ts';
 import type { Refusal } from '../../../workflows/operation/outcome.ts';
 
 /** The operation that a problem is about, so that the caller finds it again, and whether its key may begin anew. */
-export type Subject = Omit<ProblemContext, 'requestId'>;
+type Subject = Omit<ProblemContext, 'requestId'>;
 
 /** Thrown by routes and hooks; the error handler makes problem+json of it. */
 export class HttpProblem extends Error {

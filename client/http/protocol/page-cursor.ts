@@ -1,7 +1,7 @@
 import { operationId } from '../documented/schemas.ts';
 
 /** The last operation of a page: the next one begins behind it. */
-export type PageCursor = { readonly createdAt: string; readonly id: string };
+type PageCursor = { readonly createdAt: string; readonly id: string };
 
 export function writeCursor({ createdAt, id }: { readonly createdAt: Date; readonly id: string }): string {
   return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');

@@ -14,7 +14,6 @@ export type Round = Readonly<Record<SideName, SideRound>>;
 /** One after the other, in blocks that take turns, so that a noisy second falls on both sides. */
 const block = 15;
 const blocks = 4;
-export const sequential = block * blocks;
 /** At 40 at once a burst of this many takes 13–20 s, long beside its run-up and its tail, in which fewer are under way. */
 export const burst = 480;
 export const atOnce = 40;

@@ -2,7 +2,7 @@ import type { Environment } from '../../../../workflows/operation/key.ts';
 import type { Role } from '../../../../workflows/operation/role.ts';
 import type { Database, Row } from '../database.ts';
 
-export type NewApiKey = {
+type NewApiKey = {
   readonly prefix: string;
   readonly hash: Buffer;
   readonly tenant: string;

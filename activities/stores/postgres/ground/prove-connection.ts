@@ -40,7 +40,7 @@ from (select count(*)::int as tables,
       where n.nspname = 'hapax' and c.relkind in ('r', 'p')) ledger`;
 
 /** What a connection was found to be. `backend` is PostgreSQL's own process behind it, whatever stands in between. */
-export type ProvedConnection = { readonly proofs: readonly Proof[]; readonly backend: number };
+type ProvedConnection = { readonly proofs: readonly Proof[]; readonly backend: number };
 
 /**
  * Proves that a new connection is what the ledger's statements take it for, in one round trip. A pooler may give each one

@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 
 /** Trouble that is over. */
-export type Ended = {
+type Ended = {
   readonly operation: string;
   readonly flow: string;
   readonly step: string;

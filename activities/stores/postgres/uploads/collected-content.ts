@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts';
 
-export type CollectedContent = { readonly id: string; readonly objectKey: string };
+type CollectedContent = { readonly id: string; readonly objectKey: string };
 
 const collected = `select id, object_key from content where collected_by = $1 and state = 'deleting'`;
 const forget = `delete from content where collected_by = $1 and state = 'deleting'`;

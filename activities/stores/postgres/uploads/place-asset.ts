@@ -3,7 +3,7 @@ import type { Statement } from '../database.ts';
 /** Within what two uploads of the same bytes share one object. None crosses a tenant or an environment. */
 export type DedupScope = 'global' | 'account' | 'folder' | 'intent';
 
-export type Placement = {
+type Placement = {
   readonly operation: string;
   readonly asset: string;
   readonly content: string;
