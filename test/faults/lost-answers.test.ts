@@ -80,7 +80,8 @@ describe('a checkout for which PostgreSQL is away', () => {
 function forgetful(database: Database, plans: ReadonlyMap<string, Lost>): Database {
   const seen = new Map<string, number>();
   const around = async <T>(first: Statement | undefined, run: () => Promise<T>): Promise<T> => {
-    const operation = String(first?.values[0]);
+    const operation = [...plans.keys()].find((id) => first?.values.includes(id));
+    if (operation === undefined) return await run();
     const nth = (seen.get(operation) ?? 0) + 1;
     seen.set(operation, nth);
     const plan = plans.get(operation);

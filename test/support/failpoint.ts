@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import type Stripe from 'stripe';
 import type { Database, Row, Statement, Transaction } from '../../activities/stores/postgres/database.ts';
 import type { Ports } from '../../workers/operations.ts';
+import { stepBegun, stepsEnded, undoBegun, waitBegun } from './step-statements.ts';
 
 /**
  * Named boundaries that a worker's calls to the outside pass, seen from its ports. Steps: `{step}:before-effect`,
@@ -36,7 +37,7 @@ export function watchedPorts(ports: Ports, reach: Reach): Ports {
 function watchedDatabase(database: Database, reach: Reach, undone: Set<string>): Database {
   const moves = (statements: readonly Statement[]) => statements.flatMap(moveOf);
   const noteUndos = (statements: readonly Statement[]) => {
-    for (const { name, values } of statements) if (name === 'begin_undo') undone.add(String(values[1]));
+    for (const { step } of statements.map(undoBegun).filter((about) => about !== undefined)) undone.add(step);
   };
   const flush: Database['flush'] = async (tenant, ...statements) => {
     for (const move of moves(statements)) await reach(`${move}:before-record`);
@@ -87,8 +88,9 @@ function watchedDatabase(database: Database, reach: Reach, undone: Set<string>):
 
 /** The step whose effect rides behind its beginning, in the same flush. */
 function effectOf(statements: readonly Statement[]): string | undefined {
-  const begin = statements.findIndex(({ name }) => name === 'begin_step');
-  return begin < 0 || begin === statements.length - 1 ? undefined : String(statements[begin]?.values[2]);
+  const steps = statements.map((statement) => stepBegun(statement)?.step);
+  const begin = steps.findIndex((step) => step !== undefined);
+  return begin === steps.length - 1 ? undefined : steps[begin];
 }
 
 /** Ledger moves that are no step. */
@@ -105,17 +107,17 @@ function moveOf({ name }: Statement): string[] {
 }
 
 function transactionName(opening: readonly Statement[]): string {
-  for (const { name, values } of opening) {
-    if (name === 'begin_wait') return String(values[2]);
-    if (name === 'begin_undo') return `${String(values[1])}.undo`;
+  for (const statement of opening) {
+    const [wait, undo] = [waitBegun(statement), undoBegun(statement)];
+    if (wait !== undefined) return wait.step;
+    if (undo !== undefined) return `${undo.step}.undo`;
   }
   return 'unnamed';
 }
 
 function recorded(statements: readonly Statement[]): string[] {
   return statements
-    .filter(({ name }) => name === 'record_steps')
-    .flatMap(({ values }) => JSON.parse(String(values[2])) as { step: string; state: string }[])
+    .flatMap(stepsEnded)
     .map(({ step, state }) => (state === 'undone' || state === 'undo_failed' ? `${step}.undo` : step));
 }
 

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
+import { stepBegun } from './step-statements.ts';
 
 /** What is lost on its way: the request, or the answer after the effect. */
 export type Loss = 'before the effect' | 'after the effect';
@@ -41,6 +42,6 @@ export class FaultyLedger {
 
 /** The step that these statements try, by the operation's id and its name. */
 function stepOf(statements: readonly Statement[]): string {
-  const begin = statements.find(({ name }) => name === 'begin_step');
-  return `${String(begin?.values[0])} ${String(begin?.values[2])}`;
+  const about = statements.map(stepBegun).find((one) => one !== undefined);
+  return `${about?.operation} ${about?.step}`;
 }

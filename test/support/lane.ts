@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
-import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
+import type { ConnectedGateway } from '../../client/gateway/connect.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { operationId, type Scope, workflowId } from '../../workflows/operation/key.ts';
 import type { Ports } from '../../workers/operations.ts';
 import type { Harm } from './failpoint.ts';
+import { type OwnQueue, ownQueue, scopeOf } from './own-queue.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import { type WorkerHere, workerHere } from './worker-here.ts';
 import type { World } from './world.ts';
@@ -27,25 +27,19 @@ export class Lane {
   readonly #here: WorkerHere[] = [];
   readonly #processes: ProcessHandle[] = [];
 
-  private constructor(world: World, key: string, changes: Record<string, unknown>, gateway: ConnectedGateway) {
+  private constructor(world: World, { scope, queue, connected }: OwnQueue, changes: Record<string, unknown>) {
     this.world = world;
-    this.key = key;
+    this.key = scope.key;
     this.changes = changes;
-    this.queue = queueOf(world, key);
-    this.scope = checkoutScope(world, key);
-    this.id = operationId(this.scope, 1);
-    this.#gateway = gateway;
+    this.queue = queue;
+    this.scope = scope;
+    this.id = operationId(scope, 1);
+    this.#gateway = connected;
     this.#temporal = Connection.lazy({ address: world.env.TEMPORAL_ADDRESS as string });
   }
 
   static async open(world: World, name: string, changes: Record<string, unknown> = {}): Promise<Lane> {
-    const key = `${name.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${randomBytes(3).toString('hex')}`;
-    const gateway = await connectGateway({
-      databaseUrl: world.databaseUrl,
-      temporalAddress: world.env.TEMPORAL_ADDRESS as string,
-      taskQueue: queueOf(world, key),
-    });
-    return new Lane(world, key, changes, gateway);
+    return new Lane(world, await ownQueue(world, 'checkout', name), changes);
   }
 
   /** A worker process that is harmed where it reaches `point`. */
@@ -122,13 +116,8 @@ export class Lane {
   }
 }
 
-/** Who the world's first token speaks for. */
 export function checkoutScope(world: World, key: string): Scope {
-  return { tenant: world.tenants.alpha, environment: 'test', subject: 'default', flow: 'checkout', key };
-}
-
-function queueOf(world: World, key: string): string {
-  return `${world.env.HAPAX_TASK_QUEUE}-${key}`;
+  return scopeOf(world, 'checkout', key);
 }
 
 /** Waits until the process has frozen itself. Linux: the state is the first field after the name (proc(5)). */

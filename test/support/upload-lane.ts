@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { expect } from 'vitest';
-import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
+import type { ConnectedGateway } from '../../client/gateway/connect.ts';
 import { Uploads } from '../../client/uploads/uploads.ts';
 import { operationId, type Scope } from '../../workflows/operation/key.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { readConfig } from '../../workers/config.ts';
 import { mediaSettings, startMedia } from '../../workers/media.ts';
+import { ownQueue } from './own-queue.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import type { Uploader } from './uploader.ts';
 import { workerHere } from './worker-here.ts';
@@ -39,15 +40,7 @@ export class UploadLane {
 
   /** @param env settings of the processes of this lane */
   static async open(uploader: Uploader, name: string, bytes: Buffer, env: Record<string, string> = {}) {
-    const { world } = uploader;
-    const key = `${name.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${randomBytes(3).toString('hex')}`;
-    const queue = `${world.env.HAPAX_TASK_QUEUE}-${key}`;
-    const connected = await connectGateway({
-      databaseUrl: world.databaseUrl,
-      temporalAddress: world.env.TEMPORAL_ADDRESS as string,
-      taskQueue: queue,
-    });
-    const scope: Scope = { tenant: world.tenants.alpha, environment: 'test', subject: 'default', flow: 'upload', key };
+    const { scope, queue, connected } = await ownQueue(uploader.world, 'upload', name);
     return new UploadLane(uploader, scope, bytes, { ...env, HAPAX_TASK_QUEUE: queue }, connected);
   }
 
