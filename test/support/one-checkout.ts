@@ -1,34 +1,30 @@
 import { expect } from 'vitest';
+import { effectsOfOperations, paidOnce as paid } from '../conformance/effects.ts';
 import type { Lane } from './lane.ts';
 import type { World } from './world.ts';
 
-/** What an operation has left outside, counted at each system. */
+/** What an operation has left outside, counted at each system, and how it ended. */
 export async function traces(world: World, id: string) {
-  const effects = (await world.audit({ operation: id })).map(({ type }) => type.replace('payment_intent.', ''));
+  const { orders, receipts, payments } = await effectsOfOperations(world, [id]);
   const [operation] = await world.sql<{ state: string; status: number | null }>(
     'select state, answer_status as status from hapax.operation where id = $1',
     id,
   );
-  const orders = await world.sql<{ state: string }>(
-    'select state from hapax.customer_order where operation_id = $1',
-    id,
-  );
-  const receipts = await world.sql('select from hapax.outbox where operation_id = $1', id);
-  return {
-    effects: effects.toSorted(),
-    ...operation,
-    orders: orders.map(({ state }) => state),
-    receipts: receipts.length,
-  };
+  return { effects: inShort(payments), ...operation, orders, receipts };
+}
+
+/** Repeated calls may come in any order. */
+function inShort(payments: readonly string[]): string[] {
+  return payments.map((type) => type.replace('payment_intent.', '')).toSorted();
 }
 
 /** One payment, opened, confirmed and captured once; one paid order; one receipt. */
 export const paidOnce = {
-  effects: ['captured', 'confirmed', 'created'],
+  effects: inShort(paid.payments),
   state: 'succeeded',
   status: 201,
-  orders: ['paid'],
-  receipts: 1,
+  orders: paid.orders,
+  receipts: paid.receipts,
 };
 
 /** Minor units that the provider holds for an operation: captured or still authorised, less what was given back. */
