@@ -20,7 +20,7 @@ export const mediaSettings = [
 ] as const;
 
 /** What the worker reaches outside; a test hands in its own, to stop it at a boundary. */
-export type MediaPorts = { readonly database: Database; readonly objects: ObjectStore };
+type MediaPorts = { readonly database: Database; readonly objects: ObjectStore };
 
 /** One decoder a core: more only hold more pictures in memory. */
 const atOnce = 2;

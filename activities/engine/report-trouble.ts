@@ -6,7 +6,7 @@ import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { reportTrouble } from '../stores/postgres/ledger/report-trouble.ts';
 
 /** A call of a step or of its undo, as far as its trouble goes. */
-export type Troubled = Hold & {
+type Troubled = Hold & {
   readonly step: string;
   readonly personAfter: number;
   readonly carry: readonly Finished[];

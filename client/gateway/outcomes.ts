@@ -5,7 +5,7 @@ import { isSettled } from '../../workflows/operation/state.ts';
 import type { KeptAnswer } from './reply.ts';
 import type { SettledNews } from './settled-news.ts';
 
-type Outcome = {
+export type Outcome = {
   readonly state: SettledState;
   readonly answer: KeptAnswer;
   /** The same key will name a new generation: not an answer to remember. */

@@ -3,7 +3,7 @@ import type { Uploads } from '../uploads/uploads.ts';
 import { Additions } from './flow-additions.ts';
 import { uploadAdditions } from './uploads/upload-additions.ts';
 
-export type AdditionParts = {
+type AdditionParts = {
   readonly gateway: Gateway;
   readonly uploads: Uploads;
   /** The address of the HTTP API as callers see it; by default what they asked for. */

@@ -17,7 +17,7 @@ export type FlowAdditions = {
   readonly refusal?: () => Promise<Refusal | undefined>;
 };
 
-export type Offered = Readonly<Record<string, unknown>>;
+type Offered = Readonly<Record<string, unknown>>;
 
 /** The additions of all flows, as routes that serve every flow ask for them. */
 export class Additions {

@@ -1,4 +1,5 @@
 import type { Transfer } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { essence } from '../../workflows/operation/media-type.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import { slowestTransfer } from '../../workflows/operation/transfer-time.ts';
@@ -60,10 +61,6 @@ export function digestRefusal(declared: string | undefined, actual: string): Ref
     detail: `The SHA-256 of what came is ${actual}, not the announced one. Nothing was kept and the upload goes on: send the announced bytes to the same URL.`,
     more: { field: 'sha256', declared, actual },
   };
-}
-
-function essence(type: string): string {
-  return (type.split(';')[0] ?? '').trim().toLowerCase();
 }
 
 export const storeAway: Refusal = {

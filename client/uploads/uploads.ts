@@ -7,7 +7,7 @@ import type { Answered, Received } from './received.ts';
 import { announcement, type UploadParts } from './upload-parts.ts';
 
 /** How the caller may send the bytes now. */
-export type TransferPlan =
+type TransferPlan =
   | { readonly way: 'door'; readonly type: string }
   | { readonly way: 'presigned'; readonly put: SignedPut };
 

@@ -5,7 +5,7 @@ import type { StepSignatures, Story } from './story.ts';
 import { toldOf } from './told-of.ts';
 import { whyOf } from './unfinished.ts';
 
-export type Attempted<Result> =
+type Attempted<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'failed'; readonly refusal: Refusal };
 

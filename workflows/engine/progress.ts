@@ -5,7 +5,7 @@ import { NotOpened } from './not-opened.ts';
 import { Unfinished } from './unfinished.ts';
 
 /** What a run knows when it begins. */
-export type Begun = {
+type Begun = {
   readonly operation: OperationRef;
   readonly fence: number;
   /** The run that takes the operation over with its first step; undefined where that has happened. */

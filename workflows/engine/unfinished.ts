@@ -36,9 +36,3 @@ export class Unfinished extends Error {
 export function whyOf(error: unknown): Why | undefined {
   return error instanceof Unfinished ? error.why : undefined;
 }
-
-/** @returns the refusal that a step has thrown, or undefined for any other failure */
-export function refusalOf(error: unknown): Refusal | undefined {
-  const why = whyOf(error);
-  return why?.kind === 'refused' ? why.refusal : undefined;
-}

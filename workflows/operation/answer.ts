@@ -4,7 +4,7 @@ import type { Outcome, Refusal } from './outcome.ts';
 /** HTTP is rendered here and nowhere else: an operation's answer when it settles, and the problems of requests. */
 
 /** An answer as it is stored and given again, byte for byte. */
-export type Answer = {
+type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

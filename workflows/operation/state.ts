@@ -1,6 +1,6 @@
 /** The states of an operation and of a step. The same words stand in SQL checks, in the API and in the docs. */
 
-const openStates = ['claimed', 'running', 'waiting', 'indeterminate', 'compensating'] as const;
+export const openStates = ['claimed', 'running', 'waiting', 'indeterminate', 'compensating'] as const;
 export const settledStates = [
   'succeeded',
   'refused',

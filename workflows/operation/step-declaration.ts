@@ -10,7 +10,7 @@ type Common = {
 };
 
 /** How an effect is taken back. */
-export type Undo =
+type Undo =
   /** By an undo of its own. */
   | 'own'
   /** The step leaves nothing behind, such as a check. */

@@ -20,13 +20,13 @@ import { farOptions, nearOptions } from './activity-options.ts';
 import { workerQueue } from '../operation/worker-queue.ts';
 
 /** The ledger has news that the story waits for, such as bytes. It carries nothing itself: the row is the truth. */
-export const wakeSignal = defineSignal('wake');
+const wakeSignal = defineSignal('wake');
 
 /** A cancel was asked for and stands in the ledger. */
-export const cancelRequestedSignal = defineSignal('cancelRequested');
+const cancelRequestedSignal = defineSignal('cancelRequested');
 
 /** A person has said something of the step that makes no progress; its next try decides about it. */
-export const resolvedSignal = defineSignal('resolved');
+const resolvedSignal = defineSignal('resolved');
 
 /** The story is not told of each try, which would make its history grow without end. */
 const whereTries =

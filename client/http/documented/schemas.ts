@@ -40,7 +40,7 @@ export const preferHeader = {
     .describe('`wait=n` (RFC 7240): wait up to n seconds for the outcome, at most 30; 0 asks for the answer at once.'),
 };
 
-export const troubleSchema = z
+const troubleSchema = z
   .object({
     step: z.string(),
     undoing: z.boolean().optional().describe("There, and true, where the step's undo is meant."),
@@ -52,7 +52,7 @@ export const troubleSchema = z
   })
   .meta({ id: 'Trouble', description: 'Why an open operation makes no progress' });
 
-export const resolutionSchema = z
+const resolutionSchema = z
   .object({
     step: z.string(),
     outcome: z.enum(['done', 'no-effect']),

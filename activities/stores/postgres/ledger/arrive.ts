@@ -2,7 +2,7 @@ import type { OperationRef } from '../../../../workflows/operation/call.ts';
 import type { Database, Row, Statement } from '../database.ts';
 
 /** What has come from outside for a step that waits. */
-export type Evidence = {
+type Evidence = {
   readonly step: string;
   /** Of the step in its flow. */
   readonly position: number;
@@ -26,11 +26,11 @@ export type Arrived =
 const text = 'select outcome, counts from arrive($1, $2, $3, $4, $5, $6)';
 
 /** The way in: a statement of the ledger, committed before any signal. */
-export function arriving(operation: string, { step, position, evidence, sameness, evenDue }: Evidence): Statement {
+function arriving(operation: string, { step, position, evidence, sameness, evenDue }: Evidence): Statement {
   return { name: 'arrive', text, values: [operation, step, position, evidence, sameness, evenDue] };
 }
 
-export function arrivedBy(row: Row | undefined): Arrived {
+function arrivedBy(row: Row | undefined): Arrived {
   const kind = row?.outcome as Arrived['kind'];
   switch (kind) {
     case 'arrived':

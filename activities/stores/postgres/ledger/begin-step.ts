@@ -5,7 +5,7 @@ import { enter } from './enter.ts';
 import { openOperation } from './open-operation.ts';
 
 /** What the row says of a step that is about to be tried. */
-export type Begun = {
+type Begun = {
   readonly state: StepState;
   readonly attempt: number;
   readonly epoch: number;

@@ -2,7 +2,7 @@ import type { UndoCall } from '../../../../workflows/operation/call.ts';
 import type { Row, Statement } from '../database.ts';
 import { enter } from './enter.ts';
 
-export type Undoing =
+type Undoing =
   | { readonly kind: 'undone' }
   | {
       readonly kind: 'undo';

@@ -6,7 +6,7 @@ import type { Database, Row, Statement } from '../database.ts';
 import { type ResolutionRecord, resolutionRecord, resolutionsOf } from './resolutions/read-resolutions.ts';
 import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.ts';
 
-export type StepRecord = {
+type StepRecord = {
   readonly name: string;
   readonly state: StepState;
   readonly attempts: number;
@@ -81,7 +81,7 @@ export async function readOperation(
   return row === undefined ? undefined : record(row, stepRows ?? [], said ?? []);
 }
 
-export type OperationFilter = {
+type OperationFilter = {
   readonly tenant: string;
   readonly environment: Environment;
   /** Undefined lists the operations of every subject. */

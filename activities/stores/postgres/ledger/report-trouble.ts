@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import { enter, type Entering } from './enter.ts';
 
 /** What a failed try has met. */
-export type Met = {
+type Met = {
   readonly step: string;
   readonly undoing: boolean;
   /** In a person's words. */

@@ -19,7 +19,7 @@ export type SaidWithoutEffect = Pending & {
 };
 
 /** A person's word that the next try of its step has to decide about, and the step's row as it stands. */
-export type PendingResolution = SaidDone | SaidWithoutEffect;
+type PendingResolution = SaidDone | SaidWithoutEffect;
 
 const text = `
 select number, outcome, resolution.result, greatest(0, extract(epoch from due_at - now()) * 1000) as remaining,

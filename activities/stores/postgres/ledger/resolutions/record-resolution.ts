@@ -15,7 +15,7 @@ export type Resolution = {
 );
 
 /** What the step's declaration says, as far as it matters here. */
-export type Resolvable = {
+type Resolvable = {
   /** Its effect is rows of ours. */
   readonly ours: boolean;
   readonly optional: boolean;
