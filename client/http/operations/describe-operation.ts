@@ -47,17 +47,18 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
           }),
         }),
     createdAt: record.createdAt.toISOString(),
-    ...(flow === undefined ? {} : describeWait(flow, record)),
+    ...describeWait(flow, record),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
   };
 }
 
-/** Which step waits for something from outside, what is next, and until when. */
-export function describeWait(flow: AnyFlow, record: OperationRecord) {
-  const awaited = awaitedStep(flow, record);
-  return awaited === undefined || record.deadline === null
-    ? {}
-    : { awaits: awaited.name, next: awaited.next, expiresAt: record.deadline.toISOString() };
+/** Which step waits for something from outside, what is next, and until when it is, or was, waited for. */
+export function describeWait(flow: AnyFlow | undefined, record: OperationRecord) {
+  const awaited = flow === undefined ? undefined : awaitedStep(flow, record);
+  return {
+    ...(awaited === undefined ? {} : { awaits: awaited.name, next: awaited.next }),
+    ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
+  };
 }
 
 function describeResolution({ says, result, at, ...said }: ResolutionRecord) {
