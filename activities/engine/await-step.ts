@@ -1,7 +1,11 @@
 import type { WaitCall, WaitReply } from '../../workflows/operation/call.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
-import { aboutOf, ledgerMove, type OutsideStep, outsideUndo, type StepActivities } from './run-step.ts';
-import { type About, Refused } from '../stores/effect.ts';
+import { aboutOf } from './about-of.ts';
+import { type OutsideStep, outsideUndo } from './outside-step.ts';
+import type { StepActivities } from './step-activities.ts';
+import { ledgerMove } from './step-failure.ts';
+import type { About } from '../stores/about.ts';
+import { Refused } from '../stores/outcomes/refused.ts';
 import { beginWait, endWait, type Waiting, waiting } from '../stores/postgres/ledger/begin-wait.ts';
 import type { Database, Statement, Transaction } from '../stores/postgres/database.ts';
 import { recordSteps } from '../stores/postgres/ledger/hold.ts';

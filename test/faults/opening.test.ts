@@ -2,7 +2,7 @@ import { Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { complete } from '../../activities/orders.ts';
-import { transactionActivities } from '../../activities/engine/run-step.ts';
+import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
 import { claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
@@ -194,7 +194,7 @@ describe('an operation that is new', () => {
       sweepAfter: null,
     };
     const last = { ...first, step: 'complete', position: 4, input: { paymentIntent: 'pi_none' }, patience, settlement };
-    const ended = transactionActivities(database, complete).step({ operation, fence: 1, ...last });
+    const ended = statementActivities(database, complete).step({ operation, fence: 1, ...last });
     await expect(ended).rejects.toThrow('cannot be paid');
     expect(await row(operation)).toMatchObject({ state: 'running', steps: 2 });
     const completed = await world.sql(

@@ -1,6 +1,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { OutsideStep } from '../../../activities/engine/run-step.ts';
-import { Doubtful, Refused, type Sending } from '../../../activities/stores/effect.ts';
+import type { OutsideStep } from '../../../activities/engine/outside-step.ts';
+import { Doubtful } from '../../../activities/stores/outcomes/doubtful.ts';
+import { Refused } from '../../../activities/stores/outcomes/refused.ts';
+import type { Sending } from '../../../activities/stores/sending.ts';
 
 type Ask = { readonly office: string; readonly seat: string };
 type Issued = { readonly number: string };
