@@ -8,3 +8,4 @@ export {
   bookingUnforeseen,
   bookingVoidable,
 } from './booking/booking.ts';
+export { guestbook } from './guestbook/guestbook.ts';

@@ -106,17 +106,19 @@ function moveOf({ name }: Statement): string[] {
 
 function transactionName(opening: readonly Statement[]): string {
   for (const { name, values } of opening) {
-    if (name === 'begin_wait') return String(values[2]);
+    if (name === 'begin_wait' || name === 'begin_step') return String(values[2]);
     if (name === 'begin_undo') return `${String(values[1])}.undo`;
   }
   return 'unnamed';
 }
 
 function recorded(statements: readonly Statement[]): string[] {
-  return statements
+  const own = statements.filter(({ name }) => name === 'record_result').map(({ values }) => String(values[1]));
+  const others = statements
     .filter(({ name }) => name === 'record_steps')
     .flatMap(({ values }) => JSON.parse(String(values[2])) as { step: string; state: string }[])
     .map(({ step, state }) => (state === 'undone' || state === 'undo_failed' ? `${step}.undo` : step));
+  return [...own, ...others];
 }
 
 /** Which step makes a call of the provider's client. */
