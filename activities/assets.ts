@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { ownedId } from '../workflows/operation/key.ts';
-import type { TransactionStep } from './engine/run-step.ts';
+import type { StatementStep } from './engine/statement-step.ts';
 import { type DedupScope, placeAsset } from './stores/postgres/uploads/place-asset.ts';
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
@@ -29,8 +30,9 @@ type Finalized = {
 };
 
 /** What an upload becomes: a name for a content, all of it rows of ours. No byte is copied. */
-export const finalize: TransactionStep<AssetSteps['finalize']['input']> = {
+export const finalize: StatementStep<AssetSteps['finalize']['input'], Finalized> = {
   effect: (input, { operation, step }) => placeAsset({ operation, ...owned(operation), ...input }, step),
+  result: z.object({ assetId: z.string(), content: z.string(), objectKey: z.string(), deduplicated: z.boolean() }),
   refusal: () => ({
     code: 'key-expired',
     detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
@@ -40,8 +42,9 @@ export const finalize: TransactionStep<AssetSteps['finalize']['input']> = {
   },
 };
 
-export const publish: TransactionStep<AssetSteps['publish']['input']> = {
+export const publish: StatementStep<AssetSteps['publish']['input'], null> = {
   effect: (_input, { operation, step }) => publishAsset(operation, step),
+  result: z.null(),
   refusal(_row, { assetId }, { operation }) {
     throw new Error(`The asset ${assetId} of ${operation} cannot be published`);
   },

@@ -6,7 +6,9 @@ import { type Activity, namedActivities } from './engine/named-activities.ts';
 import { objectSteps } from './objects.ts';
 import { complete, reserve } from './orders.ts';
 import { paymentSteps } from './payments.ts';
-import { ledgerMove, outsideActivities, transactionActivities } from './engine/run-step.ts';
+import { outsideActivities } from './engine/outside-step.ts';
+import { statementActivities } from './engine/statement-step.ts';
+import { ledgerMove } from './engine/step-failure.ts';
 import { compensate } from './stores/postgres/ledger/compensate.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { enter } from './stores/postgres/ledger/enter.ts';
@@ -33,18 +35,18 @@ export function createActivities(stores: Stores): Record<string, Activity> {
   return {
     ...ledgerMoves(database),
     ...namedActivities(database, 'checkout', {
-      reserve: transactionActivities(database, reserve),
+      reserve: statementActivities(database, reserve),
       openPayment: outsideActivities(database, payments.openPayment),
       authorise: outsideActivities(database, payments.authorise),
       capture: outsideActivities(database, payments.capture),
-      complete: transactionActivities(database, complete),
+      complete: statementActivities(database, complete),
     }),
     ...namedActivities(database, 'upload', { receive: awaitedActivities(database, objects.receive) }),
     ...namedActivities(database, 'upload', {
       verify: outsideActivities(database, objects.verify),
-      finalize: transactionActivities(database, finalize),
+      finalize: statementActivities(database, finalize),
       tidy: outsideActivities(database, objects.tidy),
-      publish: transactionActivities(database, publish),
+      publish: statementActivities(database, publish),
     }),
   };
 }

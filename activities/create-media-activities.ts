@@ -1,6 +1,6 @@
 import { mediaSteps } from './media.ts';
 import { type Activity, namedActivities } from './engine/named-activities.ts';
-import { outsideActivities } from './engine/run-step.ts';
+import { outsideActivities } from './engine/outside-step.ts';
 import type { Database } from './stores/postgres/database.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 

@@ -1,5 +1,5 @@
 import { removeObjects } from './remove-objects.ts';
-import type { About } from './stores/effect.ts';
+import type { About } from './stores/about.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { forgetContents } from './stores/postgres/uploads/collected-content.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { Refused } from './stores/effect.ts';
+import { Refused } from './stores/outcomes/refused.ts';
 
 /** A part of every thumbnail's key: grows with each change of what is made, so that old and new never mix. */
 export const recipe = 'v1';

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { decodeThumbnails, recipe, thumbnailType, widths } from './decode-thumbnails.ts';
-import type { OutsideStep } from './engine/run-step.ts';
-import { Refused } from './stores/effect.ts';
+import type { OutsideStep } from './engine/outside-step.ts';
+import { Refused } from './stores/outcomes/refused.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { contentLives } from './stores/postgres/uploads/collected-content.ts';
 import { deleteObject } from './stores/s3/delete-object.ts';

@@ -1,7 +1,7 @@
 import type { AwaitedStep } from './engine/await-step.ts';
 import { removeObjects } from './remove-objects.ts';
-import type { OutsideStep } from './engine/run-step.ts';
-import { Refused } from './stores/effect.ts';
+import type { OutsideStep } from './engine/outside-step.ts';
+import { Refused } from './stores/outcomes/refused.ts';
 import type { Database } from './stores/postgres/database.ts';
 import type { ReceivedBytes } from './stores/postgres/uploads/read-transfer.ts';
 import { headObject } from './stores/s3/head-object.ts';

@@ -1,7 +1,8 @@
+import { z } from 'zod';
 import { ownedId } from '../workflows/operation/key.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
-import type { TransactionStep } from './engine/run-step.ts';
-import type { About } from './stores/effect.ts';
+import type { StatementStep } from './engine/statement-step.ts';
+import type { About } from './stores/about.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
 import {
@@ -13,7 +14,8 @@ import {
   unreserved,
 } from './stores/postgres/orders/reserve-order.ts';
 
-export type Money = { readonly minor: number; readonly currency: string };
+export const money = z.object({ minor: z.number(), currency: z.string() }).readonly();
+export type Money = z.infer<typeof money>;
 
 export type OrderSteps = {
   reserve: {
@@ -24,8 +26,9 @@ export type OrderSteps = {
 };
 
 /** Prices, stock and orders: all of it rows of ours. */
-export const reserve: TransactionStep<OrderSteps['reserve']['input']> = {
+export const reserve: StatementStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
   effect: (input, about) => reserveOrder(reservationOf(input, about), about.step),
+  result: z.object({ orderId: z.string(), amount: money }),
   async refusal(row, input, about, ask) {
     const reservation = reservationOf(input, about);
     const why = unreserved(row);
@@ -42,8 +45,9 @@ export const reserve: TransactionStep<OrderSteps['reserve']['input']> = {
   },
 };
 
-export const complete: TransactionStep<OrderSteps['complete']['input']> = {
+export const complete: StatementStep<OrderSteps['complete']['input'], null> = {
   effect: ({ paymentIntent }, { operation, step }) => payOrder(operation, paymentIntent, step),
+  result: z.null(),
   refusal(_row, _input, { operation }) {
     throw new Error(`The order of ${operation} is not pending: it cannot be paid`);
   },

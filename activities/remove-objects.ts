@@ -1,4 +1,4 @@
-import type { About } from './stores/effect.ts';
+import type { About } from './stores/about.ts';
 import type { Database } from './stores/postgres/database.ts';
 import { collectedContent } from './stores/postgres/uploads/collected-content.ts';
 import { keptObjects } from './stores/postgres/uploads/kept-objects.ts';

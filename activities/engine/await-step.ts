@@ -1,12 +1,15 @@
 import type { WaitCall, WaitReply } from '../../workflows/operation/call.ts';
 import { samenessOf } from '../../workflows/operation/sameness.ts';
-import { aboutOf, ledgerMove, type OutsideStep, outsideUndo, type StepActivities } from './run-step.ts';
-import type { About } from '../stores/effect.ts';
+import type { About } from '../stores/about.ts';
+import type { Database } from '../stores/postgres/database.ts';
 import { arrive } from '../stores/postgres/ledger/arrive.ts';
 import { endWait, lookAtWait, type Waiting, waiting } from '../stores/postgres/ledger/begin-wait.ts';
-import type { Database } from '../stores/postgres/database.ts';
 import { recordSteps } from '../stores/postgres/ledger/enter.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
+import { aboutOf } from './about-of.ts';
+import { type OutsideStep, outsideUndo } from './outside-step.ts';
+import type { StepActivities } from './step-activities.ts';
+import { ledgerMove } from './step-failure.ts';
 
 /** What a flow adds to a step that waits. Whoever brings the evidence says so through `arrive`; the step looks there. */
 export type AwaitedStep<Evidence> = {

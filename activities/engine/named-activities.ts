@@ -11,7 +11,7 @@ import {
 import { heartbeat } from '../../workflows/operation/budget.ts';
 import { troubleReported } from './report-trouble.ts';
 import { unlessResolved } from './resolved-step.ts';
-import type { StepActivities } from './run-step.ts';
+import type { StepActivities } from './step-activities.ts';
 import type { Database } from '../stores/postgres/database.ts';
 
 export type Activity = (call: never) => Promise<unknown>;

@@ -1,6 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Finished, Hold, StepCall } from '../../workflows/operation/call.ts';
-import { Doubtful, EffectFree } from '../stores/effect.ts';
+import { Doubtful } from '../stores/outcomes/doubtful.ts';
+import { EffectFree } from '../stores/outcomes/effect-free.ts';
 import type { Database } from '../stores/postgres/database.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { reportTrouble } from '../stores/postgres/ledger/report-trouble.ts';

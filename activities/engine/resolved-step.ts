@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { Ending, StepCall, StepReply, WaitCall, WaitReply } from '../../workflows/operation/call.ts';
-import { ledgerMove, type StepActivities } from './run-step.ts';
-import { Stopped, Throttled, Unconfirmed } from '../stores/effect.ts';
+import type { StepActivities } from './step-activities.ts';
+import { ledgerMove } from './step-failure.ts';
+import { Stopped } from '../stores/outcomes/stopped.ts';
+import { Throttled } from '../stores/outcomes/throttled.ts';
+import { Unconfirmed } from '../stores/outcomes/unconfirmed.ts';
 import type { Database } from '../stores/postgres/database.ts';
 import {
   resolutionLapsed,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { finalize } from '../../activities/assets.ts';
 import { mediaSteps } from '../../activities/media.ts';
-import { transactionActivities } from '../../activities/engine/run-step.ts';
+import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
 import { hours } from '../../workflows/operation/duration.ts';
@@ -191,7 +191,7 @@ describe('an upload that is finalized by many at once', () => {
       } as const;
       const races = Array.from({ length: 12 }, (_, n) => pools[n % 2] as Database);
       const placed = await Promise.all(
-        races.map((pool) => transactionActivities(pool, finalize).step({ ...call, effect: 'transaction' })),
+        races.map((pool) => statementActivities(pool, finalize).step({ ...call, effect: 'transaction' })),
       );
       expect(new Set(placed.map(({ result }) => JSON.stringify(result))).size).toBe(1);
       const { content } = (placed[0] ?? expect.unreachable()).result as { content: string };

@@ -2,14 +2,13 @@ import { Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { complete } from '../../activities/orders.ts';
-import { transactionActivities } from '../../activities/engine/run-step.ts';
+import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
-import { claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
 import type { OperationRef, Settlement } from '../../workflows/operation/call.ts';
-import { operationId } from '../../workflows/operation/key.ts';
+import { claimedOperation } from '../support/claimed-operation.ts';
 import { checkoutScope, Lane } from '../support/lane.ts';
 import { paidOnce, traces } from '../support/one-checkout.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
@@ -41,14 +40,7 @@ describe('an operation that is new', () => {
     await world.close();
   });
 
-  async function claimed(name: string): Promise<OperationRef> {
-    const scope = checkoutScope(world, name);
-    const id = operationId(scope, 1);
-    const made = { subject: 'default', generation: 1, flowVersion: 1, fingerprint: 'f', fingerprintVersion: 1 };
-    const asked = { requestId: 'a test', state: 'claimed', deadline: null, insert: true } as const;
-    await claim(database, { ...made, ...asked, id, scope, request: {} });
-    return { id, tenant: scope.tenant, environment: scope.environment, flow: scope.flow };
-  }
+  const claimed = (name: string) => claimedOperation(database, checkoutScope(world, name));
 
   async function open(operation: OperationRef, run: string): Promise<unknown> {
     return await database.flush(
@@ -191,7 +183,7 @@ describe('an operation that is new', () => {
       sweepAfter: null,
     };
     const last = { ...first, step: 'complete', position: 4, input: { paymentIntent: 'pi_none' }, patience, settlement };
-    const ended = transactionActivities(database, complete).step({ operation, fence: 1, ...last });
+    const ended = statementActivities(database, complete).step({ operation, fence: 1, ...last });
     await expect(ended).rejects.toThrow('cannot be paid');
     expect(await row(operation)).toMatchObject({ state: 'running', steps: 2 });
     const completed = await world.sql(

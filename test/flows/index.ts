@@ -9,6 +9,7 @@ import {
   bookingUnforeseen,
   bookingVoidable,
 } from './booking/booking.ts';
+import { guestbook } from './guestbook/guestbook.ts';
 
 export { sentinel } from '../../workflows/temporal/sentinel.ts';
 
@@ -22,4 +23,5 @@ export default dispatch([
   bookingRefundable,
   bookingUnforeseen,
   bookingVoidable,
+  guestbook,
 ]);

@@ -116,9 +116,11 @@ function transactionName(opening: readonly Statement[]): string {
 }
 
 function recorded(statements: readonly Statement[]): string[] {
-  return statements
+  const own = statements.filter(({ name }) => name === 'record_result').map(({ values }) => String(values[1]));
+  const others = statements
     .flatMap(stepsEnded)
     .map(({ step, state }) => (state === 'undone' || state === 'undo_failed' ? `${step}.undo` : step));
+  return [...own, ...others];
 }
 
 /** Which step makes a call of the provider's client. */

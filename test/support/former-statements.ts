@@ -109,6 +109,7 @@ export function bilingual(
     const [asked, heard] = words(former(), spoken);
     return await database.transaction(tenant, opening.map(asked), async (tx, opened) => {
       const inside: Transaction = {
+        ...tx,
         run: async (...statements) => heard(statements, await tx.run(...statements.map(asked))),
       };
       const { value, closing } = await work(inside, heard(opening, opened));

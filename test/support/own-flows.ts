@@ -22,17 +22,10 @@ export type OwnFlows = Pick<ConnectedGateway, 'gateway' | 'close'> & {
  * bundle and activities of its own and lives in the test's process; the gateway starts the flows.
  */
 export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Promise<OwnFlows> {
-  const bundle = join(world.directory, 'own-flows.js');
-  await writeFile(bundle, await bundleWorkflows(index));
-  const env = { ...world.env, HAPAX_WORKFLOW_BUNDLE: bundle };
+  const env = { ...world.env, HAPAX_WORKFLOW_BUNDLE: await ownBundle(world) };
   const start = () => workerHere(env, ports, createFlowActivities);
   let worker = await start();
-  const connected = await connectGateway({
-    databaseUrl: world.databaseUrl,
-    temporalAddress: world.env.TEMPORAL_ADDRESS as string,
-    taskQueue: world.env.HAPAX_TASK_QUEUE as string,
-    cacheEntries: 0,
-  });
+  const connected = await ownGateway(env);
   return {
     gateway: connected.gateway,
     startWorker: async () => {
@@ -44,4 +37,21 @@ export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Pro
       await connected.close();
     },
   };
+}
+
+/** @returns the file that a worker of such flows runs */
+export async function ownBundle(world: World): Promise<string> {
+  const bundle = join(world.directory, 'own-flows.js');
+  await writeFile(bundle, await bundleWorkflows(index));
+  return bundle;
+}
+
+/** Starts such flows, whatever worker there is. */
+export async function ownGateway(env: World['env']): Promise<ConnectedGateway> {
+  return await connectGateway({
+    databaseUrl: env.DATABASE_URL as string,
+    temporalAddress: env.TEMPORAL_ADDRESS as string,
+    taskQueue: env.HAPAX_TASK_QUEUE as string,
+    cacheEntries: 0,
+  });
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { declineCodes } from '../../activities/stores/payments/decline-codes.ts';
 import { type PaymentFailure, paymentFailure } from '../../activities/stores/payments/payment-failure.ts';
 import { stripeCodes } from '../../activities/stores/payments/stripe-codes.ts';
-import { Refused } from '../../activities/stores/effect.ts';
+import { Refused } from '../../activities/stores/outcomes/refused.ts';
 import { failure } from '../../workflows/operation/failures.ts';
 
 /** An error as the SDK makes it of an answer. */

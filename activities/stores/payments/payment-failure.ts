@@ -1,6 +1,8 @@
 import Stripe from 'stripe';
 import { seconds } from '../../../workflows/operation/duration.ts';
-import { Doubtful, Refused, Throttled } from '../effect.ts';
+import { Doubtful } from '../outcomes/doubtful.ts';
+import { Refused } from '../outcomes/refused.ts';
+import { Throttled } from '../outcomes/throttled.ts';
 import type { PaymentCode } from './payment-code.ts';
 import { cardRefusal, requestMeaning, requestRefusal } from './payment-refusal.ts';
 

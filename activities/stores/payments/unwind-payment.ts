@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
-import { EffectFree, type Undoing } from '../effect.ts';
+import { EffectFree } from '../outcomes/effect-free.ts';
+import type { Undoing } from '../sending.ts';
 import { findPayment } from './find-payment.ts';
 import { paymentFailure } from './payment-failure.ts';
 

@@ -18,6 +18,8 @@ export type Row = Readonly<Record<string, unknown>>;
 /** A transaction that stays open between flushes: for effects of a flow's own, whose statements depend on each other. */
 export type Transaction = {
   run(...statements: Statement[]): Promise<Row[][]>;
+  /** One query as `pg` takes it, and what `pg` answers or throws. */
+  query(config: pg.QueryConfig): Promise<pg.QueryResult>;
 };
 
 /** A worker and a door each rarely have more than this many transactions open at once on two cores. */
@@ -132,15 +134,21 @@ export class Database {
     opening: readonly Statement[],
     work: (tx: Transaction, opened: Row[][]) => Promise<{ value: T; closing: readonly Statement[] }>,
   ): Promise<T> {
-    return await this.#session(async (send) => {
+    return await this.#session(async (send, client) => {
       const opened = await send([begin(tenant), ...opening]);
-      const { value, closing } = await work({ run: (...statements) => send(statements) }, opened.slice(1));
+      const tx: Transaction = {
+        run: (...statements) => send(statements),
+        query: (config) => client.query(config),
+      };
+      const { value, closing } = await work(tx, opened.slice(1));
       await send([...closing, commit]);
       return value;
     });
   }
 
-  async #session<T>(work: (send: (statements: readonly Statement[]) => Promise<Row[][]>) => Promise<T>): Promise<T> {
+  async #session<T>(
+    work: (send: (statements: readonly Statement[]) => Promise<Row[][]>, client: pg.PoolClient) => Promise<T>,
+  ): Promise<T> {
     const client = await this.#connect();
     let broken: Error | undefined;
     try {
@@ -151,7 +159,7 @@ export class Database {
         const failed = sent.find((one) => one.status === 'rejected');
         if (failed !== undefined) throw ledgerFault(failed.reason);
         return sent.map((one) => (one.status === 'fulfilled' ? one.value : []));
-      });
+      }, client);
     } catch (error) {
       if (error instanceof LedgerFault && error.code === 'unavailable') broken = error;
       else
@@ -188,8 +196,12 @@ function inOneWrite<T>(client: pg.PoolClient, send: () => T): T {
   }
 }
 
-async function query(client: pg.PoolClient, { name, text, values }: Statement): Promise<Row[]> {
+async function query(client: pg.PoolClient, statement: Statement): Promise<Row[]> {
+  const { name, text, values } = statement;
   const result =
     name === '' ? await client.query<Row>(text) : await client.query<Row>({ name, text, values: [...values] });
+  // PostgreSQL answers ROLLBACK to the COMMIT of a transaction in which a statement has failed, and calls that no error.
+  if (statement === commit && result.command !== 'COMMIT')
+    throw new LedgerFault('broken', 'A statement of this transaction had failed: PostgreSQL rolled it back');
   return result.rows;
 }

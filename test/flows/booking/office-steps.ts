@@ -1,6 +1,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { OutsideStep } from '../../../activities/engine/run-step.ts';
-import { Doubtful, Refused, type Sending } from '../../../activities/stores/effect.ts';
+import { z } from 'zod';
+import { refusal } from '../../../activities/engine/http-call.ts';
+import { HttpDoubt } from '../../../activities/engine/http-exchange.ts';
+import { httpStep } from '../../../activities/engine/http-step.ts';
 
 type Ask = { readonly office: string; readonly seat: string };
 type Issued = { readonly number: string };
@@ -10,54 +12,38 @@ export type OfficeSteps = {
   seatMap: { input: Ask; result: Issued };
 };
 
-type Step = OutsideStep<Ask, Ask, Issued>;
+const issued = (what: 'tickets' | 'seat-maps') =>
+  httpStep({
+    system: 'The office',
+    request: ({ office, seat }: Ask) => ({ url: `${office}/${what}`, body: { seat } }),
+    answer: z.object({ number: z.string() }),
+    refuses: {
+      409: refusal('out-of-stock', z.object({ reason: z.string() }), (no) => `The office refuses: ${no.reason}`),
+    },
+    // The office voids by the key of the request, so the undo need not know whether anything was issued.
+    undo: { request: ({ url }, _issued, { stepKey: key }) => ({ url: new URL('/voids', url).href, body: { key } }) },
+  });
 
-const issued =
-  (what: 'tickets' | 'seat-maps'): Step['send'] =>
-  async ({ office, seat }, sending) =>
-    (await asked(`${office}/${what}`, { seat }, sending)) as Issued;
-
-/** The office voids by the key of the request, so the undo need not know whether anything was issued. */
-const voided: NonNullable<Step['undo']> = async ({ office }, _result, undoing) => {
-  await asked(`${office}/voids`, { key: undoing.stepKey }, undoing);
-};
-
-export const ticket: Step = { request: (input) => input, send: issued('tickets'), undo: voided };
+export const ticket = issued('tickets');
 
 /**
  * A ticket that the office does not take back. The office cannot be asked what it has issued: whoever has it on the
  * telephone is believed.
  */
-export const finalTicket: Step = { request: ticket.request, send: ticket.send, check: async (said) => said };
+export const finalTicket = { request: ticket.request, send: ticket.send, check: async (said: Issued) => said };
+
+const drawn = issued('seat-maps');
 
 /** A nicety: if the office fails at it we do not ask again, and never learn whether it was drawn. */
-export const seatMap: Step = {
-  request: (input) => input,
+export const seatMap: typeof drawn = {
+  ...drawn,
   async send(request, sending) {
     try {
-      return await issued('seat-maps')(request, sending);
+      return await drawn.send(request, sending);
     } catch (error) {
-      if (error instanceof Failed) throw ApplicationFailure.nonRetryable(error.message, 'office-failed');
+      if (error instanceof HttpDoubt && (error.status ?? 0) >= 500)
+        throw ApplicationFailure.nonRetryable(error.message, 'office-failed');
       throw error;
     }
   },
-  undo: voided,
 };
-
-/** The office answered that it failed, but not whether anything happened. */
-class Failed extends Doubtful {}
-
-async function asked(url: string, body: unknown, { key, timeout, signal }: Sending): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': key },
-    body: JSON.stringify(body),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
-  });
-  const answer = (await response.json()) as { readonly reason?: string };
-  if (response.status === 409)
-    throw new Refused({ code: 'out-of-stock', detail: `The office refuses: ${answer.reason}` });
-  if (response.status >= 500) throw new Failed(`The office failed with ${response.status}`);
-  if (!response.ok) throw new Doubtful(`The office answered ${response.status}: ${answer.reason}`);
-  return answer;
-}

@@ -1,5 +1,6 @@
-import type { Money } from '../../../activities/orders.ts';
-import type { TransactionStep } from '../../../activities/engine/run-step.ts';
+import { z } from 'zod';
+import { type Money, money } from '../../../activities/orders.ts';
+import type { StatementStep } from '../../../activities/engine/statement-step.ts';
 import type { Statement } from '../../../activities/stores/postgres/database.ts';
 
 export type SeatSteps = {
@@ -45,16 +46,18 @@ with sold as (
 )
 select step_done($1, $2, null) as done from sold`;
 
-export const hold: TransactionStep<SeatSteps['hold']['input']> = {
+export const hold: StatementStep<SeatSteps['hold']['input'], SeatSteps['hold']['result']> = {
   effect: ({ seat }, { tenant, operation, step }) => statement('hold_seat', held, tenant, seat, operation, step),
+  result: z.object({ amount: money }),
   refusal: (_row, { seat }) => ({ code: 'out-of-stock', detail: `Seat ${seat} is taken.` }),
   async undo(tx, { operation }) {
     await tx.run(statement('free_seat', freed, operation));
   },
 };
 
-export const confirm: TransactionStep<SeatSteps['confirm']['input']> = {
+export const confirm: StatementStep<SeatSteps['confirm']['input'], null> = {
   effect: (_input, { operation, step }) => statement('sell_seat', sold, operation, step),
+  result: z.null(),
   refusal(_row, _input, { operation }) {
     throw new Error(`The seat of ${operation} is not held: it cannot be sold`);
   },

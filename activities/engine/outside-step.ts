@@ -1,0 +1,101 @@
+import { stepKey, undoKey } from '../../workflows/operation/key.ts';
+import type { About } from '../stores/about.ts';
+import { EffectFree } from '../stores/outcomes/effect-free.ts';
+import { Throttled } from '../stores/outcomes/throttled.ts';
+import type { Database } from '../stores/postgres/database.ts';
+import { beginStep, begun } from '../stores/postgres/ledger/begin-step.ts';
+import { beginUndo, undoing } from '../stores/postgres/ledger/begin-undo.ts';
+import { nextEpoch, nextUndoEpoch } from '../stores/postgres/ledger/next-epoch.ts';
+import { unsent } from '../stores/postgres/ledger/unsent.ts';
+import type { Sending, Undoing } from '../stores/sending.ts';
+import { aboutOf } from './about-of.ts';
+import { sendingOf } from './sending-of.ts';
+import type { StepActivities, UndoActivity } from './step-activities.ts';
+import { translated } from './step-failure.ts';
+
+/** An effect outside: what is sent is frozen with `sent`, and sent again under the same key until the outcome is known. */
+export type OutsideStep<Input, Request, Result> = {
+  readonly request: (input: Input, about: About) => Request;
+  /**
+   * @throws Refused when the outside has definitively said no
+   * @throws EffectFree when the key is spent on a failure and a look-up has proven that nothing happened
+   * @throws Throttled when the outside has turned the call away without doing anything
+   * @throws anything else when the outcome is not known: it is asked for again
+   */
+  readonly send: (request: Request, about: Sending) => Promise<Result>;
+  /**
+   * Looks outside whether the step has happened and given what a person says, and never acts.
+   * @param said in the form of the declaration's `resolvedAs`
+   * @returns the step's result
+   * @throws Unconfirmed where the outside says otherwise
+   */
+  readonly check?: (said: Result, request: Request, about: Sending) => Promise<Result>;
+  /**
+   * `result` is null where nobody knows what became of the step.
+   * @throws EffectFree when the undo's key is spent, and a look-up has proven that there is still something to undo
+   */
+  readonly undo?: (request: Request, result: Result | null, about: Undoing) => Promise<void>;
+};
+
+/** Makes the activities of a step whose effect is outside. */
+export function outsideActivities<Input, Request, Result>(
+  database: Database,
+  step: OutsideStep<Input, Request, Result>,
+): StepActivities {
+  const { request, send, undo, check } = step;
+  return {
+    check:
+      check &&
+      (async (call, { request: asked, result, epoch, age, attempt }) => {
+        const key = stepKey(call.operation.id, call.step, epoch);
+        return await check(result as Result, asked as Request, sendingOf(call, key, age, attempt));
+      }),
+    step: async (call) => {
+      const { tenant } = call.operation;
+      const asked = request(call.input as Input, aboutOf(call));
+      const row = await translated(1, async () =>
+        begun((await database.flush(tenant, ...beginStep(call, asked))).at(-1)),
+      );
+      if (row.state === 'done') return { result: row.result };
+      const { attempt, epoch, age } = row;
+      return await translated(attempt, async () => {
+        const key = stepKey(call.operation.id, call.step, epoch);
+        try {
+          const result = await send(row.request as Request, sendingOf(call, key, attempt === 1 ? 0 : age, attempt));
+          return {
+            result,
+            finished: { step: call.step, position: call.position, attempt, state: 'done', result: result ?? null },
+          };
+        } catch (error) {
+          if (error instanceof EffectFree) await database.flush(tenant, ...nextEpoch(call, attempt, epoch));
+          if (error instanceof Throttled) await database.flush(tenant, ...unsent(call, attempt));
+          throw error;
+        }
+      });
+    },
+    undo: undo && outsideUndo(database, undo),
+  };
+}
+
+/** Makes the undo of an effect that is outside. `request` is what was sent, `result` null where nobody knows. */
+export function outsideUndo<Request, Result>(
+  database: Database,
+  undo: NonNullable<OutsideStep<never, Request, Result>['undo']>,
+): UndoActivity {
+  return (call) =>
+    translated(1, async () => {
+      const row = undoing((await database.flush(call.operation.tenant, ...beginUndo(call))).at(-1));
+      if (row.kind === 'undone') return { result: null };
+      const { position, attempt, epoch, undoEpoch, age } = row;
+      const { id, tenant } = call.operation;
+      const sending = sendingOf(call, undoKey(id, call.step, undoEpoch), age, attempt);
+      try {
+        const about = { ...sending, stepKey: stepKey(id, call.step, epoch) };
+        await undo(row.request as Request, row.result as Result | null, about);
+      } catch (error) {
+        if (error instanceof EffectFree) await database.flush(tenant, ...nextUndoEpoch(call, attempt, undoEpoch));
+        throw error;
+      }
+      return { result: null, finished: { step: call.step, position, attempt, state: 'undone', result: null } };
+    });
+}

@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import type { StepCall, StepReply } from '../../workflows/operation/call.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import type { About } from '../stores/about.ts';
+import { Refused } from '../stores/outcomes/refused.ts';
+import type { Database, Row, Statement, Transaction } from '../stores/postgres/database.ts';
+import { beginStep, begun } from '../stores/postgres/ledger/begin-step.ts';
+import { settle } from '../stores/postgres/ledger/settle.ts';
+import { aboutOf } from './about-of.ts';
+import { rowTry, rowUndo } from './row-try.ts';
+import type { StepActivities } from './step-activities.ts';
+import { translated } from './step-failure.ts';
+
+/**
+ * Rows of ours, written by one statement: fence, effect, record and commit are a single flush. A step that needs several
+ * statements, or a query builder, is a RowStep.
+ */
+export type StatementStep<Input, Result> = {
+  /**
+   * One statement that does all of the effect or nothing. Where it has, its row has a column `done`: what `step_done()`
+   * gives, which it hands the step's result. No result of the effect is ever without its record, nor the other way round.
+   */
+  readonly effect: (input: Input, about: Recording) => Statement;
+  /** What the statement hands to `step_done()`. Nothing of another form reaches the story. */
+  readonly result: z.ZodType<Result>;
+  /**
+   * Why nothing was done, from the statement's row; `ask` looks further.
+   * @throws where there is no reason that a caller could have given: a bug of ours
+   */
+  readonly refusal: (row: Row | undefined, input: Input, about: About, ask: Ask) => Promise<Refusal> | Refusal;
+  readonly undo?: (tx: Transaction, about: About) => Promise<void>;
+};
+
+/** `step` is the name under which the statement records itself. */
+export type Recording = About & { readonly step: string };
+
+type Ask = (...statements: Statement[]) => Promise<Row[][]>;
+
+/** Makes the activities of a step that is one statement. */
+export function statementActivities<Input, Result>(
+  database: Database,
+  step: StatementStep<Input, Result>,
+): StepActivities {
+  const { effect, result, refusal, undo } = step;
+  const once = async (call: StepCall): Promise<StepReply> => {
+    const { operation, settlement } = call;
+    const input = call.input as Input;
+    const about = aboutOf(call);
+    const ask: Ask = (...statements) => database.flush(operation.tenant, ...statements);
+    const begin = beginStep(call, input);
+    const acted = [...begin, effect(input, { ...about, step: call.step })];
+    const settled = settlement === undefined ? [] : [settle(operation, settlement, call.step)];
+    const rows = await ask(...acted, ...settled);
+    const row = rows[acted.length - 1]?.[0];
+    const done = row?.done as { readonly result: unknown } | null | undefined;
+    if (done) return { result: result.parse(done.result) };
+    const { attempt } = begun(rows[begin.length - 1]);
+    return await translated(attempt, async () => {
+      throw new Refused(await refusal(row, input, about, ask));
+    });
+  };
+  return {
+    step: rowTry(database, (recorded) => result.parse(recorded), once),
+    undo: undo && rowUndo(database, undo),
+  };
+}

@@ -1,0 +1,61 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Row, Statement, Transaction } from '../database.ts';
+import { silence } from '../ground/session.ts';
+import { LedgerFault, ledgerFault } from '../ledger-fault.ts';
+import { Refused } from '../../outcomes/refused.ts';
+import { type RowClient, StepQueries } from './row-client.ts';
+
+/** Which transaction this is, and whom it acts for. */
+const identity: Statement = {
+  name: 'transaction_identity',
+  text: `select pg_current_xact_id()::text as id, current_user as role, current_setting('hapax.tenant') as tenant`,
+  values: [],
+};
+
+/**
+ * Runs a step's own queries inside a transaction of the ledger, and proves at their end that nothing of them is left out
+ * and that the transaction is still the same one and well. Only then may the ledger record the step and commit.
+ * @throws Refused as `work` does; the transaction may then have failed
+ * @throws LedgerFault for a query that failed, even where `work` has swallowed the error
+ */
+export async function ownQueries<T>(tx: Transaction, work: (client: RowClient) => Promise<T>): Promise<T> {
+  const queries = new StepQueries((config) => tx.query(config));
+  // Leaves with the first query of the step.
+  const before = tx.run(identity);
+  before.catch(() => undefined);
+  try {
+    const given = await inTime(work(queries.client));
+    queries.ending();
+    // A query builder sends what it is asked for a few promises later, all within one turn of the event loop.
+    await setImmediate();
+    queries.expectAwaited();
+    if (queries.failure !== undefined) throw queries.failure;
+    expectSame(await before, await tx.run(identity));
+    return given;
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    throw queries.failure === undefined ? error : ledgerFault(queries.failure);
+  } finally {
+    queries.ended();
+  }
+}
+
+/** PostgreSQL ends a transaction that is idle for long; code that never returns would keep the connection all the same. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = setTimeout(silence, undefined, { signal: over.signal }).then(() => {
+    throw new LedgerFault('broken', `The code of a row step has not returned within ${silence} ms.`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+    late.catch(() => undefined);
+  }
+}
+
+function expectSame(before: Row[][], after: Row[][]): void {
+  for (const what of ['id', 'role', 'tenant'])
+    if (before[0]?.[0]?.[what] !== after[0]?.[0]?.[what])
+      throw new LedgerFault('broken', `A row step has left the ledger's transaction: its ${what} is another one.`);
+}
