@@ -91,10 +91,9 @@ create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is
 create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
 create trigger operation_begins_open before insert on hapax.operation for each row
-    when (new.state not in ('claimed', 'waiting')) execute function hapax.refuse_move();
+    when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
 create trigger operation_moves_as_listed before update of state on hapax.operation for each row
-    when (old.state is distinct from new.state and not hapax.may_move(old.state, new.state))
-    execute function hapax.refuse_move();
+    when (old.state is distinct from new.state) execute function hapax.check_move();
 alter table hapax.operation enable row level security, force row level security;
 create policy acting_roles on hapax.operation as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -759,13 +758,15 @@ as $$
     ('compensating', 'expired'))
 $$;
 
--- Says why an operation may not become what a statement wants it to be.
-create function hapax.refuse_move()
+-- Refuses a move that is not listed, and says why, whoever writes it.
+create function hapax.check_move()
 returns trigger language plpgsql
 as $$
 begin
   if tg_op = 'INSERT' then
     raise exception 'operation % cannot begin as %', new.id, new.state using errcode = 'HX008';
+  elsif hapax.may_move(old.state, new.state) then
+    return new;
   elsif old.settled_at is not null then
     raise exception 'operation % has settled as % and cannot become %', old.id, old.state, new.state
       using errcode = 'HX002';
