@@ -19,22 +19,31 @@ const words =
 
 /** Longer lines are hard to read side by side. */
 const longest = 120;
+/** Where something new begins, and, where nothing does, inside a list. */
+const seams = [/ (?=(?:for each row|when|execute|using|with check|where|and|or|--) )/g, / (?=')/g];
 
-/** Breaks long lines before a word that begins something new. */
+/** Breaks long lines where something new begins. */
 export function wrapped(text: string): string {
   return text
     .split('\n')
     .flatMap((line) => {
       const lines = [line];
       for (let last = line; last.length > longest; last = lines.at(-1) as string) {
-        const breaks = [...last.matchAll(/ (?=(?:for each row|when|execute|using|with check|where|and|or|--) |')/g)]
-          .map(({ index }) => index)
-          .filter((index) => index <= longest && last.slice(0, index).trim() !== '');
-        const at = breaks.at(-1);
+        const at = seamOf(last);
         if (at === undefined) break;
         lines.splice(-1, 1, last.slice(0, at), `    ${last.slice(at + 1)}`);
       }
       return lines;
     })
     .join('\n');
+}
+
+function seamOf(line: string): number | undefined {
+  for (const seam of seams) {
+    const fitting = [...line.matchAll(seam)]
+      .map(({ index }) => index)
+      .filter((index) => index <= longest && line.slice(0, index).trim() !== '');
+    if (fitting.length > 0) return fitting.at(-1);
+  }
+  return undefined;
 }

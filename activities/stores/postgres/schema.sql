@@ -88,16 +88,15 @@ create index operation_listed on hapax.operation (tenant, environment, created_a
 create index operation_to_forget on hapax.operation (answer_expires_at) where (answer_body is not null);
 create index operation_to_drop on hapax.operation (tombstone_until) where (settled_at is not null);
 create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is not null);
-create index operation_in_hand on hapax.operation (tenant) where (state in ('claimed', 'running', 'indeterminate',
-    'compensating'));
-create trigger operation_begins_open before insert on hapax.operation for each row when (new.state not in ('claimed',
-    'waiting')) execute function hapax.refuse_move();
+create index operation_in_hand on hapax.operation (tenant)
+    where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
+create trigger operation_begins_open before insert on hapax.operation for each row
+    when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
 create trigger operation_moves_as_listed before update of state on hapax.operation for each row
-    when (old.state is distinct from new.state and not hapax.may_move(old.state, new.state))
-    execute function hapax.refuse_move();
+    when (old.state is distinct from new.state) execute function hapax.check_move();
 alter table hapax.operation enable row level security, force row level security;
-create policy acting_roles on hapax.operation as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.operation as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.operation to hapax_upkeep using (true);
 create policy tenant_only on hapax.operation to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.operation to hapax_app;
@@ -151,8 +150,8 @@ create table hapax.arrival (
 create index arrival_of_operation on hapax.arrival (operation_id, id);
 create index arrival_to_forget on hapax.arrival (at);
 alter table hapax.arrival enable row level security, force row level security;
-create policy acting_roles on hapax.arrival as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.arrival as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.arrival to hapax_upkeep using (true);
 create policy any_insert on hapax.arrival for insert to hapax_app with check (true);
 create policy tenant_only on hapax.arrival to hapax_app using (tenant = hapax.current_tenant());
@@ -170,8 +169,8 @@ create table hapax.issued_key (
 );
 create index issued_key_to_forget on hapax.issued_key (issued_at);
 alter table hapax.issued_key enable row level security, force row level security;
-create policy acting_roles on hapax.issued_key as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.issued_key as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.issued_key to hapax_upkeep using (true);
 create policy tenant_only on hapax.issued_key to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.issued_key to hapax_app;
@@ -193,8 +192,8 @@ create table hapax.outbox (
   constraint outbox_has_one_of_each unique (aggregate, sequence)
 );
 alter table hapax.outbox enable row level security, force row level security;
-create policy acting_roles on hapax.outbox as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.outbox as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.outbox to hapax_upkeep using (true);
 create policy tenant_only on hapax.outbox to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.outbox to hapax_app;
@@ -215,8 +214,8 @@ create table hapax.catalogue_item (
   constraint stock_is_never_negative check (stock >= 0)
 );
 alter table hapax.catalogue_item enable row level security, force row level security;
-create policy acting_roles on hapax.catalogue_item as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep')) with check (true);
+create policy acting_roles on hapax.catalogue_item as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep')) with check (true);
 create policy owner_adds on hapax.catalogue_item for insert to the_owner with check (true);
 create policy tenant_only on hapax.catalogue_item to hapax_app using (tenant = hapax.current_tenant());
 grant select, update (stock) on hapax.catalogue_item to hapax_app;
@@ -244,8 +243,8 @@ create table hapax.customer_order (
 create unique index cart_has_one_live_order on hapax.customer_order (tenant, environment, cart_id)
     where (state in ('pending', 'paid'));
 alter table hapax.customer_order enable row level security, force row level security;
-create policy acting_roles on hapax.customer_order as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.customer_order as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy tenant_only on hapax.customer_order to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.customer_order to hapax_app;
 
@@ -261,8 +260,8 @@ create table hapax.order_line (
   constraint order_line_quantity_check check (quantity > 0)
 );
 alter table hapax.order_line enable row level security, force row level security;
-create policy acting_roles on hapax.order_line as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.order_line as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy tenant_only on hapax.order_line to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.order_line to hapax_app;
 
@@ -290,8 +289,8 @@ create table hapax.transfer (
 create trigger transfer_of_former_build after insert on hapax.transfer for each row
     execute function hapax.hear_former_build();
 alter table hapax.transfer enable row level security, force row level security;
-create policy acting_roles on hapax.transfer as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.transfer as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.transfer to hapax_upkeep using (true);
 create policy tenant_only on hapax.transfer to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.transfer to hapax_app;
@@ -318,12 +317,12 @@ create table hapax.content (
   constraint content_size_check check (size >= 0),
   constraint content_state_check check (state in ('live', 'deleting'))
 );
-create unique index content_lives_once_in_its_scope on hapax.content (tenant, dedup_scope, sha256) where (state =
-    'live');
+create unique index content_lives_once_in_its_scope on hapax.content (tenant, dedup_scope, sha256)
+    where (state = 'live');
 create index content_collected on hapax.content (collected_by) where (state = 'deleting');
 alter table hapax.content enable row level security, force row level security;
-create policy acting_roles on hapax.content as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.content as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.content to hapax_upkeep using (true);
 create policy tenant_only on hapax.content to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.content to hapax_app;
@@ -349,8 +348,8 @@ create table hapax.asset (
 );
 create index asset_of_content on hapax.asset (content_id);
 alter table hapax.asset enable row level security, force row level security;
-create policy acting_roles on hapax.asset as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.asset as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.asset to hapax_upkeep using (true);
 create policy tenant_only on hapax.asset to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.asset to hapax_app;
@@ -364,8 +363,8 @@ create table hapax.news_channel (
   constraint news_channel_single_check check (single)
 );
 alter table hapax.news_channel enable row level security, force row level security;
-create policy acting_roles on hapax.news_channel as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.news_channel as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy readers_of_the_ledger on hapax.news_channel for select to hapax_app using (true);
 grant select on hapax.news_channel to hapax_app;
 
@@ -385,8 +384,8 @@ create table hapax.bucket_proof (
   constraint bucket_proof_state_check check (state in ('untried', 'holds', 'failed'))
 );
 alter table hapax.bucket_proof enable row level security, force row level security;
-create policy acting_roles on hapax.bucket_proof as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.bucket_proof as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy prover on hapax.bucket_proof to hapax_upkeep using (true);
 create policy readers_of_the_ledger on hapax.bucket_proof for select to hapax_app using (true);
 grant select on hapax.bucket_proof to hapax_app;
@@ -414,8 +413,8 @@ create table hapax.api_key (
   constraint api_key_role check (role in ('viewer', 'caller', 'operator'))
 );
 alter table hapax.api_key enable row level security, force row level security;
-create policy acting_roles on hapax.api_key as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.api_key as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.api_key to hapax_upkeep using (true);
 create policy found_by_prefix on hapax.api_key to hapax_app
     using (prefix = NULLIF(current_setting('hapax.api_key', true), ''));
@@ -439,8 +438,8 @@ create table hapax.trouble (
   constraint trouble_tries_check check (tries >= 1)
 );
 alter table hapax.trouble enable row level security, force row level security;
-create policy acting_roles on hapax.trouble as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.trouble as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.trouble to hapax_upkeep using (true);
 create policy tenant_only on hapax.trouble to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.trouble to hapax_app;
@@ -461,8 +460,8 @@ create view hapax.trouble_now with (security_invoker=true) as
     t.needs_person_at <= now() as needs_person
    from hapax.trouble t
      join hapax.operation o on o.id = t.operation_id
-  where o.settled_at is null and (t.tries >= 2 or t.needs_person_at <= t.since) and t.undoing = (o.state =
-    'compensating') and not (exists ( select
+  where o.settled_at is null and (t.tries >= 2 or t.needs_person_at <= t.since)
+    and t.undoing = (o.state = 'compensating') and not (exists ( select
            from hapax.step s
           where s.operation_id = t.operation_id and s.name = t.step and
                 case
@@ -498,8 +497,8 @@ create table hapax.resolution (
 );
 create unique index resolution_waits_alone on hapax.resolution (operation_id, step) where (verdict is null);
 alter table hapax.resolution enable row level security, force row level security;
-create policy acting_roles on hapax.resolution as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.resolution as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.resolution to hapax_upkeep using (true);
 create policy tenant_only on hapax.resolution to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.resolution to hapax_app;
@@ -809,13 +808,15 @@ as $$
     ('compensating', 'expired'))
 $$;
 
--- Says why an operation may not become what a statement wants it to be.
-create function hapax.refuse_move()
+-- Refuses a move that is not listed, and says why, whoever writes it.
+create function hapax.check_move()
 returns trigger language plpgsql
 as $$
 begin
   if tg_op = 'INSERT' then
     raise exception 'operation % cannot begin as %', new.id, new.state using errcode = 'HX008';
+  elsif hapax.may_move(old.state, new.state) then
+    return new;
   elsif old.settled_at is not null then
     raise exception 'operation % has settled as % and cannot become %', old.id, old.state, new.state
       using errcode = 'HX002';

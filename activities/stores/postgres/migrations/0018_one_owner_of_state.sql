@@ -23,10 +23,13 @@ create function hapax.may_move(from_state text, to_state text) returns boolean l
 $$;
 
 -- The list binds every writer: the builds that still write the state in statements of their own, and a person's SQL.
-create function hapax.refuse_move() returns trigger language plpgsql as $$
+-- It is asked here and not in the trigger's condition, which PostgreSQL would parse anew with each update.
+create function hapax.check_move() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
     raise exception 'operation % cannot begin as %', new.id, new.state using errcode = 'HX008';
+  elsif hapax.may_move(old.state, new.state) then
+    return new;
   elsif old.settled_at is not null then
     raise exception 'operation % has settled as % and cannot become %', old.id, old.state, new.state
       using errcode = 'HX002';
@@ -39,10 +42,9 @@ end $$;
 drop trigger operation_never_goes_back on hapax.operation;
 drop function hapax.refuse_going_back();
 create trigger operation_moves_as_listed before update of state on hapax.operation
-  for each row when (old.state is distinct from new.state and not hapax.may_move(old.state, new.state))
-  execute function hapax.refuse_move();
+  for each row when (old.state is distinct from new.state) execute function hapax.check_move();
 create trigger operation_begins_open before insert on hapax.operation
-  for each row when (new.state not in ('claimed', 'waiting')) execute function hapax.refuse_move();
+  for each row when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
 
 -- How an operation settles: its answer, and for how long each part of it is kept, counted from now.
 create type hapax.settlement as (

@@ -64,7 +64,7 @@ comment on type hapax.effect is 'How a step''s effect is made to happen once: ou
 comment on function hapax.current_tenant is 'The tenant whose rows this session sees.';
 comment on function hapax.may_move is
   'The moves that an operation may make: the list of workflows/operation/state.ts and of ARCHITECTURE.md.';
-comment on function hapax.refuse_move is 'Says why an operation may not become what a statement wants it to be.';
+comment on function hapax.check_move is 'Refuses a move that is not listed, and says why, whoever writes it.';
 comment on function hapax.move is
   'The only writer of an operation''s state after the claim, and of whatever belongs to a move. Its callers hold the row''s
 lock and have decided. A move to the state that the operation is in writes the rest.';
