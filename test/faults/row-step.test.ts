@@ -76,6 +76,8 @@ const misdeeds: Readonly<Record<string, readonly [Run, RegExp]>> = {
   ],
   'is silent for longer than a transaction may be idle': [written(() => setTimeout(3_500)), /cannot be used now/],
   'never returns': [() => new Promise(() => undefined), /not returned within 6000 ms/],
+  'asks without a text': [written((tx) => tx.query({} as pg.QueryConfig)), /is a text/],
+  'gives values that are no array': [written((tx) => tx.query('select $1', { a: 1 } as never)), /array of values/],
   'gives a callback': [written((tx) => tx.query('select 1', () => undefined)), /callback/],
   'opens a cursor': [written((tx) => tx.query('declare c cursor for select 1')), /`declare`/],
   'asks for rows in parts': [written((tx) => tx.query({ text: 'select 1', rows: 1 } as pg.QueryConfig)), /cursors/],

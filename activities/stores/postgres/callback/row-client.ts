@@ -88,11 +88,18 @@ function plainQuery(asked: string | pg.QueryConfig, given: unknown): pg.QueryCon
   const config = typeof asked === 'string' ? { text: asked } : asked;
   if ('submit' in config || 'rows' in config || 'portal' in config)
     throw new LedgerFault('broken', 'A row step has no cursors and no streams: select the rows that it needs.');
-  expectRowStatement(config.text);
-  const { text, values, types, rowMode } = config as pg.QueryArrayConfig;
+  const { text, types, rowMode } = config as pg.QueryArrayConfig;
+  const values: unknown = given ?? config.values ?? [];
+  // Such an error of pg's own would read as if PostgreSQL were away.
+  if (typeof text !== 'string' || !Array.isArray(values))
+    throw new LedgerFault(
+      'broken',
+      'A query of a row step is a text and, where it has parameters, an array of values.',
+    );
+  expectRowStatement(text);
   const extended: pg.QueryConfig & { queryMode: string; rowMode?: string } = {
     text,
-    values: (given as unknown[] | undefined) ?? values ?? [],
+    values,
     queryMode: 'extended',
     ...(types === undefined ? {} : { types }),
     ...(rowMode === undefined ? {} : { rowMode }),
