@@ -42,7 +42,6 @@ async function report(database: Database, call: Troubled, undoing: boolean, erro
   if (error instanceof LedgerFault && error.code === 'unavailable') return;
   const { log } = Context.current();
   const { operation, step, personAfter, carry, effect } = call;
-  // A step of rows is rolled back with its record: what it carried is told once more, as a part of its try.
   const entering =
     effect === 'transaction'
       ? ({ kind: 'step', step, effect, noReturn: false } as const)
