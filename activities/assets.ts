@@ -5,7 +5,7 @@ import { type DedupScope, placeAsset } from './stores/postgres/uploads/place-ass
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
 
-export type AssetSteps = {
+type AssetSteps = {
   finalize: {
     input: {
       readonly objectKey: string;

@@ -11,7 +11,7 @@ import { putOnce } from './stores/s3/put-once.ts';
 import { openObject } from './stores/s3/read-object.ts';
 import { thumbnailPrefix } from './stores/s3/upload-keys.ts';
 
-export type MediaSteps = {
+type MediaSteps = {
   thumbnails: {
     /** `shown` is the type that the first bytes show: what a caller declares starts no decoder. */
     input: { readonly content: string; readonly objectKey: string; readonly size: number; readonly shown: string };

@@ -11,7 +11,7 @@ import { hashObject, readStart } from './stores/s3/read-object.ts';
 import { sniffLength, sniffType } from './stores/s3/sniff-type.ts';
 import { typeFits } from './type-evidence.ts';
 
-export type ObjectSteps = {
+type ObjectSteps = {
   verify: {
     input: {
       readonly received: ReceivedBytes;

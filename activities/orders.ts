@@ -17,7 +17,7 @@ import {
 export const money = z.object({ minor: z.number(), currency: z.string() }).readonly();
 export type Money = z.infer<typeof money>;
 
-export type OrderSteps = {
+type OrderSteps = {
   reserve: {
     input: { readonly cartId: string; readonly items: readonly Line[]; readonly email?: string | undefined };
     result: { readonly orderId: string; readonly amount: Money };

@@ -13,7 +13,7 @@ import { paymentFailure } from './stores/payments/payment-failure.ts';
 import { cardRefusal } from './stores/payments/payment-refusal.ts';
 import { unwindPayment } from './stores/payments/unwind-payment.ts';
 
-export type PaymentSteps = {
+type PaymentSteps = {
   openPayment: { input: { readonly amount: Money; readonly orderId: string }; result: Opened };
   authorise: { input: Opened & { readonly paymentMethod: string }; result: Opened };
   capture: { input: Opened & { readonly amount: Money }; result: Opened };

@@ -1,11 +1,10 @@
-import type { OrderSteps } from '../activities/orders.ts';
-import type { PaymentSteps } from '../activities/payments.ts';
+import type { CheckoutSteps } from '../activities/checkout.ts';
 import { checkoutFlow } from './checkout.flow.ts';
 import { operation } from './engine/operation.ts';
 import { finish, step } from './engine/step.ts';
 
 /** A cart is reserved, paid and turned into an order. A failure before the capture gives everything back. */
-export const checkout = operation<typeof checkoutFlow, OrderSteps & PaymentSteps>(checkoutFlow, async (story) => {
+export const checkout = operation<typeof checkoutFlow, CheckoutSteps>(checkoutFlow, async (story) => {
   const { cartId, items, email, paymentMethod } = story.request;
   const { orderId, amount } = await step(story, 'reserve', { cartId, items, email });
   const { paymentIntent } = await step(story, 'openPayment', { amount, orderId });

@@ -1,6 +1,4 @@
-import type { AssetSteps } from '../activities/assets.ts';
-import type { MediaSteps } from '../activities/media.ts';
-import type { ObjectSteps } from '../activities/objects.ts';
+import type { UploadSteps } from '../activities/upload.ts';
 import { attempt } from './engine/attempt.ts';
 import { awaitStep } from './engine/await-step.ts';
 import { operation } from './engine/operation.ts';
@@ -9,7 +7,7 @@ import { finish, step } from './engine/step.ts';
 import { uploadFlow } from './upload.flow.ts';
 
 /** A file is awaited, verified and placed; then it is shown in small, and is ready even where that fails. */
-export const upload = operation<typeof uploadFlow, ObjectSteps & AssetSteps & MediaSteps>(uploadFlow, async (story) => {
+export const upload = operation<typeof uploadFlow, UploadSteps>(uploadFlow, async (story) => {
   const { name, size, type, destination, sha256: declared, dedup = 'account' } = story.request;
   const received = await awaitStep(story, 'receive');
   const { sha256, shown } = await step(story, 'verify', { received, size, type, sha256: declared });

@@ -8,7 +8,7 @@ import { recordSteps } from '../stores/postgres/ledger/enter.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { aboutOf } from './about-of.ts';
 import { type OutsideStep, outsideUndo } from './outside-step.ts';
-import type { StepActivities } from './step-activities.ts';
+import type { WaitActivities } from './step-activities.ts';
 import { ledgerMove } from './step-failure.ts';
 
 /** What a flow adds to a step that waits. Whoever brings the evidence says so through `arrive`; the step looks there. */
@@ -19,13 +19,11 @@ export type AwaitedStep<Evidence> = {
   readonly undo?: NonNullable<OutsideStep<never, null, Evidence>['undo']>;
 };
 
-type WaitActivity = (call: WaitCall) => Promise<WaitReply>;
-
 /** Makes the activities of a step that waits for something from outside. */
 export function awaitedActivities<Evidence extends Readonly<Record<string, unknown>>>(
   database: Database,
   { adopt, undo }: AwaitedStep<Evidence>,
-): { readonly step: WaitActivity; readonly undo: StepActivities['undo'] } {
+): WaitActivities {
   const look = async (call: WaitCall, closing: boolean): Promise<Waiting> => {
     const seen = await database.transaction<Waiting>(
       call.operation.tenant,
@@ -44,6 +42,7 @@ export function awaitedActivities<Evidence extends Readonly<Record<string, unkno
     return seen;
   };
   return {
+    kind: 'wait',
     step: (call) =>
       ledgerMove(async () => {
         const first = await look(call, false);

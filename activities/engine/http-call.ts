@@ -15,7 +15,7 @@ export type HttpRequest = {
 };
 
 /** How the outside says no: read from the body of its answer, or undefined where that body is of another form. */
-export type ReadRefusal = (body: unknown) => Refusal | undefined;
+type ReadRefusal = (body: unknown) => Refusal | undefined;
 
 /** What one kind of call may be answered with. */
 export type HttpAnswers<Result> = {

@@ -14,7 +14,7 @@ import type { OutsideStep } from './outside-step.ts';
  * answer and what is in doubt are seen to here: no answer, a status that nobody declared (a 5xx, a 409 of a key that is
  * still at work), a redirect, or a body of another form. What is in doubt is sent again under the same key.
  */
-export type HttpStep<Input, Result> = HttpAnswers<Result> & {
+type HttpStep<Input, Result> = HttpAnswers<Result> & {
   readonly request: (input: Input, about: About) => HttpRequest;
   /**
    * For how long the system knows a key; for ever unless said otherwise. Past it a try is not sent, since it might act

@@ -11,27 +11,23 @@ import {
 import { heartbeat } from '../../workflows/operation/budget.ts';
 import { troubleReported } from './report-trouble.ts';
 import { unlessResolved } from './resolved-step.ts';
-import type { StepActivities } from './step-activities.ts';
+import type { StepActivities, WaitActivities } from './step-activities.ts';
 import type { Database } from '../stores/postgres/database.ts';
 
 export type Activity = (call: never) => Promise<unknown>;
 
-/** A step's activities, or those of a wait. */
-type Named<Call extends StepCall | WaitCall> = {
-  readonly step: (call: Call) => Promise<StepReply | WaitReply>;
-  readonly undo: StepActivities['undo'];
-  readonly check?: StepActivities['check'];
-};
-
 /** The activities of a flow's steps, by the names that its story calls them by. */
-export function namedActivities<Call extends StepCall | WaitCall>(
+export function namedActivities(
   database: Database,
   flow: string,
-  steps: Readonly<Record<string, Named<Call>>>,
+  steps: Readonly<Record<string, StepActivities | WaitActivities>>,
 ): Record<string, Activity> {
   const named: Record<string, Activity> = {};
-  for (const [name, { step, undo, check }] of Object.entries(steps)) {
-    named[activityName(flow, name)] = (call: Call) =>
+  for (const [name, activities] of Object.entries(steps)) {
+    const { undo } = activities;
+    const check = activities.kind === 'step' ? activities.check : undefined;
+    const step = activities.step as (call: StepCall | WaitCall) => Promise<StepReply | WaitReply>;
+    named[activityName(flow, name)] = (call: StepCall | WaitCall) =>
       heartbeating(() =>
         troubleReported(database, call, false, () => unlessResolved(database, call, check, () => step(call))),
       );

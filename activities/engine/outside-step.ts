@@ -41,9 +41,10 @@ export type OutsideStep<Input, Request, Result> = {
 export function outsideActivities<Input, Request, Result>(
   database: Database,
   step: OutsideStep<Input, Request, Result>,
-): StepActivities {
+): StepActivities<Input, Result> {
   const { request, send, undo, check } = step;
   return {
+    kind: 'step',
     check:
       check &&
       (async (call, { request: asked, result, epoch, age, attempt }) => {

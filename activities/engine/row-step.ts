@@ -38,7 +38,7 @@ type Tried = { readonly refused: Refused; readonly attempt: number } | { readonl
 export function rowActivities<Input, Result extends Json>(
   database: Database,
   { run, undo }: RowStep<Input, Result>,
-): StepActivities {
+): StepActivities<Input, Result> {
   const once = async (call: StepCall): Promise<StepReply> => {
     const { operation, settlement } = call;
     const begin = beginStep(call, call.input);
@@ -60,6 +60,7 @@ export function rowActivities<Input, Result extends Json>(
     return await translated(attempt, () => Promise.reject(refused));
   };
   return {
+    kind: 'step',
     step: rowTry(database, (recorded) => recorded, once),
     undo:
       undo &&

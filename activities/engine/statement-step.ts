@@ -32,7 +32,7 @@ export type StatementStep<Input, Result> = {
 };
 
 /** `step` is the name under which the statement records itself. */
-export type Recording = About & { readonly step: string };
+type Recording = About & { readonly step: string };
 
 type Ask = (...statements: Statement[]) => Promise<Row[][]>;
 
@@ -40,7 +40,7 @@ type Ask = (...statements: Statement[]) => Promise<Row[][]>;
 export function statementActivities<Input, Result>(
   database: Database,
   step: StatementStep<Input, Result>,
-): StepActivities {
+): StepActivities<Input, Result> {
   const { effect, result, refusal, undo } = step;
   const once = async (call: StepCall): Promise<StepReply> => {
     const { operation, settlement } = call;
@@ -60,6 +60,7 @@ export function statementActivities<Input, Result>(
     });
   };
   return {
+    kind: 'step',
     step: rowTry(database, (recorded) => result.parse(recorded), once),
     undo: undo && rowUndo(database, undo),
   };

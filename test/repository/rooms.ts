@@ -6,6 +6,7 @@ import { posix } from 'node:path';
  */
 type Room =
   | 'heart'
+  | 'declarations'
   | 'engine'
   | 'teller'
   | 'workflows'
@@ -23,7 +24,7 @@ type Room =
   | 'test';
 
 type Walls = {
-  /** A folder ends in a slash. Where two rooms match, the longer path wins. */
+  /** A folder ends in a slash; `*` stands for a name. Where two rooms match, the longer path wins. */
   readonly at: readonly string[];
   /** Rooms that it may import besides itself. */
   readonly knows: readonly Room[];
@@ -47,6 +48,12 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     packages: pure,
     because: 'The heart imports nothing of ours and touches nothing outside, so that every room may import it.',
   },
+  declarations: {
+    at: ['workflows/*.flow.ts'],
+    knows: ['heart'],
+    packages: pure,
+    because: `A declaration says what a flow is, so that every room may import it: it knows the heart only. ${replayed}`,
+  },
   engine: {
     at: ['workflows/engine/'],
     knows: ['heart'],
@@ -61,7 +68,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   workflows: {
     at: ['workflows/'],
-    knows: ['teller', 'engine', 'heart'],
+    knows: ['teller', 'engine', 'declarations', 'heart'],
     knowsByType: ['activities'],
     packages: pure,
     because: replayed,
@@ -88,27 +95,28 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'postgres', 's3', 'stores', 'heart'],
-    because: 'Activities know nothing of their callers; of workflows they know workflows/operation only.',
+    knows: ['step engine', 'postgres', 's3', 'stores', 'declarations', 'heart'],
+    because:
+      'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
   gateway: {
     at: ['client/gateway.ts', 'client/gateway/'],
-    knows: ['workflows', 'postgres', 'heart'],
+    knows: ['workflows', 'declarations', 'postgres', 'heart'],
     because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
   },
   uploads: {
     at: ['client/uploads/'],
-    knows: ['gateway', 'workflows', 'postgres', 's3', 'heart'],
+    knows: ['gateway', 'workflows', 'declarations', 'postgres', 's3', 'heart'],
     because: 'The ways in for bytes know the gateway and the stores: neither activities nor HTTP.',
   },
   http: {
     at: ['client/http/'],
-    knows: ['uploads', 'gateway', 'workflows', 'postgres', 's3', 'heart'],
+    knows: ['uploads', 'gateway', 'workflows', 'declarations', 'postgres', 's3', 'heart'],
     because: 'The HTTP door asks the gateway. Of activities it may import stores/postgres and stores/s3 only.',
   },
   sdk: {
     at: ['client/sdk/'],
-    knows: ['workflows', 'heart'],
+    knows: ['workflows', 'declarations', 'heart'],
     packages: ['zod'],
     because: 'The SDK runs in browsers and speaks HTTP only: nothing of Node and nothing of the server.',
   },
@@ -119,13 +127,27 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   workers: {
     at: ['workers/'],
-    knows: ['sandbox', 'http', 'uploads', 'gateway', 'workflows', 'activities', 'postgres', 's3', 'stores', 'heart'],
+    knows: [
+      ...(['sandbox', 'http', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
+      ...(['postgres', 's3', 'stores', 'heart'] as const),
+    ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
   test: {
     at: ['test/'],
     knows: [
-      ...(['workers', 'sandbox', 'http', 'uploads', 'gateway', 'sdk', 'workflows', 'teller', 'engine'] as const),
+      ...([
+        'workers',
+        'sandbox',
+        'http',
+        'uploads',
+        'gateway',
+        'sdk',
+        'workflows',
+        'declarations',
+        'teller',
+        'engine',
+      ] as const),
       ...(['activities', 'step engine', 'postgres', 's3', 'stores', 'heart'] as const),
     ],
     because: 'Tests may import everything in a room.',
@@ -159,7 +181,14 @@ const places = Object.entries(rooms)
   .toSorted((one, other) => other.place.length - one.place.length);
 
 export function roomOf(path: string): Room | undefined {
-  return places.find(({ place }) => (place.endsWith('/') ? path.startsWith(place) : path === place))?.room;
+  return places.find(({ place }) => stands(path, place))?.room;
+}
+
+function stands(path: string, place: string): boolean {
+  if (place.endsWith('/')) return path.startsWith(place);
+  const [before = '', after] = place.split('*');
+  if (after === undefined) return path === place;
+  return path.startsWith(before) && path.endsWith(after) && !path.slice(before.length).includes('/');
 }
 
 export function mayImport(from: string, to: string, typeOnly: boolean): boolean {

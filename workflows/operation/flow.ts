@@ -58,7 +58,7 @@ type Flow<
 export type AnyFlow = Flow;
 export type RequestOf<F extends AnyFlow> = z.output<F['request']>;
 export type ResultOf<F extends AnyFlow> = z.output<F['result']>;
-type StepName<F extends AnyFlow> = keyof F['steps'] & string;
+export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
 /** The steps that wait for something from outside. */
 export type AwaitStep<F extends AnyFlow> = {
   [N in StepName<F>]: F['steps'][N] extends { readonly effect: 'await' } ? N : never;

@@ -1,30 +1,69 @@
-import type { Stores } from '../../../activities/create-activities.ts';
-import { type Activity, namedActivities } from '../../../activities/engine/named-activities.ts';
 import { awaitedActivities } from '../../../activities/engine/await-step.ts';
-import { paymentSteps } from '../../../activities/payments.ts';
+import { type FlowActivities, type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
 import { outsideActivities } from '../../../activities/engine/outside-step.ts';
 import { statementActivities } from '../../../activities/engine/statement-step.ts';
+import { paymentSteps } from '../../../activities/payments.ts';
+import type { Stores } from '../../../activities/stores.ts';
+import {
+  bookingBackwardsFlow,
+  bookingConfirmedFlow,
+  bookingFinalFlow,
+  bookingHastyFlow,
+  bookingRefundableFlow,
+  bookingUnforeseenFlow,
+  bookingVoidableFlow,
+} from './booking.flow.ts';
 import { finalTicket, seatMap, ticket } from './office-steps.ts';
 import { confirm, hold } from './seat-steps.ts';
 
-export function bookingActivities({ database, stripe, sandboxed }: Stores): Record<string, Activity> {
-  const payments = paymentSteps(stripe, sandboxed);
-  const paid = {
+/** What all bookings have in common: a seat and a payment. */
+function paid({ database, stripe, sandboxed }: Stores) {
+  const { openPayment, authorise, capture } = paymentSteps(stripe, sandboxed);
+  return {
     hold: statementActivities(database, hold),
-    openPayment: outsideActivities(database, payments.openPayment),
-    authorise: outsideActivities(database, payments.authorise),
-    capture: outsideActivities(database, payments.capture),
+    openPayment: outsideActivities(database, openPayment),
+    authorise: outsideActivities(database, authorise),
+    capture: outsideActivities(database, capture),
     confirm: statementActivities(database, confirm),
   };
-  const ticketed = { ...paid, ticket: outsideActivities(database, ticket) };
-  return {
-    ...namedActivities(database, 'bookingRefundable', ticketed),
-    ...namedActivities(database, 'bookingFinal', { ...paid, ticket: outsideActivities(database, finalTicket) }),
-    ...namedActivities(database, 'bookingVoidable', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
-    ...namedActivities(database, 'bookingHasty', { ...ticketed, seatMap: outsideActivities(database, seatMap) }),
-    ...namedActivities(database, 'bookingConfirmed', { confirmation: awaitedActivities(database, {}) }),
-    ...namedActivities(database, 'bookingConfirmed', paid),
-    ...namedActivities(database, 'bookingBackwards', ticketed),
-    ...namedActivities(database, 'bookingUnforeseen', ticketed),
-  };
 }
+
+function ticketed(stores: Stores) {
+  return stepsOf<typeof bookingRefundableFlow>()({
+    ...paid(stores),
+    ticket: outsideActivities(stores.database, ticket),
+  });
+}
+
+function final(stores: Stores) {
+  return stepsOf<typeof bookingFinalFlow>()({
+    ...paid(stores),
+    ticket: outsideActivities(stores.database, finalTicket),
+  });
+}
+
+function mapped(stores: Stores) {
+  return stepsOf<typeof bookingVoidableFlow>()({
+    ...ticketed(stores),
+    seatMap: outsideActivities(stores.database, seatMap),
+  });
+}
+
+function confirmed(stores: Stores) {
+  return stepsOf<typeof bookingConfirmedFlow>()({
+    ...paid(stores),
+    confirmation: awaitedActivities(stores.database, {}),
+  });
+}
+
+export type BookingSteps = SignaturesOf<ReturnType<typeof mapped>>;
+
+export const bookingActivities: readonly FlowActivities<Stores>[] = [
+  { flow: bookingRefundableFlow, steps: ticketed },
+  { flow: bookingFinalFlow, steps: final },
+  { flow: bookingVoidableFlow, steps: mapped },
+  { flow: bookingHastyFlow, steps: mapped },
+  { flow: bookingConfirmedFlow, steps: confirmed },
+  { flow: bookingBackwardsFlow, steps: ticketed },
+  { flow: bookingUnforeseenFlow, steps: ticketed },
+];

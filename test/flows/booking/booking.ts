@@ -1,4 +1,3 @@
-import type { PaymentSteps } from '../../../activities/payments.ts';
 import { awaitStep } from '../../../workflows/engine/await-step.ts';
 import { attempt } from '../../../workflows/engine/attempt.ts';
 import { ownedId } from '../../../workflows/operation/key.ts';
@@ -14,10 +13,7 @@ import {
   bookingUnforeseenFlow,
   bookingVoidableFlow,
 } from './booking.flow.ts';
-import type { OfficeSteps } from './office-steps.ts';
-import type { SeatSteps } from './seat-steps.ts';
-
-type Steps = SeatSteps & OfficeSteps & PaymentSteps;
+import type { BookingSteps as Steps } from './booking-activities.ts';
 
 /** Three flows tell the same story; their declarations say what becomes of it when it fails. */
 type PaidFirst = typeof bookingRefundableFlow | typeof bookingFinalFlow | typeof bookingUnforeseenFlow;

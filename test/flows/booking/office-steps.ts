@@ -7,7 +7,7 @@ import { httpStep } from '../../../activities/engine/http-step.ts';
 type Ask = { readonly office: string; readonly seat: string };
 type Issued = { readonly number: string };
 
-export type OfficeSteps = {
+type OfficeSteps = {
   ticket: { input: Ask; result: Issued };
   seatMap: { input: Ask; result: Issued };
 };

@@ -3,7 +3,7 @@ import { type Money, money } from '../../../activities/orders.ts';
 import type { StatementStep } from '../../../activities/engine/statement-step.ts';
 import type { Statement } from '../../../activities/stores/postgres/database.ts';
 
-export type SeatSteps = {
+type SeatSteps = {
   hold: { input: { readonly seat: string }; result: { readonly amount: Money } };
   confirm: { input: null; result: null };
 };

@@ -6,7 +6,7 @@ import { rowStep } from '../../../activities/engine/row-step.ts';
 import { Refused } from '../../../activities/stores/outcomes/refused.ts';
 import type { RowClient } from '../../../activities/stores/postgres/callback/row-client.ts';
 
-export type EntrySteps = {
+type EntrySteps = {
   sign: { input: { readonly page: string; readonly words: string }; result: { readonly line: number } };
   stamp: { input: null; result: null };
 };

@@ -1,11 +1,16 @@
-import type { Stores } from '../../../activities/create-activities.ts';
-import { type Activity, namedActivities } from '../../../activities/engine/named-activities.ts';
+import { type FlowActivities, type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
 import { rowActivities } from '../../../activities/engine/row-step.ts';
+import type { Stores } from '../../../activities/stores.ts';
 import { sign, stamp } from './entry-steps.ts';
+import { guestbookFlow } from './guestbook.flow.ts';
 
-export function guestbookActivities({ database }: Stores): Record<string, Activity> {
-  return namedActivities(database, 'guestbook', {
+function steps({ database }: Stores) {
+  return stepsOf<typeof guestbookFlow>()({
     sign: rowActivities(database, sign),
     stamp: rowActivities(database, stamp),
   });
 }
+
+export type GuestbookSteps = SignaturesOf<ReturnType<typeof steps>>;
+
+export const guestbookActivities: readonly FlowActivities<Stores>[] = [{ flow: guestbookFlow, steps }];

@@ -1,0 +1,21 @@
+import type { checkoutFlow } from '../workflows/checkout.flow.ts';
+import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
+import { outsideActivities } from './engine/outside-step.ts';
+import { statementActivities } from './engine/statement-step.ts';
+import { complete, reserve } from './orders.ts';
+import { paymentSteps } from './payments.ts';
+import type { Stores } from './stores.ts';
+
+/** How the steps of a checkout are done: rows of the shop, and a card payment in three calls. */
+export function checkoutSteps({ database, stripe, sandboxed }: Stores) {
+  const { openPayment, authorise, capture } = paymentSteps(stripe, sandboxed);
+  return stepsOf<typeof checkoutFlow>()({
+    reserve: statementActivities(database, reserve),
+    openPayment: outsideActivities(database, openPayment),
+    authorise: outsideActivities(database, authorise),
+    capture: outsideActivities(database, capture),
+    complete: statementActivities(database, complete),
+  });
+}
+
+export type CheckoutSteps = SignaturesOf<ReturnType<typeof checkoutSteps>>;

@@ -1,0 +1,62 @@
+import type { AnyFlow, StepName } from '../../workflows/operation/flow.ts';
+import type { Database } from '../stores/postgres/database.ts';
+import { type Activity, namedActivities } from './named-activities.ts';
+import type { StepActivities, WaitActivities } from './step-activities.ts';
+
+/** The worker that runs a step. */
+type WorkerOf<Step> = Step extends { readonly placement: 'media' } ? 'media' : 'operations';
+
+/** The steps of a flow that one worker runs, each with the kind of activities that its declaration asks for. */
+type StepsOn<F extends AnyFlow, W extends 'operations' | 'media'> = {
+  readonly [N in StepName<F> as WorkerOf<F['steps'][N]> extends W ? N : never]: F['steps'][N] extends {
+    readonly effect: 'await';
+  }
+    ? WaitActivities
+    : StepActivities;
+};
+
+/** What each step of a flow takes and gives, from its activities. A story is told with it. */
+export type SignaturesOf<Steps> = {
+  readonly [N in keyof Steps as Steps[N] extends WaitActivities ? never : N]: Steps[N] extends StepActivities<
+    infer Input,
+    infer Result
+  >
+    ? { readonly input: Input; readonly result: Result }
+    : never;
+};
+
+type Exactly<S, Declared> = S & Readonly<Record<Exclude<keyof S, keyof Declared>, never>>;
+
+/** A flow's activities on the worker for operations: a step that is missing, or one too many, does not compile. */
+export function stepsOf<F extends AnyFlow>() {
+  return <const S extends StepsOn<F, 'operations'>>(steps: Exactly<S, StepsOn<F, 'operations'>>): S => steps;
+}
+
+/** Likewise on the worker for media. */
+export function mediaStepsOf<F extends AnyFlow>() {
+  return <const S extends StepsOn<F, 'media'>>(steps: Exactly<S, StepsOn<F, 'media'>>): S => steps;
+}
+
+/** A flow and how its steps are done, as one worker registers it. */
+export type FlowActivities<Stores> = {
+  readonly flow: AnyFlow;
+  readonly steps: (stores: Stores) => Readonly<Record<string, StepActivities | WaitActivities>>;
+};
+
+/**
+ * The activities of all flows that a worker runs.
+ * @throws TypeError where a flow is there twice
+ */
+export function activitiesOf<Stores extends { readonly database: Database }>(
+  flows: readonly FlowActivities<Stores>[],
+  stores: Stores,
+): Record<string, Activity> {
+  const activities: Record<string, Activity> = {};
+  const seen = new Set<string>();
+  for (const { flow, steps } of flows) {
+    if (seen.has(flow.name)) throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines.`);
+    seen.add(flow.name);
+    Object.assign(activities, namedActivities(stores.database, flow.name, steps(stores)));
+  }
+  return activities;
+}

@@ -1,0 +1,45 @@
+import type { LedgerMoves } from '../../workflows/operation/call.ts';
+import type { Database } from '../stores/postgres/database.ts';
+import { compensate } from '../stores/postgres/ledger/compensate.ts';
+import { enter } from '../stores/postgres/ledger/enter.ts';
+import { leave } from '../stores/postgres/ledger/leave.ts';
+import { reportTrouble } from '../stores/postgres/ledger/report-trouble.ts';
+import { requestCancel } from '../stores/postgres/ledger/request-cancel.ts';
+import { settle } from '../stores/postgres/ledger/settle.ts';
+import { take } from '../stores/postgres/ledger/take.ts';
+import { ledgerMove } from './step-failure.ts';
+
+/** The ledger's own moves, which every flow shares. */
+export function ledgerMoves(database: Database): LedgerMoves {
+  return {
+    take: ({ operation, run }) => ledgerMove(() => take(database, operation, run)),
+    compensate: ({ carry, ending, ...held }) => ledgerMove(() => compensate(database, held, carry, ending)),
+    settle: ({ carry, settlement, ...held }) =>
+      ledgerMove(async () => {
+        const { operation } = held;
+        await database.flush(
+          operation.tenant,
+          ...enter(held, { kind: 'record' }, carry),
+          settle(operation, settlement),
+        );
+      }),
+    proceed: (held) =>
+      ledgerMove(async () => {
+        await database.flush(held.operation.tenant, ...enter(held, { kind: 'proceed' }));
+      }),
+    reportBug: ({ step, says, ...held }) =>
+      ledgerMove(async () => {
+        // No try of the same story mends it. Upkeep makes the next one, since a fix may have been deployed.
+        await reportTrouble(database, held, {
+          ...{ step, says, undoing: false, nextTry: null, personAfter: 0 },
+          entering: { kind: 'record' },
+          carry: [],
+        });
+      }),
+    leave: ({ operation }) => ledgerMove(() => leave(database, operation)),
+    requestCancel: ({ operation }) =>
+      ledgerMove(async () => {
+        await requestCancel(database, operation.tenant, operation.id);
+      }),
+  };
+}

@@ -1,0 +1,23 @@
+import type { uploadFlow } from '../workflows/upload.flow.ts';
+import { finalize, publish } from './assets.ts';
+import { awaitedActivities } from './engine/await-step.ts';
+import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
+import { outsideActivities } from './engine/outside-step.ts';
+import { statementActivities } from './engine/statement-step.ts';
+import { objectSteps } from './objects.ts';
+import type { Stores } from './stores.ts';
+import type { UploadMediaSteps } from './upload-media.ts';
+
+/** How the steps of an upload are done, besides what the media worker does. */
+export function uploadSteps({ database, objects }: Stores) {
+  const { receive, verify, tidy } = objectSteps(database, objects);
+  return stepsOf<typeof uploadFlow>()({
+    receive: awaitedActivities(database, receive),
+    verify: outsideActivities(database, verify),
+    finalize: statementActivities(database, finalize),
+    tidy: outsideActivities(database, tidy),
+    publish: statementActivities(database, publish),
+  });
+}
+
+export type UploadSteps = SignaturesOf<ReturnType<typeof uploadSteps>> & UploadMediaSteps;
