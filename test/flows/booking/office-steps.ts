@@ -7,11 +7,6 @@ import { httpStep } from '../../../activities/engine/http-step.ts';
 type Ask = { readonly office: string; readonly seat: string };
 type Issued = { readonly number: string };
 
-type OfficeSteps = {
-  ticket: { input: Ask; result: Issued };
-  seatMap: { input: Ask; result: Issued };
-};
-
 const issued = (what: 'tickets' | 'seat-maps') =>
   httpStep({
     system: 'The office',
