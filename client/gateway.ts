@@ -212,7 +212,9 @@ export class Gateway {
   /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */
   async #now(tenant: string, id: string, before: Standing): Promise<Standing> {
     const record = await this.status(tenant, id).catch(() => undefined);
-    return record === undefined || isSettled(record.state) ? before : { state: record.state, trouble: record.trouble };
+    return record === undefined || record.settledAt !== null
+      ? before
+      : { state: record.state, trouble: record.trouble };
   }
 
   #arrived({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {

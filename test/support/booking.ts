@@ -7,6 +7,7 @@ import type {
 import type { Gateway } from '../../client/gateway.ts';
 import type { Told } from '../../client/gateway/told.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import type { Trouble } from '../../workflows/operation/trouble.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled, type OperationState, type StepState } from '../../workflows/operation/state.ts';
 import { bookingConfirmedFlow, type BookingFlow, type BookingStep } from '../flows/booking/booking.flow.ts';
@@ -71,6 +72,12 @@ export class Booking {
     const record = await this.#parts.gateway.status(this.#caller.tenant, this.id);
     if (record === undefined) throw new Error(`${this.id} is not in the ledger`);
     return record;
+  }
+
+  /** Why it makes no progress. */
+  async trouble(): Promise<Trouble | null> {
+    const record = await this.record();
+    return record.settledAt === null ? record.trouble : null;
   }
 
   async cancel(): Promise<string> {

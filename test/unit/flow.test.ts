@@ -27,7 +27,7 @@ function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
     intent: ['what'],
     keyScope: 'subject',
     answers: 'outcome',
-    execution: 'workflow',
+    workflow: 'tells',
     refusals: [],
     renewsAfter: [],
     patience: minutes(1),
