@@ -39,7 +39,7 @@ type Named = {
   readonly resolutions: readonly ResolutionRecord[];
 };
 
-export type OpenOperation = Named & {
+type OpenOperation = Named & {
   readonly state: OpenState;
   readonly settledAt: null;
   readonly cancelRequestedAt: Date | null;
