@@ -54,7 +54,8 @@ export function activitiesOf<Stores extends { readonly database: Database }>(
   const activities: Record<string, Activity> = {};
   const seen = new Set<string>();
   for (const { flow, steps } of flows) {
-    if (seen.has(flow.name)) throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines.`);
+    if (seen.has(flow.name))
+      throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines in activities/flows.ts.`);
     seen.add(flow.name);
     Object.assign(activities, namedActivities(stores.database, flow.name, steps(stores)));
   }

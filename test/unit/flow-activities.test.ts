@@ -33,7 +33,7 @@ describe('the activities of a flow', () => {
     expect(flowActivities.map(({ flow }) => flow.name)).toEqual(flows.map(({ name }) => name));
     const twice = [...flowActivities, ...flowActivities.slice(0, 1)];
     expect(() => activitiesOf(twice, { database: {} } as never)).toThrow(
-      'Flow checkout has its activities twice: drop one of the lines.',
+      'Flow checkout has its activities twice: drop one of the lines in activities/flows.ts.',
     );
     expect(Object.keys(createActivities({ database: {} } as never))).toContain('checkout.capture');
   });
