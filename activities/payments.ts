@@ -49,7 +49,7 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
           detail: 'The provider opened a payment of another amount. Nothing was charged.',
         });
       // Nothing has moved yet. Test money must not pay a live order, and a test must not charge a card.
-      if (intent.livemode !== (sending.environment === 'live') && !sandboxed)
+      if (isOfOtherEnvironment(intent, sending))
         throw new Refused({
           code: 'payment-not-possible',
           detail: `The payment provider's key is not for the ${sending.environment} environment of this token.`,
@@ -58,6 +58,8 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
     },
     async check({ paymentIntent }, request, sending) {
       const intent = await paymentOf(sending, paymentIntent);
+      if (isOfOtherEnvironment(intent, sending))
+        throw new Unconfirmed(`${paymentIntent} is not of the ${sending.environment} environment of this operation.`);
       if (intent.amount !== request.amount || intent.currency !== request.currency)
         throw new Unconfirmed(`${paymentIntent} is a payment of another amount or currency.`);
       return { paymentIntent };
@@ -124,12 +126,23 @@ export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
     },
     async check(said, { paymentIntent, amount }, sending) {
       const intent = await paymentOf(sending, same(said, paymentIntent));
+      const refunds = await stripe.refunds.list(
+        { payment_intent: paymentIntent },
+        { timeout: sending.timeout, maxNetworkRetries: 0 },
+      );
+      if (refunds.data.some(({ status }) => status !== 'failed' && status !== 'canceled'))
+        throw new Unconfirmed(`${paymentIntent} was captured, and money of it was given back.`);
       if (intent.status === 'succeeded' && intent.amount_received === amount.minor) return { paymentIntent };
       throw new Unconfirmed(
         `${paymentIntent} is ${intent.status}, with ${intent.amount_received} of ${amount.minor} ${amount.currency} captured.`,
       );
     },
   };
+
+  /** Test money must not pay a live order, and a test must not charge a card. A sandbox serves both. */
+  function isOfOtherEnvironment({ livemode }: Stripe.PaymentIntent, { environment }: Sending): boolean {
+    return !sandboxed && livemode !== (environment === 'live');
+  }
 
   /**
    * The payment that a person names, if it is this operation's own: another one would pay two orders with one payment.

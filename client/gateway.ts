@@ -14,13 +14,14 @@ import { isSettled, type OpenState, type OperationState, type SettledState } fro
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
 import type { Arrivals } from './gateway/arrivals.ts';
-import { type Call, sound } from './gateway/call.ts';
+import { type Call, CallRefused, sound } from './gateway/call.ts';
 import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
 import { LiveClaims } from './gateway/live-claims.ts';
 import type { Outcome, Outcomes } from './gateway/outcomes.ts';
 import { RememberedAnswers } from './gateway/remembered-answers.ts';
 import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
+import { soundEvidence } from './gateway/sound-evidence.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal } from './gateway/workflows.ts';
 
@@ -124,8 +125,10 @@ export class Gateway {
     evidence: EvidenceOf<F, N>,
     evenDue = true,
   ): Promise<ArrivedAs<EvidenceOf<F, N>>> {
+    if (record.flow !== flow.name)
+      throw new CallRefused('request-invalid', `${record.id} is an operation of ${record.flow}, not of ${flow.name}.`);
     const declared = flow.steps[step] as AwaitDeclaration;
-    const checked = declared.evidence.parse(evidence) as Readonly<Record<string, unknown>>;
+    const checked = soundEvidence(declared, evidence);
     const arrived = await arrive(this.#parts.database, record, {
       step,
       position: Object.keys(flow.steps).indexOf(step),
@@ -212,7 +215,9 @@ export class Gateway {
   /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */
   async #now(tenant: string, id: string, before: Standing): Promise<Standing> {
     const record = await this.status(tenant, id).catch(() => undefined);
-    return record === undefined || isSettled(record.state) ? before : { state: record.state, trouble: record.trouble };
+    return record === undefined || record.settledAt !== null
+      ? before
+      : { state: record.state, trouble: record.trouble };
   }
 
   #arrived({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {

@@ -45,7 +45,7 @@ export const checkoutFlow = defineFlow({
   intent: ['cartId', 'items', 'paymentMethod', 'email'],
   keyScope: 'subject',
   answers: 'outcome',
-  execution: 'workflow',
+  workflow: 'tells',
   refusals: [
     'sku-unknown',
     'currencies-mixed',

@@ -113,7 +113,7 @@ export const uploadFlow = defineFlow({
   intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup'],
   keyScope: 'subject',
   answers: 'state',
-  execution: 'workflow',
+  workflow: 'tells',
   refusals: ['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],

@@ -43,9 +43,23 @@ export type FlowActivities<Stores> = {
   readonly steps: (stores: Stores) => Readonly<Record<string, StepActivities | WaitActivities>>;
 };
 
+/** @throws TypeError where the activities of a step cannot do what its declaration promises */
+function expectKept({ name, steps }: AnyFlow, step: string, made: StepActivities | WaitActivities): void {
+  const declared = steps[step];
+  const at = `Step ${name}.${step}`;
+  if (declared?.undo === 'own' && made.undo === undefined)
+    throw new TypeError(
+      `${at} declares an undo of its own and has none: give its activities an \`undo\`, or declare another.`,
+    );
+  if (declared?.resolvedAs !== undefined && (made.kind === 'wait' || made.check === undefined))
+    throw new TypeError(
+      `${at} declares \`resolvedAs\` and has no \`check\`: nothing could look whether a person is right.`,
+    );
+}
+
 /**
  * The activities of all flows that a worker runs.
- * @throws TypeError where a flow is there twice
+ * @throws TypeError where a flow is there twice, or a step lacks what its declaration promises
  */
 export function activitiesOf<Stores extends { readonly database: Database }>(
   flows: readonly FlowActivities<Stores>[],
@@ -54,9 +68,12 @@ export function activitiesOf<Stores extends { readonly database: Database }>(
   const activities: Record<string, Activity> = {};
   const seen = new Set<string>();
   for (const { flow, steps } of flows) {
-    if (seen.has(flow.name)) throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines.`);
+    if (seen.has(flow.name))
+      throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines in activities/flows.ts.`);
     seen.add(flow.name);
-    Object.assign(activities, namedActivities(stores.database, flow.name, steps(stores)));
+    const made = steps(stores);
+    for (const [name, one] of Object.entries(made)) expectKept(flow, name, one);
+    Object.assign(activities, namedActivities(stores.database, flow.name, made));
   }
   return activities;
 }

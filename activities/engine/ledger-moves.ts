@@ -7,6 +7,7 @@ import { reportTrouble } from '../stores/postgres/ledger/report-trouble.ts';
 import { requestCancel } from '../stores/postgres/ledger/request-cancel.ts';
 import { settle } from '../stores/postgres/ledger/settle.ts';
 import { take } from '../stores/postgres/ledger/take.ts';
+import { followWord } from './resolved-step.ts';
 import { ledgerMove } from './step-failure.ts';
 
 /** The ledger's own moves, which every flow shares. */
@@ -27,13 +28,14 @@ export function ledgerMoves(database: Database): LedgerMoves {
       ledgerMove(async () => {
         await database.flush(held.operation.tenant, ...enter(held, { kind: 'proceed' }));
       }),
-    reportBug: ({ step, says, ...held }) =>
+    reportBug: ({ step, says, carry, ...held }) =>
       ledgerMove(async () => {
+        await followWord(database, { ...held, step, carry });
         // No try of the same story mends it. Upkeep makes the next one, since a fix may have been deployed.
         await reportTrouble(database, held, {
           ...{ step, says, undoing: false, nextTry: null, personAfter: 0 },
           entering: { kind: 'record' },
-          carry: [],
+          carry,
         });
       }),
     leave: ({ operation }) => ledgerMove(() => leave(database, operation)),

@@ -1,3 +1,4 @@
+import type { StepCall } from '../../workflows/operation/call.ts';
 import { stepKey, undoKey } from '../../workflows/operation/key.ts';
 import type { About } from '../stores/about.ts';
 import { EffectFree } from '../stores/outcomes/effect-free.ts';
@@ -5,6 +6,7 @@ import { Throttled } from '../stores/outcomes/throttled.ts';
 import type { Database } from '../stores/postgres/database.ts';
 import { beginStep, begun } from '../stores/postgres/ledger/begin-step.ts';
 import { beginUndo, undoing } from '../stores/postgres/ledger/begin-undo.ts';
+import { enter, recordSteps } from '../stores/postgres/ledger/enter.ts';
 import { nextEpoch, nextUndoEpoch } from '../stores/postgres/ledger/next-epoch.ts';
 import { unsent } from '../stores/postgres/ledger/unsent.ts';
 import type { Sending, Undoing } from '../stores/sending.ts';
@@ -63,10 +65,11 @@ export function outsideActivities<Input, Request, Result>(
         const key = stepKey(call.operation.id, call.step, epoch);
         try {
           const result = await send(row.request as Request, sendingOf(call, key, attempt === 1 ? 0 : age, attempt));
-          return {
-            result,
-            finished: { step: call.step, position: call.position, attempt, state: 'done', result: result ?? null },
-          };
+          const { step: name, position } = call;
+          const finished = { step: name, position, attempt, state: 'done', result: result ?? null } as const;
+          if (!isUrgent(call, attempt)) return { result, finished };
+          await database.flush(tenant, ...enter(call, { kind: 'record' }), recordSteps(call, [finished]));
+          return { result };
         } catch (error) {
           if (error instanceof EffectFree) await database.flush(tenant, ...nextEpoch(call, attempt, epoch));
           if (error instanceof Throttled) await database.flush(tenant, ...unsent(call, attempt));
@@ -76,6 +79,14 @@ export function outsideActivities<Input, Request, Result>(
     },
     undo: undo && outsideUndo(database, undo),
   };
+}
+
+/**
+ * Whether the result is recorded at once, and not with the next step: nothing may be said of what cannot be taken back, or
+ * of what people have seen in trouble, that its result would contradict.
+ */
+function isUrgent({ irreversible, again }: StepCall, attempt: number): boolean {
+  return irreversible || again === true || attempt > 1;
 }
 
 /** Makes the undo of an effect that is outside. `request` is what was sent, `result` null where nobody knows. */

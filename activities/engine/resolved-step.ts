@@ -1,5 +1,13 @@
 import { Context } from '@temporalio/activity';
-import type { Ending, StepCall, StepReply, WaitCall, WaitReply } from '../../workflows/operation/call.ts';
+import type {
+  Ending,
+  Finished,
+  Hold,
+  StepCall,
+  StepReply,
+  WaitCall,
+  WaitReply,
+} from '../../workflows/operation/call.ts';
 import type { StepActivities } from './step-activities.ts';
 import { ledgerMove } from './step-failure.ts';
 import { Stopped } from '../stores/outcomes/stopped.ts';
@@ -45,6 +53,25 @@ export async function unlessResolved<R extends Reply>(
   return done ?? (await work());
 }
 
+/**
+ * Follows what a person has said of a step that the flow's code is at fault for: no try of it will.
+ * @throws Stopped where it was said to have had no effect
+ */
+export async function followWord(
+  database: Database,
+  call: Hold & { readonly step: string; readonly carry: readonly Finished[] },
+): Promise<void> {
+  const said = await pendingResolution(database, call);
+  switch (said?.outcome) {
+    case undefined:
+      return;
+    case 'done':
+      return await resolutionLapsed(database, call, said.number, "The flow's code has to be mended first.");
+    case 'no-effect':
+      if (said.remaining === 0) await stop(database, call, said.number, false);
+  }
+}
+
 /** @returns what the step has given; undefined where what was said has not held, so that the step is tried like before */
 async function confirmed(
   database: Database,
@@ -77,6 +104,15 @@ async function stopped(database: Database, call: StepCall | WaitCall, said: Said
       'An operator has found that this had no effect. It is believed once no request can be under way any more.',
       said.remaining,
     );
+  return await stop(database, call, said.number, optional);
+}
+
+async function stop(
+  database: Database,
+  call: Hold & { readonly step: string; readonly carry: readonly Finished[] },
+  said: number,
+  optional: boolean,
+): Promise<never> {
   const ending: Ending = {
     state: 'refused',
     refusal: optional
@@ -86,7 +122,7 @@ async function stopped(database: Database, call: StepCall | WaitCall, said: Said
           detail: `An operator has found that ${call.step} had no effect, and has stopped the operation.`,
         },
   };
-  await resolvedWithoutEffect(database, call, said.number, ending, optional);
+  await resolvedWithoutEffect(database, call, said, ending, optional);
   throw new Stopped(ending);
 }
 

@@ -18,7 +18,7 @@ export type Call<F extends AnyFlow = AnyFlow> = {
 };
 
 /** A call that is not sound: the caller's bug, found before anything was accepted. */
-class CallRefused extends Error {
+export class CallRefused extends Error {
   override readonly name = 'CallRefused';
   readonly code: 'key-malformed' | 'request-invalid';
   constructor(code: CallRefused['code'], message: string) {

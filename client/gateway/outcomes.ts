@@ -1,7 +1,6 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { readOperation } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { SettledState } from '../../workflows/operation/state.ts';
-import { isSettled } from '../../workflows/operation/state.ts';
 import type { KeptAnswer } from './reply.ts';
 import type { SettledNews } from './settled-news.ts';
 
@@ -62,7 +61,7 @@ export class Outcomes {
     const turns: (() => void)[] = [];
     const read = async (): Promise<void> => {
       const row = await readOperation(this.#database, tenant, id).catch(() => undefined);
-      if (row !== undefined && isSettled(row.state) && row.answer.kind === 'kept')
+      if (row !== undefined && row.settledAt !== null && row.answer.kind === 'kept')
         resolve({ state: row.state, answer: row.answer, renewable: row.renewable });
       if (row?.state === 'waiting') for (const tell of turns.splice(0)) tell();
     };

@@ -25,7 +25,9 @@ export async function commitBytes(
   const transfer = await readUpload(parts, record);
   const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
   // A presigned object belongs to the operation, not to this call: while the row is open the story may yet adopt it.
-  if (bytes.method === 'door' || transfer.outcome !== 'open')
+  // Told by the build before this one, it may be the very object that counts.
+  const counts = counted?.objectKey === bytes.objectKey;
+  if (!counts && (bytes.method === 'door' || transfer.outcome !== 'open'))
     await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>
       log(`The object ${bytes.objectKey} does not count and was left behind`, error),
     );

@@ -36,6 +36,7 @@ export class Uploads {
    * @param wanted how this caller wants to send; what the upload was announced with where nothing is said
    */
   async plan(record: OperationRecord, wanted?: TransferPlan['way']): Promise<TransferPlan | undefined> {
+    if (record.settledAt !== null) return undefined;
     const { state, cancelRequestedAt, deadline } = record;
     const left = (deadline?.getTime() ?? 0) - Date.now();
     if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;

@@ -16,7 +16,7 @@ describe('a booking whose ticket office stays dead', () => {
   const troubled = (booking: Booking, step: string) =>
     bookings.world.until(
       `${step} is in trouble`,
-      async () => (await booking.record()).trouble?.step === step || undefined,
+      async () => (await booking.trouble())?.step === step || undefined,
       40_000,
     );
   const standing = async (booking: Booking) => (await booking.record()).resolutions.map((one) => one.standing);
@@ -43,7 +43,7 @@ describe('a booking whose ticket office stays dead', () => {
       const said = { ...because, step: 'ticket', outcome: 'no-effect' } as const;
       expect(await booking.resolve(said)).toBe('resolved');
       await bookings.world.until('the last try has ended', async () =>
-        (await booking.record()).trouble?.says.includes('believed'),
+        (await booking.trouble())?.says.includes('believed'),
       );
       booking.office.heal();
       expect(await booking.cancel()).toBe('past-no-return');

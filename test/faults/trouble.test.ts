@@ -100,6 +100,17 @@ describe('an operation that makes no progress', () => {
     expect((await checkouts.look('dead-undo')).trouble).toBeUndefined();
   });
 
+  it('in its very first step, which also opens it, says so', async () => {
+    await world.sql('alter table hapax.customer_order add constraint no_orders_today check (false) not valid');
+    await checkouts.begun('unopened');
+    const { trouble, state } = await checkouts.look('unopened');
+    expect(trouble).toMatchObject({ step: 'reserve', says: expect.stringContaining('no_orders_today') });
+    expect(state).toBe('running');
+    await world.sql('alter table hapax.customer_order drop constraint no_orders_today');
+    await checkouts.healed('unopened');
+    expect(await traces(world, checkouts.idOf('unopened'))).toEqual(paidOnce);
+  });
+
   it('because of a rule of the database says so of the step that broke it, and of no other', async () => {
     await world.sql('alter table hapax.outbox add constraint no_receipts_today check (false) not valid');
     await checkouts.begun('ruled-out');

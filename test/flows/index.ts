@@ -10,6 +10,7 @@ import {
   bookingVoidable,
 } from './booking/booking.ts';
 import { guestbook } from './guestbook/guestbook.ts';
+import { oddAgain, oddFinal, oddNatural, oddReceive, oddThrow } from './odd/odd.ts';
 
 export { sentinel } from '../../workflows/temporal/sentinel.ts';
 
@@ -24,4 +25,9 @@ export default dispatch([
   bookingUnforeseen,
   bookingVoidable,
   guestbook,
+  oddAgain,
+  oddFinal,
+  oddNatural,
+  oddReceive,
+  oddThrow,
 ]);

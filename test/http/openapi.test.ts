@@ -269,7 +269,7 @@ describe('the document of the API', () => {
   it('says how the bytes of an upload are sent, in both ways', () => {
     const announce = document.paths['/v1/uploads']?.post as Documented;
     const [open] = announce.responses['201']?.content['application/json']?.schema.anyOf ?? [];
-    expect(Object.keys(open?.properties ?? {})).toEqual(['id', 'state', 'transfer', 'expiresAt']);
+    expect(Object.keys(open?.properties ?? {})).toEqual(['id', 'state', 'awaits', 'next', 'expiresAt', 'transfer']);
     expect(open?.properties?.transfer?.$ref).toBe('#/components/schemas/Transfer');
     expect(Object.keys(document.components.schemas.Transfer?.properties ?? {})).toEqual([
       'method',

@@ -6,10 +6,12 @@ import type {
 } from '../../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
 import type { Gateway } from '../../client/gateway.ts';
 import type { Told } from '../../client/gateway/told.ts';
-import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import type { AnyFlow, AwaitStep, EvidenceOf } from '../../workflows/operation/flow.ts';
+import type { Trouble } from '../../workflows/operation/trouble.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { isSettled, type OperationState, type StepState } from '../../workflows/operation/state.ts';
 import { bookingConfirmedFlow, type BookingFlow, type BookingStep } from '../flows/booking/booking.flow.ts';
+import type { OddFlow } from '../flows/odd/odd.flow.ts';
 import type { FaultyLedger, Loss } from './faulty-ledger.ts';
 import { moneyHeld } from './one-checkout.ts';
 import { plan, releaseAll } from './provider-faults.ts';
@@ -21,11 +23,14 @@ const pause = 200;
 /** Longer than a story in doubt takes on a busy machine. Milliseconds. */
 const longest = 40_000;
 
+/** A flow that is asked for like a booking. */
+export type AnyBooking = BookingFlow | OddFlow;
+
 type Parts = {
   readonly world: World;
   readonly ledger: FaultyLedger;
   readonly gateway: Gateway;
-  readonly flow: BookingFlow;
+  readonly flow: AnyBooking;
   readonly key: string;
   readonly office: TicketOffice;
   readonly request: { readonly seat: string; readonly paymentMethod: string; readonly office: string };
@@ -56,7 +61,7 @@ export class Booking {
   }
 
   /** Asks, or asks again with the same key, and waits for the outcome at most `wait` milliseconds. */
-  async ask(wait = 30_000): Promise<Told<BookingFlow>> {
+  async ask(wait = 30_000): Promise<Told<AnyBooking>> {
     const { world, gateway, flow, key, request } = this.#parts;
     // A connection may take longer than its second while many begin in one process; the same key is asked again.
     return await world.until(`${key} is accepted`, () =>
@@ -73,14 +78,24 @@ export class Booking {
     return record;
   }
 
+  /** Why it makes no progress. */
+  async trouble(): Promise<Trouble | null> {
+    const record = await this.record();
+    return record.settledAt === null ? record.trouble : null;
+  }
+
   async cancel(): Promise<string> {
     return await this.#parts.gateway.cancel(await this.record());
   }
 
+  /** Something has come for a step that waits. */
+  async arrive<F extends AnyFlow, N extends AwaitStep<F>>(flow: F, step: N, evidence: EvidenceOf<F, N>) {
+    return await this.#parts.gateway.arrive(flow, await this.record(), step, evidence);
+  }
+
   /** The customer has confirmed at the bank's page. */
   async confirmed(reference: string, confirmedAt = 'today') {
-    const { gateway } = this.#parts;
-    return await gateway.arrive(bookingConfirmedFlow, await this.record(), 'confirmation', { reference, confirmedAt });
+    return await this.arrive(bookingConfirmedFlow, 'confirmation', { reference, confirmedAt });
   }
 
   /** What a person says of a step. */

@@ -1,6 +1,5 @@
-import type { BookingFlow } from '../flows/booking/booking.flow.ts';
 import { seatTable } from '../flows/booking/seat-steps.ts';
-import { Booking } from './booking.ts';
+import { type AnyBooking, Booking } from './booking.ts';
 import { FaultyLedger } from './faulty-ledger.ts';
 import type { Ground } from './global-setup.ts';
 import { type OwnFlows, ownFlows } from './own-flows.ts';
@@ -29,7 +28,7 @@ export class Bookings {
   }
 
   /** One booking of a seat of its own, at an office of its own. */
-  async book(flow: BookingFlow, name: string, paymentMethod = 'pm_card_visa'): Promise<Booking> {
+  async book(flow: AnyBooking, name: string, paymentMethod = 'pm_card_visa'): Promise<Booking> {
     const key = name.replaceAll(/[^A-Za-z0-9]+/g, '-');
     const office = await TicketOffice.open();
     const { world, ledger } = this;

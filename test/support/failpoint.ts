@@ -108,7 +108,8 @@ function moveOf({ name }: Statement): string[] {
 
 function transactionName(opening: readonly Statement[]): string {
   for (const statement of opening) {
-    const [wait, undo] = [waitBegun(statement), undoBegun(statement)];
+    const [tried, wait, undo] = [stepBegun(statement), waitBegun(statement), undoBegun(statement)];
+    if (tried !== undefined) return tried.step;
     if (wait !== undefined) return wait.step;
     if (undo !== undefined) return `${undo.step}.undo`;
   }

@@ -23,8 +23,9 @@ export async function placedOnce(
   expect(await world.sql('select type from hapax.outbox where operation_id = $1', id)).toEqual([
     { type: 'asset.ready' },
   ]);
+  // The answer's body is the only stored result.
   const [row] = await world.sql<{ result: { thumbnails: unknown[]; failures: unknown[] } }>(
-    'select result from hapax.operation where id = $1',
+    `select convert_from(answer_body, 'utf8')::jsonb as result from hapax.operation where id = $1 and result is null`,
     id,
   );
   expect(row?.result.failures).toEqual([]);

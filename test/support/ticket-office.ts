@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
  * How the office fails until it heals. `unheard` loses the request on its way in: it arrives when the office heals,
  * even if its sender has long gone. `unanswered` has the effect and loses the answer.
  */
-type OfficeFault = 'refuse' | 'unheard' | 'unanswered' | 'cut' | 'fail' | 'fail after the effect';
+type OfficeFault = 'refuse' | 'busy' | 'unheard' | 'unanswered' | 'cut' | 'fail' | 'fail after the effect';
 
 type OfficeEffect = { readonly type: string; readonly key: string };
 
@@ -69,6 +69,8 @@ export class TicketOffice {
         return void this.#late.push(() => this.#answer(path, key, text));
       case 'unanswered':
         return void this.#answer(path, key, text);
+      case 'busy':
+        return send(response, { status: 429, body: {} });
       case 'cut':
         return void response.destroy();
       case 'fail':

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createActivities } from '../../activities/create-activities.ts';
 import { createMediaActivities } from '../../activities/create-media-activities.ts';
-import { flows } from '../../workflows/flows.ts';
+import { toldFlows } from '../../workflows/engine/told-flows.ts';
+import { flows, operations } from '../../workflows/flows.ts';
 import { activityName, undoActivityName } from '../../workflows/operation/call.ts';
 import { days, hours, minutes } from '../../workflows/operation/duration.ts';
 import { type AnyFlow, defineFlow } from '../../workflows/operation/flow.ts';
@@ -27,7 +28,7 @@ function declared(changes: Partial<AnyFlow> = {}): AnyFlow {
     intent: ['what'],
     keyScope: 'subject',
     answers: 'outcome',
-    execution: 'workflow',
+    workflow: 'tells',
     refusals: [],
     renewsAfter: [],
     patience: minutes(1),
@@ -62,6 +63,16 @@ describe('a declaration of a flow', () => {
       expect(() => declared({ steps: { [name]: step } })).toThrow(/Step name/);
     },
   );
+});
+
+describe('the list of flows', () => {
+  it('is refused where a flow is there twice, or two share a route', () => {
+    const [one, other] = operations;
+    if (one === undefined || other === undefined) throw new Error('There are two flows');
+    expect(() => toldFlows(one, other, one)).toThrow(`Flow ${one.flow.name} is listed twice`);
+    const sharing = { ...other, flow: { ...other.flow, route: one.flow.route } };
+    expect(() => toldFlows(one, sharing)).toThrow(`share the route /v1/${one.flow.route}: give one of them another`);
+  });
 });
 
 describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (name, flow) => {

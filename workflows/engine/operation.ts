@@ -117,26 +117,24 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
   const why = whyOf(error);
   switch (why?.kind) {
     case 'bug':
-      await story.teller.ledger.reportBug({
-        ...story.progress.held,
-        step: why.step,
-        says: (error as Unfinished).message,
-      });
-      throw error;
-    // An error of the story's own code is for whoever tells it: Temporal shows it, and tries again.
+      return await faulty(story, why.step, error);
+    // Temporal shows an error of the story's own code, and tells the story again until it is mended.
     case undefined:
+      return await faulty(
+        story,
+        story.progress.reached,
+        error,
+        `The story of ${story.flow.name} fails by a fault of its own`,
+      );
     case 'settled':
     case 'fenced':
     case 'interrupted':
     case 'forward-only':
       throw error;
     case 'cancel-requested':
-      return await compensate(story, {
-        state: 'cancelled',
-        refusal: { code: 'cancelled', detail: 'The operation was cancelled at the request of its owner.' },
-      });
+      return await compensate(story, cancelled);
     case 'refused':
-      return await compensate(story, endingOf(why.refusal));
+      return await undone(story, endingOf(why.refusal));
     case 'stopped':
       return await compensate(story, why.ending);
     case 'impatient':
@@ -147,6 +145,42 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
       });
   }
 }
+
+/** A refusal that nothing can follow any more, since something irreversible has happened, is a fault of the declaration. */
+async function undone(story: Story, ending: Ending): Promise<OperationState> {
+  try {
+    return await compensate(story, ending);
+  } catch (error) {
+    if (whyOf(error)?.kind !== 'forward-only') throw error;
+    return await faulty(story, story.progress.reached, error);
+  }
+}
+
+/**
+ * The flow's code is at fault. People see it as trouble that needs them; nothing is undone for it, unless the operation was
+ * cancelled, or a person has said that it is to be given up.
+ * @throws the error, unless the operation is given back
+ */
+async function faulty(story: Story, step: string, error: unknown, what?: string): Promise<OperationState> {
+  const { teller, progress } = story;
+  const message = error instanceof Error ? error.message : String(error);
+  const says = what === undefined ? message : `${what}: ${message}`;
+  try {
+    await teller.ledger.proceed(progress.held);
+    await teller.ledger.reportBug({ ...progress.held, step, says, carry: progress.carry });
+  } catch (meanwhile) {
+    const why = whyOf(meanwhile);
+    if (why?.kind === 'cancel-requested') return await compensate(story, cancelled);
+    if (why?.kind === 'stopped') return await compensate(story, why.ending);
+    throw meanwhile;
+  }
+  throw error;
+}
+
+const cancelled: Ending = {
+  state: 'cancelled',
+  refusal: { code: 'cancelled', detail: 'The operation was cancelled at the request of its owner.' },
+};
 
 function endingOf(refusal: Refusal): Ending {
   return { state: refusal.code === 'expired' ? 'expired' : 'refused', refusal };

@@ -47,10 +47,14 @@ export class Progress {
    */
   reach(step: string): void {
     const position = this.positionOf(step);
-    const reached = this.#names[this.#reached] ?? '';
     if (position < this.#reached)
-      throw bug(this.#flow, step, `was asked for after ${reached}, which its flow declares behind it`);
+      throw bug(this.#flow, step, `was asked for after ${this.reached}, which its flow declares behind it`);
     this.#reached = position;
+  }
+
+  /** The last step that was asked for; '' before the first. */
+  get reached(): string {
+    return this.#names[this.#reached] ?? '';
   }
 
   positionOf(step: string): number {

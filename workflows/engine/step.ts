@@ -99,6 +99,8 @@ async function run({ teller, progress, flow }: Story, declaration: Done, call: S
     until: progress.until,
     within: declaration.optional?.within,
     cancellable: !call.noReturn,
+    // What opens the operation along the way cannot show trouble: the operation is opened by a move of its own first.
+    brief: !progress.isOpened,
   };
   for (let again = false; ; again = true) {
     try {

@@ -16,6 +16,8 @@ export type Work = {
   readonly cancellable: boolean;
   /** It was not clear at first already. */
   readonly again: boolean;
+  /** Ends as `failed` where it is not clear at first. */
+  readonly brief?: boolean;
 };
 
 /**

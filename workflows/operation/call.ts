@@ -148,8 +148,10 @@ export type LedgerMoves = {
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
   /** Throws where the operation may not go on: cancelled, taken over or settled. */
   proceed(call: Hold): Promise<void>;
-  /** The story does not keep to its declaration: a person has to see it. */
-  reportBug(call: Hold & { readonly step: string; readonly says: string }): Promise<void>;
+  /** The flow's code is at fault: a person has to see it. Throws `stopped` where one has given the step up. */
+  reportBug(
+    call: Hold & { readonly step: string; readonly says: string; readonly carry: readonly Finished[] },
+  ): Promise<void>;
   /** This run goes, though the operation is open: upkeep is to look at it soon. */
   leave(call: { readonly operation: OperationRef }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;

@@ -30,7 +30,8 @@ type Flow<
   readonly keyScope: 'subject' | 'tenant';
   /** `outcome`: the caller waits for the end. `state`: the caller is told the current state at once. */
   readonly answers: 'outcome' | 'state';
-  readonly execution: 'workflow';
+  /** `tells`: Temporal tells the story, from its beginning. */
+  readonly workflow: 'tells';
   /** What its steps can refuse an operation for: rows of the failure table, besides the ends that every flow has. */
   readonly refusals: readonly FailureCode[];
   /** After these ends the same key names a new generation instead of a replay. */

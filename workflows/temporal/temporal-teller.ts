@@ -90,7 +90,7 @@ export class TemporalTeller implements Teller {
     try {
       return await near<Call, Reply>(work.activity, { ...nearOptions(budget.near), summary: work.says })(call);
     } catch (error) {
-      if (!isTransient(error)) throw unfinished(error);
+      if (!isTransient(error) || work.brief) throw unfinished(error);
       const seen = this.#heard;
       this.show(`${work.says}: no clear answer yet. ${metBy(error)}\n\n${whereTries}`, work.step);
       const pause = askedToWait(error);

@@ -461,13 +461,13 @@ create view hapax.trouble_now with (security_invoker=true) as
    from hapax.trouble t
      join hapax.operation o on o.id = t.operation_id
   where o.settled_at is null and (t.tries >= 2 or t.needs_person_at <= t.since)
-    and t.undoing = (o.state = 'compensating') and not (exists ( select
+    and t.undoing = (o.state = 'compensating') and (t.needs_person_at <= t.since or not (exists ( select
            from hapax.step s
           where s.operation_id = t.operation_id and s.name = t.step and
                 case
                     when t.undoing then s.state in ('undone', 'undo_failed')
                     else (s.state in ('done', 'failed')) or s.state = 'unknown' and s.ended_at is not null
-                end));
+                end)));
 grant select on hapax.trouble_now to hapax_app;
 grant select on hapax.trouble_now to hapax_upkeep;
 
@@ -522,8 +522,8 @@ create table hapax.awaited (
 create trigger awaited_as_former_build after insert on hapax.awaited for each row when (new.step = 'receive')
     execute function hapax.tell_former_build();
 alter table hapax.awaited enable row level security, force row level security;
-create policy acting_roles on hapax.awaited as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.awaited as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.awaited to hapax_upkeep using (true);
 create policy tenant_only on hapax.awaited to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.awaited to hapax_app;
@@ -543,8 +543,8 @@ create table hapax.stray (
   constraint stray_why_check check (why in ('lost', 'late'))
 );
 alter table hapax.stray enable row level security, force row level security;
-create policy acting_roles on hapax.stray as restrictive to public using (current_user in ('hapax_app',
-    'hapax_upkeep'));
+create policy acting_roles on hapax.stray as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.stray to hapax_upkeep using (true);
 create policy tenant_only on hapax.stray to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.stray to hapax_app;
@@ -762,6 +762,9 @@ begin
     return 'not-in-doubt';
   end if;
   select state, irreversible into doubted from hapax.step where operation_id = of_operation and name = of_step;
+  if doubted.state is not null and doubted.state not in ('planned', 'sent', 'unknown', 'failed') then
+    return 'not-in-doubt';
+  end if;
   if said ->> 'outcome' = 'done' then
     -- Planned, or without a row, it is proven not to have happened.
     if ours or doubted.state is null or doubted.state not in ('sent', 'unknown') then
@@ -946,7 +949,14 @@ end $$;
 create function hapax.turn_to_compensating(of_operation text, new_ending jsonb, refused boolean)
 returns jsonb language plpgsql
 as $$
+declare
+  op record;
 begin
+  select state, ending into op from hapax.operation where id = of_operation;
+  -- It has turned already: what had been decided then counts.
+  if op.state = 'compensating' then
+    return op.ending;
+  end if;
   if exists (
     select from hapax.step
     where operation_id = of_operation and (irreversible or (no_return and not refused))
@@ -1017,6 +1027,7 @@ declare
   op record;
   decided record;
   lost text;
+  begun boolean;
 begin
   select id, tenant, state, settled_at, cancel_requested_at, no_return_at, deadline, sweep_at into op
     from hapax.operation where id = of_operation for no key update;
@@ -1024,9 +1035,12 @@ begin
     return query select 'missing', null::jsonb;
     return;
   end if;
+  -- A flow that begins with its wait is waiting before its story has begun it.
+  begun := op.state in ('claimed', 'waiting') and (at_position = 0 or exists (
+    select from hapax.step where operation_id = of_operation and name = of_step and state = 'sent'));
   select a.outcome, a.evidence, a.sameness into decided
     from hapax.awaited a where a.operation_id = of_operation and a.step = of_step;
-  if decided.outcome = 'arrived' and decided.sameness = new_sameness then
+  if decided.outcome = 'arrived' and (decided.sameness = new_sameness or decided.evidence = new_evidence) then
     return query select 'repeated', decided.evidence;
     return;
   elsif decided.outcome = 'arrived' then
@@ -1034,7 +1048,7 @@ begin
   elsif decided.outcome = 'closed' or op.settled_at is not null or op.state = 'compensating'
     or (op.cancel_requested_at is not null and op.no_return_at is null) then
     lost := 'late';
-  elsif not even_due and op.deadline <= now() then
+  elsif begun and not even_due and op.deadline <= now() then
     return query select 'due', null::jsonb;
     return;
   end if;
@@ -1051,9 +1065,7 @@ begin
   end if;
   insert into hapax.awaited (operation_id, step, tenant, outcome, evidence, sameness)
   values (of_operation, of_step, op.tenant, 'arrived', new_evidence, new_sameness);
-  -- It may be awaited only later. A flow that begins with its wait is waiting before its story has begun it.
-  if op.state in ('claimed', 'waiting') and (at_position = 0 or exists (
-      select from hapax.step where operation_id = of_operation and name = of_step and state = 'sent')) then
+  if begun then
     perform hapax.move(of_operation, 'running', look_within => interval '2 seconds');
   end if;
   return query select 'arrived', new_evidence;
@@ -1073,6 +1085,9 @@ create function hapax.tell_former_build()
 returns trigger language plpgsql
 as $$
 begin
+  if (select flow from hapax.operation where id = new.operation_id) <> 'upload' then
+    return null;
+  end if;
   insert into hapax.transfer (operation_id, tenant, outcome, method, object_key, size, sha256, sniffed_type)
   values (new.operation_id, new.tenant, case new.outcome when 'arrived' then 'received' else new.outcome end,
     new.evidence ->> 'method', new.evidence ->> 'objectKey', (new.evidence ->> 'size')::bigint, new.evidence ->> 'sha256',

@@ -1,5 +1,5 @@
 import type { ResolutionRecord } from '../../../activities/stores/postgres/ledger/resolutions/read-resolutions.ts';
-import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
+import type { OperationRecord, SettledOperation } from '../../../activities/stores/postgres/ledger/read-operation.ts';
 import { awaitedStep } from '../../../workflows/operation/awaited-step.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { Caller } from '../callers/caller.ts';
@@ -17,7 +17,7 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
     key: record.key,
     generation: record.generation,
     state: record.state,
-    ...(record.cancelRequestedAt === null || record.settledAt !== null ? {} : { cancelRequested: true }),
+    ...(record.settledAt === null && record.cancelRequestedAt !== null ? { cancelRequested: true } : {}),
     steps: [...names].map((name) => {
       const row = rows.get(name);
       return {
@@ -32,20 +32,11 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
           : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
       };
     }),
-    ...(record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
+    ...(record.settledAt !== null || record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
     ...(caller.role === 'caller' || record.resolutions.length === 0
       ? {}
       : { resolutions: record.resolutions.map(describeResolution) }),
-    ...(record.result === null ? {} : { result: record.result }),
-    ...(record.refusal === null
-      ? {}
-      : {
-          problem: problem(record.refusal, {
-            requestId: record.requestId,
-            operation: record.id,
-            renewable: record.renewable,
-          }),
-        }),
+    ...(record.settledAt === null ? {} : describeEnd(record)),
     createdAt: record.createdAt.toISOString(),
     ...describeWait(flow, record),
     ...(record.settledAt === null ? {} : { settledAt: record.settledAt.toISOString() }),
@@ -57,8 +48,14 @@ export function describeWait(flow: AnyFlow | undefined, record: OperationRecord)
   const awaited = flow === undefined ? undefined : awaitedStep(flow, record);
   return {
     ...(awaited === undefined ? {} : { awaits: awaited.name, next: awaited.next }),
-    ...(record.deadline === null || record.settledAt !== null ? {} : { expiresAt: record.deadline.toISOString() }),
+    ...(record.settledAt !== null || record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() }),
   };
+}
+
+function describeEnd(record: SettledOperation) {
+  if (record.state === 'succeeded') return record.result === null ? {} : { result: record.result };
+  const { refusal, requestId, id: operation, renewable } = record;
+  return refusal === null ? {} : { problem: problem(refusal, { requestId, operation, renewable }) };
 }
 
 function describeResolution({ says, result, at, ...said }: ResolutionRecord) {

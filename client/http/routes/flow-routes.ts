@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
-import { isSettled, operationStates } from '../../../workflows/operation/state.ts';
+import { operationStates } from '../../../workflows/operation/state.ts';
 import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
 import { answer as documented } from '../documented/answer.ts';
@@ -95,9 +95,11 @@ async function respondWithState(
 ) {
   const record = await gateway.status(request.caller.tenant, open.id);
   if (record === undefined) throw new Error(`Operation ${open.id} was claimed and is gone`);
-  const { state, answer, renewable } = record;
-  if (isSettled(state) && answer.kind === 'kept')
-    return sendReply(request, reply, { ...open, kind: 'settled', answer, state, renewable });
+  const { state } = record;
+  if (record.settledAt !== null && record.answer.kind === 'kept') {
+    const { answer, renewable } = record;
+    return sendReply(request, reply, { ...open, kind: 'settled', answer, state: record.state, renewable });
+  }
   // Whoever asks again is answered as the first one was, for as long as it waits for its caller.
   const offered = flow.answers === 'state' && (state === 'claimed' || state === 'waiting');
   const body = { state, ...(await additions.offer(record, request)), ...describeWait(flow, record) };

@@ -78,7 +78,7 @@ function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
     intent: ['seat', 'paymentMethod', 'office'],
     keyScope: 'subject',
     answers: 'outcome',
-    execution: 'workflow',
+    workflow: 'tells',
     refusals: ['out-of-stock', 'amount-too-small', 'card-declined', 'payment-cancelled'],
     renewsAfter: [],
     patience: minutes(10),

@@ -13,7 +13,7 @@ export const guestbookFlow = defineFlow({
   intent: ['page', 'words'],
   keyScope: 'subject',
   answers: 'outcome',
-  execution: 'workflow',
+  workflow: 'tells',
   refusals: ['out-of-stock'],
   renewsAfter: [],
   patience: minutes(10),

@@ -27,7 +27,9 @@ on conflict (operation_id, name) do update
 set attempt = step.attempt + 1,
     state = case when step.state in ('sent', 'unknown') then case when $7 then 'unknown' else 'sent' end
                  when step.state in ('planned', 'failed') then 'sent'
-                 else step.state end
+                 else step.state end,
+    -- Tried anew, it has not ended.
+    ended_at = case when step.state in ('planned', 'sent', 'unknown', 'failed') then null else step.ended_at end
 returning state, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
 /** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
@@ -43,7 +45,7 @@ export function beginStep(call: StepCall, request: unknown): Statement[] {
     ...(noReturn ? [inTime] : []),
     ...enter(call, { kind: 'step', step, effect, noReturn }, carry),
     {
-      name: 'begin_step',
+      name: 'begin_try',
       text,
       values: [
         operation.id,

@@ -1,6 +1,13 @@
+import { resultOf } from '../../../../workflows/operation/answer.ts';
 import type { Environment } from '../../../../workflows/operation/key.ts';
 import type { Refusal } from '../../../../workflows/operation/outcome.ts';
-import type { OperationState, StepState } from '../../../../workflows/operation/state.ts';
+import {
+  isSettled,
+  type OpenState,
+  type OperationState,
+  type SettledState,
+  type StepState,
+} from '../../../../workflows/operation/state.ts';
 import type { Trouble } from '../../../../workflows/operation/trouble.ts';
 import type { Database, Row, Statement } from '../database.ts';
 import { type ResolutionRecord, resolutionRecord, resolutionsOf } from './resolutions/read-resolutions.ts';
@@ -16,7 +23,7 @@ type StepRecord = {
   readonly endedAt: Date | null;
 };
 
-export type OperationRecord = {
+type Named = {
   readonly id: string;
   readonly tenant: string;
   readonly environment: Environment;
@@ -25,25 +32,44 @@ export type OperationRecord = {
   readonly flow: string;
   readonly key: string;
   readonly generation: number;
-  readonly state: OperationState;
   readonly request: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  readonly result: Readonly<Record<string, unknown>> | null;
-  readonly refusal: Refusal | null;
-  readonly renewable: boolean;
-  readonly cancelRequestedAt: Date | null;
-  readonly noReturnAt: Date | null;
-  readonly deadline: Date | null;
   readonly createdAt: Date;
-  readonly settledAt: Date | null;
-  readonly answer: StoredAnswer;
   readonly steps: readonly StepRecord[];
-  readonly trouble: Trouble | null;
   readonly resolutions: readonly ResolutionRecord[];
 };
 
-const columns = `id, tenant, environment, subject, key_subject, flow, key, generation, state, request, request_id, result,
-  refusal, renewable, cancel_requested_at, no_return_at, deadline, created_at, ${answerColumns},
+type OpenOperation = Named & {
+  readonly state: OpenState;
+  readonly settledAt: null;
+  readonly cancelRequestedAt: Date | null;
+  /** Of the wait that it is in, or was last in. */
+  readonly deadline: Date | null;
+  readonly trouble: Trouble | null;
+};
+
+export type SettledOperation = Named & {
+  readonly settledAt: Date;
+  readonly answer: Exclude<StoredAnswer, { kind: 'none' }>;
+  /** The same key names the next generation. */
+  readonly renewable: boolean;
+} & (
+    | {
+        readonly state: 'succeeded';
+        /** As its answer has it; null once that is forgotten. */
+        readonly result: Readonly<Record<string, unknown>> | null;
+      }
+    | {
+        readonly state: Exclude<SettledState, 'succeeded'>;
+        /** null once its answer is forgotten. */
+        readonly refusal: Refusal | null;
+      }
+  );
+
+export type OperationRecord = OpenOperation | SettledOperation;
+
+const columns = `id, tenant, environment, subject, key_subject, flow, key, generation, state, request, request_id,
+  refusal, renewable, cancel_requested_at, deadline, created_at, ${answerColumns},
   (select to_jsonb(now) from trouble_now now where now.operation_id = operation.id) as trouble`;
 
 const one = `select ${columns} from operation where id = $1`;
@@ -73,7 +99,7 @@ export async function readOperation(
 ): Promise<OperationRecord | undefined> {
   const [rows, stepRows, said] = await database.flush(
     tenant,
-    { name: 'read_operation', text: one, values: [id] },
+    { name: 'operation_by_id', text: one, values: [id] },
     stepsOf([id]),
     resolutionsOf([id]),
   );
@@ -112,7 +138,7 @@ export async function listOperations(database: Database, filter: OperationFilter
     settled ?? null,
     trouble ?? null,
   ];
-  const [rows = []] = await database.flush(tenant, { name: 'list_operations', text: page, values });
+  const [rows = []] = await database.flush(tenant, { name: 'page_of_operations', text: page, values });
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id as string);
   const [stepRows = [], said = []] = await database.flush(tenant, stepsOf(ids), resolutionsOf(ids));
@@ -123,6 +149,25 @@ export async function listOperations(database: Database, filter: OperationFilter
 }
 
 function record(row: Row, stepRows: readonly Row[], said: readonly Row[]): OperationRecord {
+  const named = namedBy(row, stepRows, said);
+  const state = row.state as OperationState;
+  const answer = storedAnswer(row);
+  if (answer.kind === 'none' || !isSettled(state))
+    return {
+      ...named,
+      state: state as OpenState,
+      settledAt: null,
+      cancelRequestedAt: row.cancel_requested_at as Date | null,
+      deadline: row.deadline as Date | null,
+      trouble: troubleOf(row.trouble as TroubleRow | null),
+    };
+  const settled = { ...named, settledAt: row.settled_at as Date, answer, renewable: row.renewable as boolean };
+  return state === 'succeeded'
+    ? { ...settled, state, result: answer.kind === 'kept' ? resultOf(answer.body.toString()) : null }
+    : { ...settled, state, refusal: row.refusal as Refusal | null };
+}
+
+function namedBy(row: Row, stepRows: readonly Row[], said: readonly Row[]): Named {
   return {
     id: row.id as string,
     tenant: row.tenant as string,
@@ -132,19 +177,9 @@ function record(row: Row, stepRows: readonly Row[], said: readonly Row[]): Opera
     flow: row.flow as string,
     key: row.key as string,
     generation: row.generation as number,
-    state: row.state as OperationState,
     request: row.request as Record<string, unknown>,
     requestId: row.request_id as string,
-    result: row.result as Record<string, unknown> | null,
-    refusal: row.refusal as Refusal | null,
-    renewable: row.renewable as boolean,
-    cancelRequestedAt: row.cancel_requested_at as Date | null,
-    noReturnAt: row.no_return_at as Date | null,
-    deadline: row.deadline as Date | null,
     createdAt: row.created_at as Date,
-    settledAt: row.settled_at as Date | null,
-    answer: storedAnswer(row),
-    trouble: troubleOf(row.trouble as TroubleRow | null),
     resolutions: said.map(resolutionRecord),
     steps: stepRows.map((step) => ({
       name: step.name as string,

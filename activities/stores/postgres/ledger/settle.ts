@@ -16,7 +16,8 @@ export function settle(
   by: string | null = null,
 ): Statement {
   const { status, headers, body } = answerOf(id, outcome, { requestId, renewable });
-  const [result, refusal] = outcome.state === 'succeeded' ? [outcome.result, null] : [null, outcome.refusal];
+  // The body is the only stored result.
+  const refusal = outcome.state === 'succeeded' ? null : outcome.refusal;
   return {
     name: 'settle',
     text,
@@ -26,7 +27,7 @@ export function settle(
       status,
       headers,
       Buffer.from(body),
-      result,
+      null,
       refusal,
       renewable,
       keep.response,

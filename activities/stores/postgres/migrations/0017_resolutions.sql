@@ -47,6 +47,22 @@ revoke insert on hapax.resolution from hapax_upkeep;
 drop function hapax.resolve_step(text, text, jsonb, jsonb);
 alter table hapax.step drop column resolution;
 
+-- What asks for a person at once is no failed try of a step but a fault of the flow's code, which may name any step: one that is
+-- done, or one that the story has not come to.
+create or replace view hapax.trouble_now with (security_invoker = true) as
+select t.*, t.needs_person_at <= now() as needs_person
+from hapax.trouble t
+join hapax.operation o on o.id = t.operation_id
+where o.settled_at is null
+  and (t.tries >= 2 or t.needs_person_at <= t.since)
+  and t.undoing = (o.state = 'compensating')
+  and (t.needs_person_at <= t.since or not exists (
+    select from hapax.step s
+    where s.operation_id = t.operation_id and s.name = t.step
+      and case when t.undoing then s.state in ('undone', 'undo_failed')
+               -- An optional step that was given up in doubt has ended, and stays unknown.
+               else s.state in ('done', 'failed') or (s.state = 'unknown' and s.ended_at is not null) end));
+
 -- Takes a person's word, under the operation's lock, where the ledger does not know better.
 --   ours         the step's effect is rows of ours: the ledger knows whether it has happened
 --   optional     without it the story goes on
@@ -80,6 +96,9 @@ begin
     return 'not-in-doubt';
   end if;
   select state, irreversible into doubted from hapax.step where operation_id = of_operation and name = of_step;
+  if doubted.state is not null and doubted.state not in ('planned', 'sent', 'unknown', 'failed') then
+    return 'not-in-doubt';
+  end if;
   if said ->> 'outcome' = 'done' then
     -- Planned, or without a row, it is proven not to have happened.
     if ours or doubted.state is null or doubted.state not in ('sent', 'unknown') then

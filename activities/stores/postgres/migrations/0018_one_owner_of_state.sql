@@ -213,7 +213,14 @@ end $$;
 -- return unless the outside has refused one behind it. Gives the ending that counts, the first; null where it stays.
 create function hapax.turn_to_compensating(of_operation text, new_ending jsonb, refused boolean)
 returns jsonb language plpgsql as $$
+declare
+  op record;
 begin
+  select state, ending into op from hapax.operation where id = of_operation;
+  -- It has turned already: what had been decided then counts.
+  if op.state = 'compensating' then
+    return op.ending;
+  end if;
   if exists (
     select from hapax.step
     where operation_id = of_operation and (irreversible or (no_return and not refused))

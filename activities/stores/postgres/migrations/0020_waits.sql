@@ -133,6 +133,7 @@ declare
   op record;
   decided record;
   lost text;
+  begun boolean;
 begin
   select id, tenant, state, settled_at, cancel_requested_at, no_return_at, deadline, sweep_at into op
     from hapax.operation where id = of_operation for no key update;
@@ -140,9 +141,12 @@ begin
     return query select 'missing', null::jsonb;
     return;
   end if;
+  -- A flow that begins with its wait is waiting before its story has begun it.
+  begun := op.state in ('claimed', 'waiting') and (at_position = 0 or exists (
+    select from hapax.step where operation_id = of_operation and name = of_step and state = 'sent'));
   select a.outcome, a.evidence, a.sameness into decided
     from hapax.awaited a where a.operation_id = of_operation and a.step = of_step;
-  if decided.outcome = 'arrived' and decided.sameness = new_sameness then
+  if decided.outcome = 'arrived' and (decided.sameness = new_sameness or decided.evidence = new_evidence) then
     return query select 'repeated', decided.evidence;
     return;
   elsif decided.outcome = 'arrived' then
@@ -150,7 +154,7 @@ begin
   elsif decided.outcome = 'closed' or op.settled_at is not null or op.state = 'compensating'
     or (op.cancel_requested_at is not null and op.no_return_at is null) then
     lost := 'late';
-  elsif not even_due and op.deadline <= now() then
+  elsif begun and not even_due and op.deadline <= now() then
     return query select 'due', null::jsonb;
     return;
   end if;
@@ -167,9 +171,7 @@ begin
   end if;
   insert into hapax.awaited (operation_id, step, tenant, outcome, evidence, sameness)
   values (of_operation, of_step, op.tenant, 'arrived', new_evidence, new_sameness);
-  -- It may be awaited only later. A flow that begins with its wait is waiting before its story has begun it.
-  if op.state in ('claimed', 'waiting') and (at_position = 0 or exists (
-      select from hapax.step where operation_id = of_operation and name = of_step and state = 'sent')) then
+  if begun then
     perform hapax.move(of_operation, 'running', look_within => interval '2 seconds');
   end if;
   return query select 'arrived', new_evidence;
@@ -200,6 +202,9 @@ revoke insert on hapax.awaited from hapax_upkeep;
 
 create function hapax.tell_former_build() returns trigger language plpgsql as $$
 begin
+  if (select flow from hapax.operation where id = new.operation_id) <> 'upload' then
+    return null;
+  end if;
   insert into hapax.transfer (operation_id, tenant, outcome, method, object_key, size, sha256, sniffed_type)
   values (new.operation_id, new.tenant, case new.outcome when 'arrived' then 'received' else new.outcome end,
     new.evidence ->> 'method', new.evidence ->> 'objectKey', (new.evidence ->> 'size')::bigint, new.evidence ->> 'sha256',

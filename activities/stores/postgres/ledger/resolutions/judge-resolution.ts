@@ -3,14 +3,19 @@ import { turnToCompensating } from '../compensate.ts';
 import type { Database, Statement } from '../../database.ts';
 import { enter, recordSteps } from '../enter.ts';
 
-type Judged = Hold & { readonly step: string; readonly position: number; readonly carry: readonly Finished[] };
+type Judged = Hold & { readonly step: string; readonly carry: readonly Finished[] };
 
 const verdict = `
 update resolution set verdict = $3, verdict_says = $4, verdict_at = now()
 where operation_id = $1 and number = $2 and verdict is null`;
 
 /** The step's own code has found what the person said: the step is done. */
-export async function resolvedAsDone(database: Database, call: Judged, number: number, result: unknown): Promise<void> {
+export async function resolvedAsDone(
+  database: Database,
+  call: Judged & { readonly position: number },
+  number: number,
+  result: unknown,
+): Promise<void> {
   const { operation, step, position, carry } = call;
   const done: Finished = { step, position, attempt: 0, state: 'done', result };
   await database.flush(
@@ -49,7 +54,7 @@ export async function resolvedWithoutEffect(
 }
 
 /** @param says why it did not hold, in a person's words */
-export async function resolutionLapsed(database: Database, call: Judged, number: number, says: string): Promise<void> {
+export async function resolutionLapsed(database: Database, call: Hold, number: number, says: string): Promise<void> {
   await database.flush(call.operation.tenant, ...enter(call, { kind: 'record' }), judge(call, number, 'lapsed', says));
 }
 
