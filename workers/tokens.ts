@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { looksLikeApiKey } from '../client/http/callers/api-key.ts';
 import { type Caller, callerNameRule, isCallerName, isEnvironment } from '../client/http/callers/caller.ts';
 import { ConfigFault } from './config.ts';
@@ -49,5 +49,5 @@ export function tenantsOf(setting: string): readonly string[] {
 }
 
 function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
+  return hash('sha256', token, 'base64');
 }

@@ -30,7 +30,8 @@ export class AnswerCache {
       max: entries,
       maxSize: bytes,
       ttlResolution: exactness,
-      sizeCalculation: ({ replay }, key) => replay.answer.body.length + key.length + overhead,
+      // Doors keep the body as a text as well.
+      sizeCalculation: ({ replay }, key) => 2 * replay.answer.body.length + key.length + overhead,
     });
   }
 

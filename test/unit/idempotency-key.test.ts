@@ -6,7 +6,7 @@ import { idempotencyKey } from '../../client/http/protocol/idempotency-key.ts';
 
 const read = (...lines: string[]): string | undefined =>
   idempotencyKey({
-    headersDistinct: lines.length === 0 ? {} : { 'idempotency-key': lines },
+    rawHeaders: lines.flatMap((line) => ['Idempotency-Key', line]),
   } as unknown as IncomingMessage);
 
 function code(...lines: string[]): string {

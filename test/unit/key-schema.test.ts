@@ -8,7 +8,7 @@ import { keySchema } from '../../client/http/protocol/key-schema.ts';
 /** Whether the door takes a header with this value, as it arrives: without spaces around it (RFC 9112, 5.1). */
 function taken(value: string): boolean {
   try {
-    idempotencyKey({ headersDistinct: { 'idempotency-key': [value] } } as unknown as IncomingMessage);
+    idempotencyKey({ rawHeaders: ['Idempotency-Key', value] } as unknown as IncomingMessage);
     return true;
   } catch (error) {
     if (!(error instanceof HttpProblem)) throw error;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Environment } from '../../../workflows/operation/key.ts';
 
@@ -41,7 +41,7 @@ export function namedPrefix(text: string): string | undefined {
 
 /** Of the whole key, so that its environment and prefix are covered too. */
 export function hashApiKey(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 function checksum(body: string): string {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { HttpProblem } from '../problems/http-problem.ts';
@@ -57,7 +57,7 @@ export class WebTokens {
 
   /** @throws HttpProblem `issuer-unavailable` when the token's key is not known and cannot be asked for */
   identify(token: string): Caller | undefined | Promise<Caller | undefined> {
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const verified = this.#verified.get(digest);
     if (verified?.keys === this.#keys.set && verified !== undefined && now() < verified.until) return verified.caller;
     return this.#verify(token, digest);

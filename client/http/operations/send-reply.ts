@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../../workflows/operation/answer.ts';
 import type { Refusal } from '../../../workflows/operation/outcome.ts';
@@ -18,22 +19,36 @@ const replayed = new Set([
   'retry-after',
 ]);
 
-/** Made once for each reply that is kept in memory: a replay is mostly headers. */
-const prepared = new WeakMap<SettledReply, Readonly<Record<string, string>>>();
+type Prepared = {
+  readonly headers: Readonly<Record<string, string>>;
+  /** A text where it gives the stored bytes: Node sends it in one piece with the headers. */
+  readonly body: string | Buffer;
+};
 
-function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
+/** Made once for each reply that is kept in memory: a replay is mostly headers. */
+const prepared = new WeakMap<SettledReply, Prepared>();
+
+function prepare(reply: SettledReply): Prepared {
   const known = prepared.get(reply);
   if (known !== undefined) return known;
+  const { body } = reply.answer;
+  const headers = settledHeaders(reply);
+  // Fastify would name the charset of a text where its type does not.
+  const asText = isUtf8(body) && headers['content-type']?.includes('charset=') === true;
+  const made = { headers, body: asText ? body.toString() : body };
+  prepared.set(reply, made);
+  return made;
+}
+
+function settledHeaders(reply: SettledReply): Readonly<Record<string, string>> {
   const { answer, how, originalRequest, renewable } = reply;
   const stored = Object.entries(answer.headers).filter(([name]) => replayed.has(name.toLowerCase()));
-  const headers = {
+  return {
     ...commonHeaders(reply),
     ...(how === 'replayed' ? { 'idempotent-replayed': 'true', 'original-request': originalRequest } : {}),
     ...Object.fromEntries(stored),
     ...(renewable ? {} : { 'idempotency-expires': answer.expiresAt.toUTCString() }),
   };
-  prepared.set(reply, headers);
-  return headers;
 }
 
 function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | 'open' }>): Record<string, string> {
@@ -57,8 +72,8 @@ export function sendReply(
   const key = request.headers['idempotency-key'];
   if (key !== undefined) reply.header('idempotency-key', key);
   if (answer.kind === 'settled') {
-    const { status, body } = answer.answer;
-    reply.code(status).headers(settledHeaders(answer));
+    const { headers, body } = prepare(answer);
+    reply.code(answer.answer.status).headers(headers);
     // Without a body there is no type, unless one was stored: Fastify would give bytes one.
     return body.length === 0 && !reply.hasHeader('content-type') ? reply.send() : reply.send(body);
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problems/http-problem.ts';
+import { headerLines } from './header-lines.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,8 +30,8 @@ const card = /^(?:4\d{12}(?:\d{3})?(?:\d{3})?|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{
  * @throws HttpProblem key-malformed, key-personal
  */
 export function idempotencyKey(request: IncomingMessage): string | undefined {
-  const lines = request.headersDistinct['idempotency-key'];
-  if (lines === undefined || lines.length === 0) return undefined;
+  const lines = headerLines(request, 'idempotency-key');
+  if (lines.length === 0) return undefined;
   if (lines.length > 1) throw malformed(`was sent ${lines.length} times: send it once`);
   const key = unquoted((lines[0] as string).trim());
   if (email.test(key) || isCard(key))
@@ -50,7 +51,7 @@ export function keyToEcho(request: FastifyRequest): string | undefined {
   const { raw } = request;
   if (!request.routeOptions.config?.takesKey) return undefined;
   try {
-    return idempotencyKey(raw) === undefined ? undefined : raw.headersDistinct['idempotency-key']?.[0];
+    return idempotencyKey(raw) === undefined ? undefined : headerLines(raw, 'idempotency-key')[0];
   } catch {
     return undefined;
   }

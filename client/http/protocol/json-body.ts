@@ -8,6 +8,9 @@ export const jsonLimit = 64 * 1024;
 
 const json = 'application/json';
 
+/** Keeps nothing between two bodies: each is decoded as a whole. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Reads JSON bodies, plain or gzipped, bounded in size, and strictly. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -55,7 +58,7 @@ function decoded(body: Buffer, sent = 'identity'): string {
     );
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(plain);
+    return utf8.decode(plain);
   } catch {
     throw new HttpProblem('body-malformed', 'The body is not valid UTF-8.');
   }

@@ -12,11 +12,9 @@ const known = /^100-continue$/i;
 export function requireSoundExpectation(app: FastifyInstance): void {
   app.server.on('checkContinue', continueWhenRead);
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  app.addHook('onRequest', async ({ headers }) => {
-    if (headers.expect !== undefined && !known.test(headers.expect))
-      throw new HttpProblem('http-malformed', 'Expect may only be 100-continue: leave it out.', {
-        header: 'Expect',
-      });
+  app.addHook('onRequest', ({ headers: { expect } }, _reply, next) => {
+    if (expect === undefined || known.test(expect)) return next();
+    next(new HttpProblem('http-malformed', 'Expect may only be 100-continue: leave it out.', { header: 'Expect' }));
   });
 }
 

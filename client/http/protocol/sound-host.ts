@@ -1,11 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from '../problems/http-problem.ts';
+import { headerLines } from './header-lines.ts';
 
 /** A name or an address, and a port (RFC 3986, 3.2.2): our own URLs are made of it. */
 const name = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
+/** The last one that was found to be sound: nearly all requests ask for the same. */
+let sound: string | undefined;
+
 export function isHost(text: string): boolean {
-  return name.test(text) && URL.canParse(`http://${text}`);
+  if (text === sound) return true;
+  if (!name.test(text) || !URL.canParse(`http://${text}`)) return false;
+  sound = text;
+  return true;
 }
 
 /**
@@ -14,8 +21,9 @@ export function isHost(text: string): boolean {
  * that way.
  * @throws HttpProblem http-malformed
  */
-export function requireSoundHost({ headersDistinct, headers, httpVersion }: IncomingMessage, forUrls: boolean): void {
-  const lines = headersDistinct.host ?? [];
+export function requireSoundHost(request: IncomingMessage, forUrls: boolean): void {
+  const { headers, httpVersion } = request;
+  const lines = headerLines(request, 'host');
   if (lines.length === 0 && httpVersion === '1.0' && (!forUrls || headers.host !== undefined)) return;
   const [host = ''] = lines;
   if (lines.length === 1 && isHost(host)) return;

@@ -63,7 +63,7 @@ export function flowRoutes(
 }
 
 /** Looked at before the body: a request without a key costs nothing. */
-export async function requireKey(request: FastifyRequest): Promise<void> {
+export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   const key = idempotencyKey(request.raw);
   if (key === undefined)
     throw new HttpProblem(
@@ -72,6 +72,7 @@ export async function requireKey(request: FastifyRequest): Promise<void> {
       { header: 'Idempotency-Key' },
     );
   request.idempotencyKey = key;
+  next();
 }
 
 /** Whether the caller may begin something new; it is counted. */
