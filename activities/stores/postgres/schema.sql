@@ -949,13 +949,10 @@ end $$;
 create function hapax.turn_to_compensating(of_operation text, new_ending jsonb, refused boolean)
 returns jsonb language plpgsql
 as $$
-declare
-  op record;
 begin
-  select state, ending into op from hapax.operation where id = of_operation;
-  -- It has turned already: what had been decided then counts.
-  if op.state = 'compensating' then
-    return op.ending;
+  -- Where it has turned already, what was decided then counts.
+  if exists (select from hapax.operation where id = of_operation and state = 'compensating') then
+    return (select ending from hapax.operation where id = of_operation);
   end if;
   if exists (
     select from hapax.step
