@@ -114,7 +114,8 @@ describe('an operation that is new', () => {
     await lane.start();
     await lane.settled();
     await lane.workflow.result();
-    expect(tries).toBeGreaterThan(near);
+    // Not tried any further: the operation is opened by a move of its own, whose steps can show trouble.
+    expect(tries).toBe(near);
     expect(await traces(world, lane.id)).toEqual(paidOnce);
     expect((await lane.workflow.describe()).searchAttributes.HapaxStep ?? []).toEqual([]);
   });
