@@ -27,10 +27,14 @@ const atOnce = 2;
 /** Each picture asks the ledger a few times. */
 const connections = atOnce * 2;
 
-/** Decodes pictures, away from the worker that carries everybody's operations: a decoder may die of what it is given. */
+/**
+ * Decodes pictures, away from the worker that carries everybody's operations: a decoder may die of what it is given.
+ * @param activities makes the steps; a test watches them
+ */
 export async function startMedia(
   config: Pick<Config, (typeof mediaSettings)[number]>,
   ports: (own: MediaPorts) => MediaPorts = (own) => own,
+  activities: typeof createMediaActivities = createMediaActivities,
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app', connections),
@@ -42,7 +46,7 @@ export async function startMedia(
     config,
     {
       taskQueue: workerQueue(config.HAPAX_TASK_QUEUE, 'media'),
-      activities: createMediaActivities({ database, objects }),
+      activities: activities({ database, objects }),
       maxConcurrentActivityTaskExecutions: atOnce,
     },
     {

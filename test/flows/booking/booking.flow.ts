@@ -57,18 +57,28 @@ const confirm = {
   refusable: false,
 } as const satisfies StepDeclaration;
 
-function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(name: string, steps: Steps) {
+/** A request that works, at an office that nobody reaches: whoever sends it puts an office of its own in its place. */
+const example = { seat: '12A', paymentMethod: 'pm_card_visa', office: 'https://office.example' };
+
+/** @param examples none where no request of the flow ends as it should: the fault matrix then leaves it out */
+function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
+  name: string,
+  steps: Steps,
+  examples: readonly (typeof example)[] = [example],
+) {
   return defineFlow({
     name,
     version: 1,
     title: 'Book a seat',
     route: name,
-    request: z.strictObject({
-      seat: z.string().min(1).max(100),
-      paymentMethod: z.string().regex(/^pm_/),
-      /** The ticket office's address: each test has an office of its own. */
-      office: z.url(),
-    }),
+    request: z
+      .strictObject({
+        seat: z.string().min(1).max(100),
+        paymentMethod: z.string().regex(/^pm_/),
+        /** The ticket office's address: each test has an office of its own. */
+        office: z.url(),
+      })
+      .meta(examples.length === 0 ? {} : { examples: [...examples] }),
     result: z.object({
       seat: z.string(),
       ticket: z.string(),
@@ -121,11 +131,12 @@ export const bookingVoidableFlow = booking('bookingVoidable', {
   confirm,
 });
 
-/** The same, by a shop that hardly waits for a seat map. */
-export const bookingHastyFlow = booking('bookingHasty', {
-  ...bookingVoidableFlow.steps,
-  seatMap: { ...seatMap, optional: { within: seconds(4) } },
-});
+/** The same, by a shop that hardly waits for a seat map: whether it has one depends on the time, so it has no example. */
+export const bookingHastyFlow = booking(
+  'bookingHasty',
+  { ...bookingVoidableFlow.steps, seatMap: { ...seatMap, optional: { within: seconds(4) } } },
+  [],
+);
 
 /**
  * The customer confirms at the bank's page between the authorisation and the capture; while that is waited for, nothing else
@@ -141,7 +152,9 @@ export const bookingConfirmedFlow = booking('bookingConfirmed', {
     undo: 'nothing',
     placement: 'outside',
     patience: minutes(30),
-    evidence: z.strictObject({ reference: z.string().min(1), confirmedAt: z.string() }),
+    evidence: z
+      .strictObject({ reference: z.string().min(1), confirmedAt: z.string() })
+      .meta({ examples: [{ reference: 'bank-4711', confirmedAt: '2026-01-02' }] }),
     same: ['reference'],
     next: "Confirm the payment at the bank's page.",
     expired: 'The payment was not confirmed in time. Nothing was charged.',
@@ -151,13 +164,14 @@ export const bookingConfirmedFlow = booking('bookingConfirmed', {
 });
 
 /** A bug: its story goes back in this order. */
-export const bookingBackwardsFlow = booking('bookingBackwards', bookingRefundableFlow.steps);
+export const bookingBackwardsFlow = booking('bookingBackwards', bookingRefundableFlow.steps, []);
 
 /** A bug: the office does refuse tickets. */
-export const bookingUnforeseenFlow = booking('bookingUnforeseen', {
-  ...bookingRefundableFlow.steps,
-  ticket: { ...ticket, refusable: false },
-});
+export const bookingUnforeseenFlow = booking(
+  'bookingUnforeseen',
+  { ...bookingRefundableFlow.steps, ticket: { ...ticket, refusable: false } },
+  [],
+);
 
 export type BookingFlow =
   | typeof bookingRefundableFlow

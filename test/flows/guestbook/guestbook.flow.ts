@@ -8,7 +8,9 @@ export const guestbookFlow = defineFlow({
   version: 1,
   title: 'Sign the guestbook',
   route: 'guestbook',
-  request: z.strictObject({ page: z.string().min(1).max(100), words: z.string().min(1).max(1000) }),
+  request: z
+    .strictObject({ page: z.string().min(1).max(100), words: z.string().min(1).max(1000) })
+    .meta({ examples: [{ page: 'May', words: 'It was lovely.' }] }),
   result: z.object({ line: z.number() }),
   intent: ['page', 'words'],
   keyScope: 'subject',
