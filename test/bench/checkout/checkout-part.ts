@@ -3,6 +3,7 @@ import { checkoutFigures } from './checkout-figures.ts';
 import { type Round, runRound, warmUp } from './checkout-rounds.ts';
 import { flushFigures } from './flush-figures.ts';
 import { historyFigures } from './history-figures.ts';
+import { statementFigures } from './statement-figures.ts';
 import { startSides, stopSides } from './sides.ts';
 
 /** Our checkout against the same one written plainly on Temporal, at the same servers. */
@@ -18,6 +19,7 @@ export const checkoutPart: Part = async ({ servers, rounds: count, say }) => {
     const figures = [
       ...checkoutFigures(rounds),
       ...(await historyFigures(servers, 'one-0-0-1')),
+      ...(await statementFigures(sides)),
       ...(await flushFigures(sides.hapax)),
     ];
     return { figures, raw: rounds };

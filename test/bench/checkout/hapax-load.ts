@@ -7,12 +7,14 @@ import { SettledNews } from '../../../client/gateway/settled-news.ts';
 import { Workflows } from '../../../client/gateway/workflows.ts';
 import { Gateway } from '../../../client/gateway.ts';
 import { checkoutFlow } from '../../../workflows/checkout.flow.ts';
+import { sentStatements } from '../measure/sent-statements.ts';
 import { answerQuestions, given } from '../stack/conversation.ts';
 import type { WorkerSettings } from '../stack/worker-settings.ts';
 import { cartOf, type Load, runLoad } from './load.ts';
 
 /** Our side's caller: a backend service that goes through the gateway. */
 const settings = given<WorkerSettings>();
+const statements = sentStatements();
 const database = new Database(settings.databaseUrl, 'hapax_app');
 // Arrivals are written in batches beside the answers: counted apart from what an operation waits for.
 const arrivalsDatabase = new Database(settings.databaseUrl, 'hapax_app', 2);
@@ -50,6 +52,7 @@ answerQuestions(
     /** The same keys again, through a gateway that remembers nothing. */
     replay: (load: Load) => runLoad(load, pay(new Gateway(parts))),
     flushes: () => database.flushes,
+    statements,
   },
   async () => {
     await news.close();

@@ -1,6 +1,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import pg from 'pg';
 import { connectStripe } from '../../../workers/connect-stripe.ts';
+import { sentStatements } from '../measure/sent-statements.ts';
 import { answerQuestions, given } from '../stack/conversation.ts';
 import type { WorkerSettings } from '../stack/worker-settings.ts';
 import { orders } from './orders.ts';
@@ -9,6 +10,7 @@ import { payments } from './payments.ts';
 /** The plain side's worker: same server, same numbers of slots and pollers, workflows bundled beforehand as well. */
 const settings = given<WorkerSettings>();
 Runtime.install({ logger: new DefaultLogger('WARN') });
+const statements = sentStatements();
 const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 24 });
 const connection = await NativeConnection.connect({ address: settings.temporalAddress });
 const worker = await Worker.create({
@@ -24,7 +26,7 @@ const worker = await Worker.create({
   maxCachedWorkflows: 500,
 });
 const running = worker.run();
-answerQuestions({}, async () => {
+answerQuestions({ statements }, async () => {
   worker.shutdown();
   await running;
   await connection.close();
