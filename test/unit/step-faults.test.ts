@@ -114,7 +114,7 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   [
     'a step counts on an undo of a step that there is not',
     { pay: { ...pay, undo: { coveredBy: 'hold' } }, done },
-    /pay counts on the undo of hold, which has no undo of its own/,
+    /pay counts on the undo of hold, and the flow has no such step: name one of pay, done/,
   ],
   [
     'a step counts on the undo of a step that has none',
@@ -172,7 +172,7 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
   [
     'an optional step may use up all patience',
     { hold: { ...hold, optional: { within: patience } }, done },
-    /hold is optional and asked for within 60000 ms.*Give it a shorter time/,
+    /hold is optional and asked for within 1 minute,.*Give it a shorter time/,
   ],
   [
     'a person may say that a row step is done',

@@ -1,3 +1,4 @@
+import { spoken } from './duration.ts';
 import { isIrreversible, isRefusable, type StepDeclaration } from './step-declaration.ts';
 
 type Named = { readonly name: string; readonly step: StepDeclaration; readonly position: number };
@@ -63,7 +64,7 @@ function ofItself(flow: string, { name, step }: Named): string[] {
 function ofPatience(flow: string, { name, step }: Named, patience: number): string[] {
   if (step.optional === undefined || (step.optional.within > 0 && step.optional.within < patience)) return [];
   return [
-    `Step ${flow}.${name} is optional and asked for within ${step.optional.within} ms, but the flow's patience is ${patience} ms: ` +
+    `Step ${flow}.${name} is optional and asked for within ${spoken(step.optional.within)}, but the flow's patience is ${spoken(patience)}: ` +
       `the operation would be undone for something that it can do without. Give it a shorter time.`,
   ];
 }
@@ -74,7 +75,9 @@ function ofWait(flow: string, { name, step }: Named): string[] {
   const fields = Object.keys(step.evidence.shape);
   const unknown = step.same.filter((field) => !fields.includes(field));
   return [
-    ...(step.patience > 0 ? [] : [`${at} for ${step.patience} ms: nothing could ever arrive. Give it a patience.`]),
+    ...(step.patience > 0
+      ? []
+      : [`${at} for ${spoken(step.patience)}: nothing could ever arrive. Give it a patience.`]),
     ...(step.same.length > 0
       ? []
       : [
@@ -97,7 +100,11 @@ function ofCover(
   const { coveredBy } = step.undo;
   const at = `Step ${flow}.${name} counts on the undo of ${coveredBy}`;
   const cover = steps[coveredBy];
-  if (cover?.undo !== 'own') return [`${at}, which has no undo of its own: nothing would take it back.`];
+  if (cover === undefined)
+    return [
+      `${at}, and the flow has no such step: name one of ${Object.keys(steps).join(', ')} that has an undo of its own.`,
+    ];
+  if (cover.undo !== 'own') return [`${at}, which has no undo of its own: nothing would take it back.`];
   if (Object.keys(steps).indexOf(coveredBy) > position)
     return [`${at}, which comes later: where the story ends in between, nothing takes it back. Name an earlier step.`];
   if (cover.optional) return [`${at}, which is optional: where that one was left out, nothing takes it back.`];
