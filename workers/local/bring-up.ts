@@ -12,9 +12,13 @@ import { provideTemporal } from './provide-temporal.ts';
 import { checkRequirements } from './requirements.ts';
 import type { Context } from './stack-context.ts';
 
-/** Two tenants, so that one can see that they do not see each other. Worth nothing outside this machine. */
-const localTokens =
-  'local-alpha=alpha:test:default,local-beta=beta:test:default,local-operator=alpha:test:default:operator';
+/** Two tenants, so that one can see that they do not see each other, and two people. Worth nothing outside this machine. */
+const localTokens = [
+  'local-alpha=alpha:test:default',
+  'local-beta=beta:test:default',
+  'local-viewer=alpha:test:support:viewer',
+  'local-operator=alpha:test:operator:operator',
+].join(',');
 
 type LocalStack = {
   /** Address of the HTTP door. */
@@ -53,7 +57,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
   ]);
-  const http = await startProcesses(context, {
+  const processes = await startProcesses(context, {
     HAPAX_TOKENS: tokens,
     HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
     HAPAX_WORKFLOW_BUNDLE: bundle,
@@ -63,18 +67,19 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...payments.environment,
   });
   const addresses = {
-    HTTP: http,
-    'API documentation': `${http}/docs`,
+    HTTP: processes.http,
+    'API documentation': `${processes.http}/docs`,
     ...temporal.addresses,
     ...s3.addresses,
     ...payments.addresses,
     ...database.addresses,
+    ...processes.addresses,
   };
   await context.stack.ready(addresses);
   const [firstEntry = ''] = tokens.split(',');
   const token = firstEntry.slice(0, firstEntry.lastIndexOf('='));
   return {
-    http,
+    http: processes.http,
     token,
     shownToken: ownTokens ? 'one of HAPAX_TOKENS' : token, // a person's own secret is not printed
     uiUrl: temporal.uiUrl,

@@ -7,10 +7,14 @@ import type { Context } from './stack-context.ts';
 const workers = ['operations', 'media', 'upkeep'];
 
 /**
- * Starts our own processes side by side and gives the address of the HTTP door.
+ * Starts our own processes side by side.
  * @param environment addresses and keys of the services; what a person has set stays as it is
+ * @returns where the HTTP API answers, and where the workers show their metrics
  */
-export async function startProcesses(context: Context, environment: Record<string, string>): Promise<string> {
+export async function startProcesses(
+  context: Context,
+  environment: Record<string, string>,
+): Promise<{ http: string; addresses: Record<string, string> }> {
   const { HAPAX_HTTP_HOST: host, HAPAX_HTTP_PORT: port } = context.settings;
   const healthPorts = await freePorts(workers.length);
   const door = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
@@ -28,7 +32,11 @@ export async function startProcesses(context: Context, environment: Record<strin
       HAPAX_HTTP_PORT: String(port),
     }),
   ]);
-  return door;
+  const metrics = workers.map((name, index) => [
+    `Metrics of ${name}`,
+    `http://127.0.0.1:${healthPorts[index]}/metrics`,
+  ]);
+  return { http: door, addresses: Object.fromEntries(metrics) as Record<string, string> };
 }
 
 const startProcess = (
