@@ -1,4 +1,6 @@
+import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { paymentSteps } from '../../activities/payments.ts';
 import { moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
 import { plan } from '../support/provider-faults.ts';
 import { StuckCheckouts } from '../support/stuck-checkouts.ts';
@@ -16,6 +18,11 @@ describe('a step in trouble', () => {
   async function paymentOf(id: string): Promise<string> {
     const [created] = await world.audit({ operation: id });
     return created?.paymentIntent ?? expect.unreachable();
+  }
+
+  function provider(): Stripe {
+    const { hostname: host, port } = new URL(world.sandbox.address);
+    return new Stripe('sk_test_staff', { protocol: 'http', host, port: Number(port) });
   }
 
   /** What the provider has done, and nobody has heard. */
@@ -116,6 +123,10 @@ describe('a step in trouble', () => {
         await checkouts.settled(name);
         expect(await traces(world, id)).toEqual(paidOnce);
         expect((await checkouts.look(name)).resolutions).toMatchObject([{ step, outcome: 'done', standing: 'held' }]);
+        const results = (steps: { result?: unknown }[]) =>
+          steps.map(({ result }) => result).filter((one) => one !== undefined);
+        expect(results((await checkouts.look(name)).steps)).toContainEqual({ paymentIntent: await paymentOf(id) });
+        expect(results((await world.ask('GET', `/v1/operations/${id}`)).json.steps)).toEqual([]);
       },
     );
 
@@ -132,6 +143,34 @@ describe('a step in trouble', () => {
       await checkouts.settled('hopeful');
       expect((await checkouts.look('hopeful')).problem).toMatchObject({ code: 'stopped-by-operator' });
       expect(await moneyHeld(world, id)).toBe(0);
+    });
+
+    it('does not hold for a capture that was given back, at the provider, by whomever', async () => {
+      const id = await unheard('given-back', 'capture');
+      const payment = await paymentOf(id);
+      await provider().refunds.create({ payment_intent: payment, amount: 100 }, { idempotencyKey: 'by hand' });
+      expect((await checkouts.resolve('given-back', done(payment))).status).toBe(200);
+      expect(await checkouts.decided('given-back')).toMatchObject({
+        standing: 'lapsed',
+        says: expect.stringContaining('money of it was given back'),
+      });
+    });
+
+    it('does not hold for a payment of the other environment: test money pays no live order', async () => {
+      await world.checkout('of-a-test');
+      const id = checkouts.idOf('of-a-test');
+      const payment = await paymentOf(id);
+      // Stripe itself, as far as the step knows: a sandbox serves both environments.
+      const { openPayment } = paymentSteps(provider(), false);
+      const look = async (environment: 'live' | 'test') =>
+        await openPayment.check?.({ paymentIntent: payment }, { amount: 1250, currency: 'eur' }, {
+          ...{ operation: id, tenant: world.tenants.alpha, environment },
+          key: id,
+          age: 0,
+          timeout: 5_000,
+        } as never);
+      await expect(look('live')).rejects.toThrow(/live environment/);
+      expect(await look('test')).toMatchObject({ paymentIntent: payment });
     });
 
     it("never takes another order's payment for its own", async () => {

@@ -96,11 +96,16 @@ export const operationSchema = (offered: z.ZodRawShape) =>
         z.looseObject({
           name: z.string(),
           says: z.string(),
-          state: z.enum(stepStates),
+          state: z
+            .enum([...stepStates, 'waiting', 'lapsed'])
+            .describe(
+              '`waiting`: for something from outside. `lapsed`: it did not come, and is not waited for any more.',
+            ),
           attempts: z.int().describe('How often the step or its undo was begun.'),
           sentAt: z.string().optional(),
           endedAt: z.string().optional(),
           problem: z.object({ code: z.string(), detail: z.string() }).optional(),
+          result: z.unknown().optional().describe('What the step has given. For viewers and operators.'),
         }),
       ),
       trouble: troubleSchema.optional(),

@@ -2,12 +2,16 @@ import type { ResolutionRecord } from '../../../activities/stores/postgres/ledge
 import type { OperationRecord, SettledOperation } from '../../../activities/stores/postgres/ledger/read-operation.ts';
 import { awaitedStep } from '../../../workflows/operation/awaited-step.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
 import type { Caller } from '../callers/caller.ts';
 import { problem } from '../../../workflows/operation/answer.ts';
+import type { StepState } from '../../../workflows/operation/state.ts';
 import type { Trouble } from '../../../workflows/operation/trouble.ts';
 
-/** An operation as people and programs see it: declared steps that have not begun are shown as planned. */
-/** @param caller who looks: what people have said of its steps is for people, viewers and operators */
+/**
+ * An operation as people and programs see it: declared steps that have not begun are shown as planned.
+ * @param caller who looks: what steps have given, and what people have said of them, is for viewers and operators
+ */
 export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord, caller: Pick<Caller, 'role'>) {
   const rows = new Map(record.steps.map((step) => [step.name, step]));
   const names = new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()]);
@@ -23,13 +27,14 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
       return {
         name,
         says: flow?.steps[name]?.says ?? name,
-        state: row?.state ?? 'planned',
+        state: shownState(record, row?.state ?? 'planned', flow?.steps[name]),
         attempts: row?.attempts ?? 0,
         ...(row === undefined ? {} : { sentAt: row.sentAt.toISOString() }),
         ...(row === undefined || row.endedAt === null ? {} : { endedAt: row.endedAt.toISOString() }),
         ...(row === undefined || row.refusal === null
           ? {}
           : { problem: { code: row.refusal.code, detail: row.refusal.detail } }),
+        ...(caller.role === 'caller' || row?.state !== 'done' || row.result === null ? {} : { result: row.result }),
       };
     }),
     ...(record.settledAt !== null || record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
@@ -43,12 +48,24 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
   };
 }
 
-/** Which step waits for something from outside, what is next, and until when it is, or was, waited for. */
+/** For a wait, nothing was sent: it goes on, or has ended without what it was for. */
+function shownState(
+  { state, settledAt }: OperationRecord,
+  step: StepState,
+  declared: StepDeclaration | undefined,
+): StepState | 'waiting' | 'lapsed' {
+  if (declared?.effect !== 'await' || step !== 'sent') return step;
+  return settledAt === null && state !== 'compensating' ? 'waiting' : 'lapsed';
+}
+
+/** Which step waits for something from outside, what is next, and until when. */
 export function describeWait(flow: AnyFlow | undefined, record: OperationRecord) {
   const awaited = flow === undefined ? undefined : awaitedStep(flow, record);
   return {
     ...(awaited === undefined ? {} : { awaits: awaited.name, next: awaited.next }),
-    ...(record.settledAt !== null || record.deadline === null ? {} : { expiresAt: record.deadline.toISOString() }),
+    ...(awaited === undefined || record.settledAt !== null || record.deadline === null
+      ? {}
+      : { expiresAt: record.deadline.toISOString() }),
   };
 }
 

@@ -97,6 +97,12 @@ export function resolveRoute(instance: FastifyInstance, { gateway, flows, operat
           errors: [{ pointer: '/step', detail: `give one of ${names}` }],
         });
       }
+      if (declared.effect === 'await' && request.body.outcome === 'done')
+        throw new HttpProblem(
+          'not-in-doubt',
+          `Step ${step} waits for what comes from outside, and nothing was sent: it is done once that has come. Have it brought, ` +
+            'or cancel the operation.',
+        );
       const decision = await gateway.resolve(record, declared, {
         ...found(request.body, declared),
         by: request.caller.subject,

@@ -19,6 +19,8 @@ type StepRecord = {
   readonly attempts: number;
   readonly epoch: number;
   readonly refusal: Refusal | null;
+  /** What it has given; null where that is nothing, or it has not. */
+  readonly result: unknown;
   readonly sentAt: Date;
   readonly endedAt: Date | null;
 };
@@ -75,7 +77,7 @@ const columns = `id, tenant, environment, subject, key_subject, flow, key, gener
 const one = `select ${columns} from operation where id = $1`;
 
 const steps = `
-select operation_id, name, state, attempt as attempts, epoch, refusal, sent_at, ended_at
+select operation_id, name, state, attempt as attempts, epoch, refusal, result, sent_at, ended_at
 from step where operation_id = any($1) order by position`;
 
 /** A page by (created_at, id), newest first; the cursor is the last row of the page before. */
@@ -89,7 +91,7 @@ where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)
 order by created_at desc, id desc limit $9`;
 
 function stepsOf(ids: readonly string[]): Statement {
-  return { name: 'steps_of', text: steps, values: [ids] };
+  return { name: 'steps_with_results_of', text: steps, values: [ids] };
 }
 
 export async function readOperation(
@@ -187,6 +189,7 @@ function namedBy(row: Row, stepRows: readonly Row[], said: readonly Row[]): Name
       attempts: step.attempts as number,
       epoch: step.epoch as number,
       refusal: step.refusal as Refusal | null,
+      result: step.result,
       sentAt: step.sent_at as Date,
       endedAt: step.ended_at as Date | null,
     })),
