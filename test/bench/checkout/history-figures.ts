@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 import { workflowId } from '../../../workflows/operation/key.ts';
 import type { Figure } from '../measure/figure.ts';
 import type { Servers } from '../stack/servers.ts';
@@ -41,7 +42,7 @@ export async function historyFigures(servers: Servers, operation: string): Promi
   ];
 }
 
-const { EventType } = temporal.api.enums.v1;
+const { EventType } = proto.temporal.api.enums.v1;
 const single: ReadonlySet<unknown> = new Set([
   EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
   EventType.EVENT_TYPE_TIMER_STARTED,
