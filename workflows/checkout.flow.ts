@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { days, hours, minutes } from './operation/duration.ts';
+import { type FailureRows, newKey, wait } from './operation/failures.ts';
 import { defineFlow } from './operation/flow.ts';
+import { paymentFailures } from './payment.failures.ts';
 
 /** Stripe's ids of payment methods. A card number never fits, and never comes near us. */
 const paymentMethod = z
@@ -25,6 +27,25 @@ const opened = z.strictObject({
 
 const money = z.object({ minor: z.int(), currency: z.string() });
 
+const checkoutFailures = {
+  'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
+  'currencies-mixed': { status: 422, title: 'The items of the cart have several currencies', ...newKey },
+  'out-of-stock': { status: 409, title: 'There is not enough stock', ...newKey },
+  'cart-in-progress': {
+    status: 409,
+    title: 'Another checkout of this cart is in progress',
+    ...wait,
+    retryAfter: 1,
+    stored: false,
+  },
+  'cart-already-paid': { status: 409, title: 'This cart has been paid', ...newKey },
+} as const satisfies FailureRows;
+
+type CheckoutFailures = typeof checkoutFailures;
+declare module './operation/failures.ts' {
+  interface FlowFailures extends CheckoutFailures {}
+}
+
 /** Pays a cart once: stock and order first, then the money, then the receipt. */
 export const checkoutFlow = defineFlow({
   name: 'checkout',
@@ -46,6 +67,7 @@ export const checkoutFlow = defineFlow({
   keyScope: 'subject',
   answers: 'outcome',
   workflow: 'tells',
+  failures: { ...checkoutFailures, ...paymentFailures },
   refusals: [
     'sku-unknown',
     'currencies-mixed',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { days, hours } from './operation/duration.ts';
+import { type FailureRows, fix, newKey, wait } from './operation/failures.ts';
 import { defineFlow } from './operation/flow.ts';
 import { transferTime } from './operation/transfer-time.ts';
 
@@ -61,6 +62,24 @@ const receivedBytes = z.strictObject({
   sniffedType: z.string().nullable(),
 });
 
+const uploadFailures = {
+  // Where the object was removed behind us the upload ends with it, and the key may begin anew.
+  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
+  'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
+  // Nothing has counted yet: the upload goes on waiting. Once bytes have counted, a fault of theirs ends it.
+  'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
+  'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
+  'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
+  'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
+  'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
+  'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
+} as const satisfies FailureRows;
+
+type UploadFailures = typeof uploadFailures;
+declare module './operation/failures.ts' {
+  interface FlowFailures extends UploadFailures {}
+}
+
 /** Takes a file once: announced, sent in whatever way, verified, placed, and shown in small. */
 export const uploadFlow = defineFlow({
   name: 'upload',
@@ -114,6 +133,7 @@ export const uploadFlow = defineFlow({
   keyScope: 'subject',
   answers: 'state',
   workflow: 'tells',
+  failures: uploadFailures,
   refusals: ['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],

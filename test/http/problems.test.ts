@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type FailureCode, failure, failures } from '../../workflows/operation/failures.ts';
+import { flows } from '../../workflows/flows.ts';
+import { type FailureCode, failure, failureCodes } from '../../workflows/operation/failures.ts';
 import { type Answered, World } from '../support/world.ts';
 import { advice } from '../../client/http/problems/advice.ts';
 import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
@@ -10,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const codes = Object.keys(failures) as FailureCode[];
+const codes = failureCodes(flows);
 
 describe('each code of the failure table', () => {
   it.each(codes)('%s has a page that says what it means and what to do', async (code) => {

@@ -49,7 +49,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     because: 'The heart imports nothing of ours and touches nothing outside, so that every room may import it.',
   },
   declarations: {
-    at: ['workflows/*.flow.ts'],
+    at: ['workflows/*.flow.ts', 'workflows/*.failures.ts'],
     knows: ['heart'],
     packages: pure,
     because: `A declaration says what a flow is, so that every room may import it: it knows the heart only. ${replayed}`,

@@ -22,12 +22,12 @@ const paid = ['captured', 'confirmed', 'created'];
 const refusals: Readonly<
   Partial<Record<BookingStep, { readonly code: string; readonly payment: (flow: BookingFlow) => string[] }>>
 > = {
-  hold: { code: 'out-of-stock', payment: () => [] },
+  hold: { code: 'seat-taken', payment: () => [] },
   openPayment: { code: 'amount-too-small', payment: () => [] },
   authorise: { code: 'card-declined', payment: () => ['canceled', 'created', 'declined'] },
   capture: { code: 'payment-cancelled', payment: () => ['canceled', 'confirmed', 'created'] },
   ticket: {
-    code: 'out-of-stock',
+    code: 'seat-taken',
     payment: (flow) =>
       flow === bookingVoidableFlow ? ['canceled', 'confirmed', 'created'] : [...paid, 'refund.created'],
   },
@@ -193,7 +193,7 @@ describe.concurrent('a booking', () => {
     it('and meets a refusal that it rules out fails as a bug, and nothing is undone', async () => {
       const one = await bookings.book(bookingUnforeseenFlow, 'unforeseen');
       one.office.fault('/tickets', 'refuse');
-      const says = /^Step bookingUnforeseen\.ticket was refused \(out-of-stock: .*\), which its declaration rules out/;
+      const says = /^Step bookingUnforeseen\.ticket was refused \(seat-taken: .*\), which its declaration rules out/;
       await expectBug(one, says);
       expect(await one.traces()).toMatchObject({ seat: ['held'], payment: paid, money: 4200, office: [] });
       expect(await one.cancel()).toBe('past-no-return');

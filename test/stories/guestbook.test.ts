@@ -44,7 +44,7 @@ describe('a guestbook, written by kysely and stamped by drizzle', () => {
     for (const key of keys.slice(0, -1)) expect(await signed(key, 'full', key)).toMatchObject({ state: 'succeeded' });
     const last = keys.at(-1) ?? '';
     const answer = await signed(last, 'full', last);
-    expect(answer).toMatchObject({ state: 'refused', problem: { code: 'out-of-stock' } });
+    expect(answer).toMatchObject({ state: 'refused', problem: { code: 'page-full' } });
     expect(await signed(last, 'full', last)).toEqual({ ...answer, how: 'replayed' });
     expect(await entries('full')).toEqual(keys.slice(0, -1).map((words) => ({ words, stamped: true })));
     expect(await steps(last)).toEqual([{ name: 'sign', state: 'failed', result: null }]);

@@ -7,6 +7,7 @@ import { toldFlows } from '../../workflows/engine/told-flows.ts';
 import { flows, operations } from '../../workflows/flows.ts';
 import { activityName, undoActivityName } from '../../workflows/operation/call.ts';
 import { days, hours, minutes } from '../../workflows/operation/duration.ts';
+import { newKey } from '../../workflows/operation/failures.ts';
 import { type AnyFlow, defineFlow } from '../../workflows/operation/flow.ts';
 import { isIrreversible, isUncancellable, type StepDeclaration } from '../../workflows/operation/step-declaration.ts';
 
@@ -52,6 +53,19 @@ describe('a declaration of a flow', () => {
       expect(() => declared({ name })).toThrow(/Flow name/);
     },
   );
+
+  it('is refused with a code that no failure table has, or that has another row there already', () => {
+    const row = { status: 409, title: 'It is full', ...newKey };
+    expect(() => declared({ refusals: ['demo-full' as 'page-full'] })).toThrow(
+      /refuses with demo-full.*add a row to its `failures`/,
+    );
+    expect(declared({ refusals: ['demo-full' as 'page-full'], failures: { 'demo-full': row } }).refusals).toHaveLength(
+      1,
+    );
+    expect(declared({ failures: { 'demo-full': { ...row } } }).name).toBe('demo');
+    for (const code of ['demo-full', 'not-found', 'out-of-stock'])
+      expect(() => declared({ failures: { [code]: { ...row, status: 410 } } })).toThrow(/has two rows/);
+  });
 
   it('is refused without an intent: all its requests would look alike', () => {
     expect(() => declared({ intent: [] })).toThrow(/no intent/);

@@ -5,6 +5,8 @@ import { declineCodes } from '../../activities/stores/payments/decline-codes.ts'
 import { type PaymentFailure, paymentFailure } from '../../activities/stores/payments/payment-failure.ts';
 import { stripeCodes } from '../../activities/stores/payments/stripe-codes.ts';
 import { Refused } from '../../activities/stores/outcomes/refused.ts';
+// Its rows of the failure table.
+import '../../workflows/checkout.flow.ts';
 import { failure } from '../../workflows/operation/failures.ts';
 
 /** An error as the SDK makes it of an answer. */

@@ -1,11 +1,12 @@
 /**
- * The one failure table. Retry policy, HTTP answer, advice to the person and the docs pages derive from it.
+ * The one failure table. Retry policy, HTTP answer, advice to the person and the docs pages derive from it. The engine's own
+ * rows stand here; a flow adds its rows with its declaration.
  * Across Temporal's boundary a failure is known by its code alone, never by its class.
  */
 
 export type Action = 'wait' | 'retry' | 'change_payment_method' | 'fix_request' | 'contact_support';
 
-type Failure = {
+export type Failure = {
   readonly status: number;
   readonly title: string;
   /** May the same request succeed later without being changed? */
@@ -19,15 +20,18 @@ type Failure = {
   readonly stored?: false;
 };
 
-const fix = { retryable: false, sameKeySafe: true, action: 'fix_request' } as const;
-const wait = { retryable: true, sameKeySafe: true, action: 'wait' } as const;
-const pay = { retryable: false, sameKeySafe: false, action: 'change_payment_method' } as const;
-const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } as const;
-const support = { retryable: false, sameKeySafe: false, action: 'contact_support' } as const;
+/** Change the request, and send it with the same key. */
+export const fix = { retryable: false, sameKeySafe: true, action: 'fix_request' } as const;
+/** Send the same request again, with the same key, after a while. */
+export const wait = { retryable: true, sameKeySafe: true, action: 'wait' } as const;
+/** Change the request, and send it with a new key. */
+export const newKey = { retryable: false, sameKeySafe: false, action: 'fix_request' } as const;
+/** A person has to look at it. */
+export const support = { retryable: false, sameKeySafe: false, action: 'contact_support' } as const;
 /** The way on where a flow lets the key begin anew after such an end, whatever the code says of other flows. */
 const anew = { retryable: true, sameKeySafe: true, action: 'retry' } as const;
 
-export const failures = {
+const enginesOwn = {
   // Before the claim: nothing is stored and the key is not consumed.
   'http-malformed': { status: 400, title: 'The request is not valid HTTP', ...fix },
   'body-malformed': { status: 400, title: 'The body cannot be taken as JSON', ...fix },
@@ -98,53 +102,39 @@ export const failures = {
   'stopped-by-operator': { status: 409, title: 'An operator has stopped the operation', ...newKey },
   // The answer of a cancel: the key of what has ended still gets its outcome.
   'already-settled': { status: 409, title: 'The operation has already ended', ...fix },
-
-  // Checkout.
-  'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
-  'currencies-mixed': { status: 422, title: 'The items of the cart have several currencies', ...newKey },
-  'out-of-stock': { status: 409, title: 'There is not enough stock', ...newKey },
-  'cart-in-progress': {
-    status: 409,
-    title: 'Another checkout of this cart is in progress',
-    ...wait,
-    retryAfter: 1,
-    stored: false,
-  },
-  'cart-already-paid': { status: 409, title: 'This cart has been paid', ...newKey },
-  'card-declined': { status: 402, title: 'The card was declined', ...pay },
-  'authentication-required': { status: 402, title: 'The bank asks for an authentication of this card', ...pay },
-  // The bank's trouble and no verdict on the card. Ten seconds, so that clients leave the next try to the person.
-  'payment-not-processed': {
-    status: 402,
-    title: 'The bank could not process the payment just now',
-    ...wait,
-    retryAfter: 10,
-    stored: false,
-  },
-  'payment-refused': { status: 422, title: 'The payment provider cannot use this payment method', ...pay },
-  'payment-duplicate': { status: 409, title: 'The bank takes the payment for a repeat', ...support },
-  'payment-cancelled': { status: 409, title: 'The payment was cancelled at the provider', ...support },
-  'payment-not-possible': { status: 500, title: 'The shop cannot take this payment', ...support },
-  'amount-too-large': { status: 422, title: 'The amount is more than the payment provider takes', ...newKey },
-  'amount-too-small': { status: 422, title: 'The amount is less than the payment provider takes', ...newKey },
-
-  // Upload.
-  // Where the object was removed behind us the upload ends with it, and the key may begin anew.
-  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
-  'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
-  // Nothing has counted yet: the upload goes on waiting. Once bytes have counted, a fault of theirs ends it.
-  'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
-  'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
-  'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
-  'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
-  'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
-  'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
 } as const satisfies Record<string, Failure>;
 
-export type FailureCode = keyof typeof failures;
+/** The codes of flows. A file that declares some adds them here: `declare module`, as in checkout.flow.ts. */
+export interface FlowFailures {}
+
+export type FailureCode = keyof typeof enginesOwn | keyof FlowFailures;
+export type FailureRows = Readonly<Record<string, Failure>>;
+
+const table = new Map<string, Failure>(Object.entries(enginesOwn));
+
+/**
+ * Adds a flow's own rows to the table.
+ * @throws TypeError where a code has another row already: callers know a failure by its code alone
+ */
+export function addFailures(rows: FailureRows): void {
+  for (const [code, row] of Object.entries(rows)) {
+    const known = table.get(code);
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(row))
+      throw new TypeError(
+        `The failure code ${code} has two rows: give one of them another name, or let both flows share a row.`,
+      );
+    table.set(code, row);
+  }
+}
+
+/** The engine's own codes, and then those of the flows. */
+export function failureCodes(flows: readonly { readonly failures?: FailureRows }[]): readonly FailureCode[] {
+  const rows = [enginesOwn, ...flows.map(({ failures = {} }) => failures)];
+  return [...new Set(rows.flatMap((own) => Object.keys(own)))] as FailureCode[];
+}
 
 export function isFailureCode(text: string): text is FailureCode {
-  return Object.hasOwn(failures, text);
+  return table.has(text);
 }
 
 /**
@@ -154,7 +144,9 @@ export function isFailureCode(text: string): text is FailureCode {
 export type Renewable = boolean | 'by-another-request';
 
 export function failure(code: FailureCode, renewable: Renewable = false): Failure {
-  const row: Failure = failures[code];
+  const row = table.get(code);
+  if (row === undefined)
+    throw new TypeError(`The failure table has no ${code}: add it to the \`failures\` of its flow.`);
   if (renewable === false || row.sameKeySafe) return row;
   return { ...row, ...(renewable === true ? anew : fix) };
 }

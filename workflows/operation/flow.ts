@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { FailureCode } from './failures.ts';
+import { addFailures, type FailureCode, type FailureRows, isFailureCode } from './failures.ts';
 import type { Retention } from './retention.ts';
 import type { SettledState } from './state.ts';
 import type { AwaitDeclaration, StepDeclaration } from './step-declaration.ts';
@@ -32,6 +32,8 @@ type Flow<
   readonly answers: 'outcome' | 'state';
   /** `tells`: Temporal tells the story, from its beginning. */
   readonly workflow: 'tells';
+  /** The flow's own rows of the failure table. Flows may share a row, such as those of payments. */
+  readonly failures?: FailureRows;
   /** What its steps can refuse an operation for: rows of the failure table, besides the ends that every flow has. */
   readonly refusals: readonly FailureCode[];
   /** After these ends the same key names a new generation instead of a replay. */
@@ -87,6 +89,12 @@ export function defineFlow<
   const { name, steps, intent } = declaration;
   if (!flowName.test(name)) throw new TypeError(`Flow name ${name} must match ${flowName.source}`);
   if (intent.length === 0) throw new TypeError(`Flow ${name} declares no intent: two requests could not be told apart`);
+  addFailures(declaration.failures ?? {});
+  const unknown = declaration.refusals.filter((code) => !isFailureCode(code));
+  if (unknown.length > 0)
+    throw new TypeError(
+      `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\`.`,
+    );
   const faults = stepFaults(name, steps, declaration.patience);
   if (faults.length > 0) throw new TypeError(faults.join('\n'));
   return declaration;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resolutionStandings } from '../../../activities/stores/postgres/ledger/resolutions/read-resolutions.ts';
-import { type Action, failures } from '../../../workflows/operation/failures.ts';
+import { flows } from '../../../workflows/flows.ts';
+import { type Action, failureCodes } from '../../../workflows/operation/failures.ts';
 import { operationStates, stepStates } from '../../../workflows/operation/state.ts';
 import { advice } from '../problems/advice.ts';
 
@@ -13,7 +14,7 @@ export const problemSchema = z
     status: z.int(),
     detail: z.string(),
     // Documented and not enforced: a row may have ended with a code that this build has no more.
-    code: z.string().meta({ enum: Object.keys(failures) }),
+    code: z.string().meta({ enum: [...failureCodes(flows)] }),
     retryable: z
       .boolean()
       .describe('Whether this very request, sent again unchanged and under the same key, may succeed later.'),

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { failures, type FailureCode, failure, isFailureCode } from '../../../workflows/operation/failures.ts';
+import { type FailureCode, failure, failureCodes, isFailureCode } from '../../../workflows/operation/failures.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import { advice } from './advice.ts';
 import { HttpProblem } from './http-problem.ts';
@@ -8,7 +8,7 @@ import { renewingFlows } from '../operations/renewing-flows.ts';
 /** What each code means, from the failure table: the page that `type` and `docUrl` of a problem point at. */
 export function problemPages(app: FastifyInstance, flows: readonly AnyFlow[]): void {
   app.get('/problems', { schema: { hide: true } }, (_, reply) => {
-    const items = Object.keys(failures).map((code) => `<li><a href="/problems/${code}">${code}</a></li>`);
+    const items = failureCodes(flows).map((code) => `<li><a href="/problems/${code}">${code}</a></li>`);
     return reply.type('text/html; charset=utf-8').send(page('Problems', `<ul>${items.join('')}</ul>`));
   });
   app.get<{ Params: { code: string } }>('/problems/:code', { schema: { hide: true } }, (request, reply) => {

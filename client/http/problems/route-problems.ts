@@ -1,5 +1,5 @@
 import { flows } from '../../../workflows/flows.ts';
-import { type FailureCode, failures, isFailureCode } from '../../../workflows/operation/failures.ts';
+import { type FailureCode, failure, failureCodes } from '../../../workflows/operation/failures.ts';
 import { problemHeaders } from '../documented/answer-headers.ts';
 import { problemSchema } from '../documented/schemas.ts';
 
@@ -24,17 +24,14 @@ export const routeCodes = {
   ],
   cancels: ['past-no-return', 'already-settled'],
   resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
-  takesBytes: ['bytes-missing', 'bytes-unexpected', 'bytes-refused', 'cancelled', 'expired', 'storage-unavailable'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 
-const particular: ReadonlySet<string> = new Set([
-  ...Object.values(routeCodes).flat(),
-  ...flows.flatMap(({ refusals }) => refusals),
-]);
-/** Whatever is not particular may come from every route: it is answered before the route is reached, or instead of it. */
-const everywhere = Object.keys(failures).filter(
-  (code) => isFailureCode(code) && !particular.has(code),
-) as FailureCode[];
+const particular: ReadonlySet<string> = new Set(Object.values(routeCodes).flat());
+/**
+ * Those of the engine's own that are not particular may come from every route: they are answered before the route is reached,
+ * or instead of it.
+ */
+const everywhere = failureCodes([]).filter((code) => !particular.has(code));
 
 /** A problem that ended an operation comes with the headers of its operation. */
 const kept: ReadonlySet<string> = new Set([...routeCodes.runs, ...flows.flatMap(({ refusals }) => refusals)]);
@@ -44,13 +41,13 @@ const kept: ReadonlySet<string> = new Set([...routeCodes.runs, ...flows.flatMap(
  * @param codes what this route answers with besides what every route does
  */
 export function problems(...codes: readonly FailureCode[]) {
-  const byStatus = Map.groupBy(new Set([...everywhere, ...codes]), (code) => failures[code].status);
+  const byStatus = Map.groupBy(new Set([...everywhere, ...codes]), (code) => failure(code).status);
   const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
   return Object.fromEntries(
     statuses.map(([status, of]) => [
       status,
       {
-        description: of.map((code) => `- \`${code}\`: ${failures[code].title}.`).join('\n'),
+        description: of.map((code) => `- \`${code}\`: ${failure(code).title}.`).join('\n'),
         headers: problemHeaders(
           of,
           of.some((code) => kept.has(code) && codes.includes('key-missing')),

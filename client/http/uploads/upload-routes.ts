@@ -27,7 +27,15 @@ const answered = z.object({
   result: uploadFlow.result.optional().describe('There once the upload has succeeded.'),
 });
 const tags = ['uploads'];
-const { takesBody, looksUp, takesBytes } = routeCodes;
+const { takesBody, looksUp } = routeCodes;
+const takesBytes = [
+  'bytes-missing',
+  'bytes-unexpected',
+  'bytes-refused',
+  'cancelled',
+  'expired',
+  'storage-unavailable',
+] as const;
 const response = {
   200: documented(
     'The bytes are there and in the ledger, by this request or by one before it.',

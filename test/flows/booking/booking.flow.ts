@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { days, hours, minutes, seconds } from '../../../workflows/operation/duration.ts';
+import { type FailureRows, newKey } from '../../../workflows/operation/failures.ts';
 import { defineFlow } from '../../../workflows/operation/flow.ts';
+import { paymentFailures } from '../../../workflows/payment.failures.ts';
 import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
 
 /**
@@ -57,6 +59,15 @@ const confirm = {
   refusable: false,
 } as const satisfies StepDeclaration;
 
+const bookingFailures = {
+  'seat-taken': { status: 409, title: 'The seat is taken', ...newKey },
+} as const satisfies FailureRows;
+
+type BookingFailures = typeof bookingFailures;
+declare module '../../../workflows/operation/failures.ts' {
+  interface FlowFailures extends BookingFailures {}
+}
+
 /** A request that works, at an office that nobody reaches: whoever sends it puts an office of its own in its place. */
 const example = { seat: '12A', paymentMethod: 'pm_card_visa', office: 'https://office.example' };
 
@@ -89,7 +100,8 @@ function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
     keyScope: 'subject',
     answers: 'outcome',
     workflow: 'tells',
-    refusals: ['out-of-stock', 'amount-too-small', 'card-declined', 'payment-cancelled'],
+    failures: { ...bookingFailures, ...paymentFailures },
+    refusals: ['seat-taken', 'amount-too-small', 'card-declined', 'payment-cancelled'],
     renewsAfter: [],
     patience: minutes(10),
     undoPatience: hours(24),

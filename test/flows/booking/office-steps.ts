@@ -13,7 +13,7 @@ const issued = (what: 'tickets' | 'seat-maps') =>
     request: ({ office, seat }: Ask) => ({ url: `${office}/${what}`, body: { seat } }),
     answer: z.object({ number: z.string() }),
     refuses: {
-      409: refusal('out-of-stock', z.object({ reason: z.string() }), (no) => `The office refuses: ${no.reason}`),
+      409: refusal('seat-taken', z.object({ reason: z.string() }), (no) => `The office refuses: ${no.reason}`),
     },
     // The office voids by the key of the request, so the undo need not know whether anything was issued.
     undo: { request: ({ url }, _issued, { stepKey: key }) => ({ url: new URL('/voids', url).href, body: { key } }) },

@@ -49,7 +49,7 @@ select step_done($1, $2, null) as done from sold`;
 export const hold: StatementStep<SeatSteps['hold']['input'], SeatSteps['hold']['result']> = {
   effect: ({ seat }, { tenant, operation, step }) => statement('hold_seat', held, tenant, seat, operation, step),
   result: z.object({ amount: money }),
-  refusal: (_row, { seat }) => ({ code: 'out-of-stock', detail: `Seat ${seat} is taken.` }),
+  refusal: (_row, { seat }) => ({ code: 'seat-taken', detail: `Seat ${seat} is taken.` }),
   async undo(tx, { operation }) {
     await tx.run(statement('free_seat', freed, operation));
   },

@@ -47,8 +47,7 @@ export const sign = rowStep<EntrySteps['sign']['input'], EntrySteps['sign']['res
       .where('page', '=', page)
       .executeTakeFirstOrThrow();
     const line = Number(entries);
-    if (line > lines)
-      throw new Refused({ code: 'out-of-stock', detail: `Page ${page} has ${lines} lines, all written.` });
+    if (line > lines) throw new Refused({ code: 'page-full', detail: `Page ${page} has ${lines} lines, all written.` });
     return { line };
   },
   async undo(tx, _result, { operation }) {

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { days, hours, minutes } from '../../../workflows/operation/duration.ts';
+import { type FailureRows, newKey } from '../../../workflows/operation/failures.ts';
 import { defineFlow } from '../../../workflows/operation/flow.ts';
+
+const guestbookFailures = {
+  'page-full': { status: 409, title: 'The page has no line left', ...newKey },
+} as const satisfies FailureRows;
+
+type GuestbookFailures = typeof guestbookFailures;
+declare module '../../../workflows/operation/failures.ts' {
+  interface FlowFailures extends GuestbookFailures {}
+}
 
 /** Signs a page of a guestbook: two row steps, each through a query builder that people use with `pg`. */
 export const guestbookFlow = defineFlow({
@@ -16,7 +26,8 @@ export const guestbookFlow = defineFlow({
   keyScope: 'subject',
   answers: 'outcome',
   workflow: 'tells',
-  refusals: ['out-of-stock'],
+  failures: guestbookFailures,
+  refusals: ['page-full'],
   renewsAfter: [],
   patience: minutes(10),
   undoPatience: hours(24),

@@ -19,7 +19,7 @@ function ticketed({ database }: Stores) {
 function final({ database }: Stores) {
   const tooLate = {
     ...confirm,
-    refusal: () => ({ code: 'out-of-stock', detail: 'The seat was given away.' }) as const,
+    refusal: () => ({ code: 'seat-taken', detail: 'The seat was given away.' }) as const,
   };
   return stepsOf<typeof oddFinalFlow>()({
     hold: statementActivities(database, hold),
