@@ -1,13 +1,15 @@
-import type { checkoutFlow } from '../workflows/checkout.flow.ts';
+import { checkoutFlow } from '../workflows/checkout.flow.ts';
 import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
 import { outsideActivities } from './engine/outside-step.ts';
 import { statementActivities } from './engine/statement-step.ts';
 import { complete, reserve } from './orders.ts';
 import { paymentSteps } from './payments.ts';
+import type { Registration } from './registration.ts';
+import { seedCatalogue } from './stores/postgres/orders/seed-catalogue.ts';
 import type { Stores } from './stores.ts';
 
 /** How the steps of a checkout are done: rows of the shop, and a card payment in three calls. */
-export function checkoutSteps({ database, stripe, sandboxed }: Stores) {
+function steps({ database, stripe, sandboxed }: Stores) {
   const { openPayment, authorise, capture } = paymentSteps(stripe, sandboxed);
   return stepsOf<typeof checkoutFlow>()({
     reserve: statementActivities(database, reserve),
@@ -18,4 +20,6 @@ export function checkoutSteps({ database, stripe, sandboxed }: Stores) {
   });
 }
 
-export type CheckoutSteps = SignaturesOf<ReturnType<typeof checkoutSteps>>;
+export type CheckoutSteps = SignaturesOf<ReturnType<typeof steps>>;
+
+export const registration: Registration = { flow: checkoutFlow, steps, seed: seedCatalogue };

@@ -1,9 +1,13 @@
 import { activitiesOf } from './engine/flow-activities.ts';
 import type { Activity } from './engine/named-activities.ts';
-import { mediaFlowActivities } from './media-flows.ts';
+import type { Registration } from './registration.ts';
 import type { MediaStores } from './stores.ts';
 
 /** All activities of the media worker. */
-export function createMediaActivities(stores: MediaStores): Record<string, Activity> {
-  return activitiesOf(mediaFlowActivities, stores);
+export async function createMediaActivities(
+  stores: MediaStores,
+  registered: readonly Registration[],
+): Promise<Record<string, Activity>> {
+  const made = registered.map(async ({ flow, media }) => ({ flow, made: (await media?.(stores)) ?? {} }));
+  return activitiesOf(stores.database, await Promise.all(made));
 }

@@ -1,15 +1,18 @@
-import type { uploadFlow } from '../workflows/upload.flow.ts';
+import { uploadFlow } from '../workflows/upload.flow.ts';
 import { finalize, publish } from './assets.ts';
 import { awaitedActivities } from './engine/await-step.ts';
 import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
 import { outsideActivities } from './engine/outside-step.ts';
 import { statementActivities } from './engine/statement-step.ts';
 import { objectSteps } from './objects.ts';
+import type { Registration } from './registration.ts';
+import { removeObjects } from './remove-objects.ts';
+import { forgetContents } from './stores/postgres/uploads/collected-content.ts';
 import type { Stores } from './stores.ts';
 import type { UploadMediaSteps } from './upload-media.ts';
 
 /** How the steps of an upload are done, besides what the media worker does. */
-export function uploadSteps({ database, objects }: Stores) {
+function steps({ database, objects }: Stores) {
   const { receive, verify, tidy } = objectSteps(database, objects);
   return stepsOf<typeof uploadFlow>()({
     receive: awaitedActivities(database, receive),
@@ -20,4 +23,16 @@ export function uploadSteps({ database, objects }: Stores) {
   });
 }
 
-export type UploadSteps = SignaturesOf<ReturnType<typeof uploadSteps>> & UploadMediaSteps;
+export type UploadSteps = SignaturesOf<ReturnType<typeof steps>> & UploadMediaSteps;
+
+export const registration: Registration = {
+  flow: uploadFlow,
+  steps,
+  media: async (stores) => (await import('./upload-media.ts')).uploadMedia(stores),
+  // An upload's objects are found by their prefix, whoever has told of them.
+  async sweep({ database, objects }, about) {
+    const removed = await removeObjects(database, objects, about);
+    await forgetContents(database, about.tenant, about.operation);
+    return removed;
+  },
+};

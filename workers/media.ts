@@ -1,12 +1,14 @@
 import { createMediaActivities } from '../activities/create-media-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
+import type { MediaStores } from '../activities/stores.ts';
 import { workerQueue } from '../workflows/operation/worker-queue.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess } from './process.ts';
+import { registrations } from './registrations.ts';
 import { runWorker } from './run-worker.ts';
 
 export const mediaSettings = [
@@ -34,7 +36,7 @@ const connections = atOnce * 2;
 export async function startMedia(
   config: Pick<Config, (typeof mediaSettings)[number]>,
   ports: (own: MediaPorts) => MediaPorts = (own) => own,
-  activities: typeof createMediaActivities = createMediaActivities,
+  activities: (stores: MediaStores) => ReturnType<typeof createMediaActivities> = shippedActivities,
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app', connections),
@@ -46,7 +48,7 @@ export async function startMedia(
     config,
     {
       taskQueue: workerQueue(config.HAPAX_TASK_QUEUE, 'media'),
-      activities: activities({ database, objects }),
+      activities: await activities({ database, objects }),
       maxConcurrentActivityTaskExecutions: atOnce,
     },
     {
@@ -57,6 +59,10 @@ export async function startMedia(
       },
     },
   );
+}
+
+async function shippedActivities(stores: MediaStores): ReturnType<typeof createMediaActivities> {
+  return await createMediaActivities(stores, await registrations());
 }
 
 if (import.meta.main) await runProcess('media', () => startMedia(readConfig(mediaSettings)));

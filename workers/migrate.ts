@@ -1,11 +1,12 @@
 import { Database } from '../activities/stores/postgres/database.ts';
 import { serverFaults, migrateSchema, migrationSql } from '../activities/stores/postgres/migrate.ts';
-import { seedCatalogue } from '../activities/stores/postgres/orders/seed-catalogue.ts';
+import type { Registration } from '../activities/registration.ts';
 import { ConfigFault, readConfig } from './config.ts';
+import { registrations } from './registrations.ts';
 import { tenantsOf } from './tokens.ts';
 
 /**
- * Brings the schema up to date, and, for the local stack, fills the catalogue of its tenants.
+ * Brings the schema up to date, and, for the local stack, fills in what its tenants begin with.
  * @throws ConfigFault when the server would forget what it accepted
  */
 export async function migrate(
@@ -18,9 +19,18 @@ export async function migrate(
     throw new ConfigFault(`DATABASE_URL names a server that cannot be relied on:\n  ${faults.join('\n  ')}`);
   await migrateSchema(databaseUrl, log);
   if (options.seedTenants === undefined) return;
+  await seed(databaseUrl, options.seedTenants, await registrations());
+}
+
+/** Fills in what tenants begin with: the seeds of all flows. */
+export async function seed(
+  databaseUrl: string,
+  tenants: readonly string[],
+  registered: readonly Registration[],
+): Promise<void> {
   const database = new Database(databaseUrl, 'hapax_owner', 1);
   try {
-    await database.flush(null, seedCatalogue(options.seedTenants));
+    await database.flush(null, ...registered.flatMap((flow) => flow.seed?.(tenants) ?? []));
   } finally {
     await database.close();
   }

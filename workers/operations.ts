@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { createActivities } from '../activities/create-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
+import type { Stores } from '../activities/stores.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
@@ -9,6 +10,7 @@ import { connectStripe } from './connect-stripe.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess } from './process.ts';
+import { registrations } from './registrations.ts';
 import { runWorker } from './run-worker.ts';
 import { countFlushes } from './telemetry.ts';
 
@@ -42,7 +44,7 @@ const activitiesAtOnce = 40;
 export async function startOperations(
   config: Pick<Config, (typeof operationsSettings)[number]>,
   ports: (own: Ports) => Ports = (own) => own,
-  activities: typeof createActivities = createActivities,
+  activities: (stores: Stores) => Promise<ReturnType<typeof createActivities>> = shippedActivities,
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
@@ -59,7 +61,7 @@ export async function startOperations(
       workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
         ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
         : { code: await bundleWorkflows() },
-      activities: activities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
+      activities: await activities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
       maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
@@ -75,6 +77,10 @@ export async function startOperations(
       },
     },
   );
+}
+
+async function shippedActivities(stores: Stores): Promise<ReturnType<typeof createActivities>> {
+  return createActivities(stores, await registrations());
 }
 
 if (import.meta.main) await runProcess('operations', () => startOperations(readConfig(operationsSettings)));

@@ -16,6 +16,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
+import { registrations } from './registrations.ts';
 import { open, troubled } from './telemetry.ts';
 
 const settings = [
@@ -63,9 +64,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   const objects = connectS3(config);
   const ground = await Ground.prove(database, objects, log);
   const prover = new BucketProver(database, objects, log);
-  const sweeps = createSweeps({ database: tenants, objects });
-  const unswept = flows.filter(({ name, sweepAfter }) => (sweepAfter === undefined) !== (sweeps[name] === undefined));
-  if (unswept.length > 0) throw new Error(`sweepAfter and createSweeps differ on ${unswept.map(({ name }) => name)}`);
+  const sweeps = createSweeps({ database: tenants, objects }, await registrations());
   let rounds = 0;
   let more = false;
   let sweeping: Promise<void> | undefined;

@@ -37,11 +37,8 @@ export function mediaStepsOf<F extends AnyFlow>() {
   return <const S extends StepsOn<F, 'media'>>(steps: Exactly<S, StepsOn<F, 'media'>>): S => steps;
 }
 
-/** A flow and how its steps are done, as one worker registers it. */
-export type FlowActivities<Stores> = {
-  readonly flow: AnyFlow;
-  readonly steps: (stores: Stores) => Readonly<Record<string, StepActivities | WaitActivities>>;
-};
+/** How the steps of one flow are done on one worker, by name. */
+export type MadeSteps = Readonly<Record<string, StepActivities | WaitActivities>>;
 
 /** @throws TypeError where the activities of a step cannot do what its declaration promises */
 function expectKept({ name, steps }: AnyFlow, step: string, made: StepActivities | WaitActivities): void {
@@ -59,21 +56,16 @@ function expectKept({ name, steps }: AnyFlow, step: string, made: StepActivities
 
 /**
  * The activities of all flows that a worker runs.
- * @throws TypeError where a flow is there twice, or a step lacks what its declaration promises
+ * @throws TypeError where a step lacks what its declaration promises
  */
-export function activitiesOf<Stores extends { readonly database: Database }>(
-  flows: readonly FlowActivities<Stores>[],
-  stores: Stores,
+export function activitiesOf(
+  database: Database,
+  flows: readonly { readonly flow: AnyFlow; readonly made: MadeSteps }[],
 ): Record<string, Activity> {
   const activities: Record<string, Activity> = {};
-  const seen = new Set<string>();
-  for (const { flow, steps } of flows) {
-    if (seen.has(flow.name))
-      throw new TypeError(`Flow ${flow.name} has its activities twice: drop one of the lines in activities/flows.ts.`);
-    seen.add(flow.name);
-    const made = steps(stores);
+  for (const { flow, made } of flows) {
     for (const [name, one] of Object.entries(made)) expectKept(flow, name, one);
-    Object.assign(activities, namedActivities(stores.database, flow.name, made));
+    Object.assign(activities, namedActivities(database, flow.name, made));
   }
   return activities;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { operationId } from '../../workflows/operation/key.ts';
-import { createFlowActivities } from '../flows/create-flow-activities.ts';
+import { createFlowActivities } from '../flows/own-registrations.ts';
 import { entryTable } from '../flows/guestbook/entry-steps.ts';
 import { guestbookFlow } from '../flows/guestbook/guestbook.flow.ts';
 import { ownBundle, ownGateway } from '../support/own-flows.ts';

@@ -11,7 +11,7 @@ export const enginePlaces = [
   'activities/engine/',
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
-  ...['activities/flows.ts', 'activities/media-flows.ts', 'activities/stores.ts'],
+  ...['activities/registration.ts', 'activities/stores.ts'],
   'activities/stores/postgres/*',
   ...['callers', 'ground', 'ledger', 'migrations', 'upkeep'].map((folder) => `activities/stores/postgres/${folder}/`),
 ] as const;

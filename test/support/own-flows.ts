@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { Ports } from '../../workers/operations.ts';
-import { createFlowActivities } from '../flows/create-flow-activities.ts';
+import { createFlowActivities } from '../flows/own-registrations.ts';
 import { workerHere } from './worker-here.ts';
 import type { World } from './world.ts';
 

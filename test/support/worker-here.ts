@@ -1,5 +1,4 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import type { createActivities } from '../../activities/create-activities.ts';
 import { readConfig } from '../../workers/config.ts';
 import { operationsSettings, type Ports, startOperations } from '../../workers/operations.ts';
 import { registry } from '../../workers/telemetry.ts';
@@ -13,7 +12,7 @@ let starting: Promise<unknown> = Promise.resolve();
 export async function workerHere(
   environment: Readonly<Record<string, string>>,
   ports?: (own: Ports) => Ports,
-  activities?: typeof createActivities,
+  activities?: Parameters<typeof startOperations>[2],
 ): Promise<WorkerHere> {
   if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   quiet = true;

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { Database } from '../../activities/stores/postgres/database.ts';
-import { seedCatalogue } from '../../activities/stores/postgres/orders/seed-catalogue.ts';
+import { seed } from '../../workers/migrate.ts';
+import { registrations } from '../../workers/registrations.ts';
 import { databaseNamed, dropDatabase } from './database-named.ts';
 import type { Ground } from './global-setup.ts';
 import { ProcessHandle } from './process-handle.ts';
@@ -100,9 +100,7 @@ export class World {
     const name = `w${randomBytes(4).toString('hex')}`;
     const world = new World(ground, name, await databaseNamed(ground.postgresUrl, name, ground.template), options);
     await mkdir(world.directory, { recursive: true });
-    const owner = new Database(world.databaseUrl, 'hapax_owner', 1);
-    await owner.flush(null, seedCatalogue(Object.values(world.tenants)));
-    await owner.close();
+    await seed(world.databaseUrl, Object.values(world.tenants), await registrations());
     world.sandbox = await world.start('workers/sandbox/main.ts', {}, [
       '--host',
       '127.0.0.1',

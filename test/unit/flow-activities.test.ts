@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createActivities } from '../../activities/create-activities.ts';
 import { activitiesOf, stepsOf } from '../../activities/engine/flow-activities.ts';
 import type { StepActivities, WaitActivities } from '../../activities/engine/step-activities.ts';
-import { flowActivities } from '../../activities/flows.ts';
 import { checkoutFlow as flow } from '../../workflows/checkout.flow.ts';
-import { flows } from '../../workflows/flows.ts';
 import type { uploadFlow } from '../../workflows/upload.flow.ts';
 
 const step: StepActivities = { kind: 'step', step: async () => ({ result: null }), undo: undefined };
@@ -29,17 +26,7 @@ describe('the activities of a flow', () => {
     ofUpload({ ...sent, receive: wait, thumbnails: step });
   });
 
-  it('are registered once, for each flow that has a story', () => {
-    expect(flowActivities.map(({ flow }) => flow.name)).toEqual(flows.map(({ name }) => name));
-    const twice = [...flowActivities, ...flowActivities.slice(0, 1)];
-    expect(() => activitiesOf(twice, { database: {} } as never)).toThrow(
-      'Flow checkout has its activities twice: drop one of the lines in activities/flows.ts.',
-    );
-    expect(Object.keys(createActivities({ database: {} } as never))).toContain('checkout.capture');
-  });
-
   it('can do what the declaration promises, or no worker starts', () => {
-    const stores = { database: {} } as never;
     const undo = async () => ({ result: null });
     const check = async () => null;
     const right = {
@@ -49,7 +36,7 @@ describe('the activities of a flow', () => {
       capture: { ...step, check },
       complete: step,
     };
-    const made = (steps: Record<string, StepActivities>) => () => activitiesOf([{ flow, steps: () => steps }], stores);
+    const made = (steps: Record<string, StepActivities>) => () => activitiesOf({} as never, [{ flow, made: steps }]);
     expect(made(right)).not.toThrow();
     expect(made({ ...right, reserve: step })).toThrow(
       'Step checkout.reserve declares an undo of its own and has none: give its activities an `undo`',

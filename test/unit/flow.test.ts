@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createActivities } from '../../activities/create-activities.ts';
 import { createMediaActivities } from '../../activities/create-media-activities.ts';
+import { registrations } from '../../workers/registrations.ts';
 import { toldFlows } from '../../workflows/engine/told-flows.ts';
 import { flows, operations } from '../../workflows/flows.ts';
 import { activityName, undoActivityName } from '../../workflows/operation/call.ts';
@@ -116,7 +117,7 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
     for (const { says } of Object.values(flow.steps)) expect(says).toMatch(/^[A-Z][a-z].{5,}/);
   });
 
-  it('declares of each step how it happens once and how it is undone, and has the activities for that', () => {
+  it('declares of each step how it happens once and how it is undone, and has the activities for that', async () => {
     const expected: string[] = [];
     for (const [step, { effect, undo }] of Object.entries(flow.steps)) {
       expect(['natural', 'keyed', 'transaction', 'await']).toContain(effect);
@@ -124,7 +125,11 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
       if (undo === 'own') expected.push(undoActivityName(name, step));
     }
     const stores = {} as never;
-    const made = Object.keys({ ...createActivities(stores), ...createMediaActivities(stores) });
+    const brought = await registrations();
+    const made = Object.keys({
+      ...createActivities(stores, brought),
+      ...(await createMediaActivities(stores, brought)),
+    });
     expect(made.filter((one) => one.startsWith(`${name}.`)).toSorted()).toEqual(expected.toSorted());
   });
 });

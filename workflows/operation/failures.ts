@@ -6,7 +6,7 @@
 
 export type Action = 'wait' | 'retry' | 'change_payment_method' | 'fix_request' | 'contact_support';
 
-export type Failure = {
+type Failure = {
   readonly status: number;
   readonly title: string;
   /** May the same request succeed later without being changed? */

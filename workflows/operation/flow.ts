@@ -58,6 +58,11 @@ type Flow<
   readonly steps: Steps;
 };
 
+type Declaration<F extends Flow> = Omit<F, 'refusals'> & {
+  /** All codes of `failures`, where nothing is said. */
+  readonly refusals?: readonly FailureCode[];
+};
+
 export type AnyFlow = Flow;
 export type RequestOf<F extends AnyFlow> = z.output<F['request']>;
 export type ResultOf<F extends AnyFlow> = z.output<F['result']>;
@@ -85,19 +90,19 @@ export function defineFlow<
   const Request extends z.ZodObject,
   const Result extends z.ZodObject,
   const Steps extends Readonly<Record<string, StepDeclaration>>,
->(declaration: Flow<Request, Result, Steps>): Flow<Request, Result, Steps> {
-  const { name, steps, intent } = declaration;
+>(declaration: Declaration<Flow<Request, Result, Steps>>): Flow<Request, Result, Steps> {
+  const { name, steps, intent, failures = {}, refusals = Object.keys(failures) as FailureCode[] } = declaration;
   if (!flowName.test(name)) throw new TypeError(`Flow name ${name} must match ${flowName.source}`);
   if (intent.length === 0) throw new TypeError(`Flow ${name} declares no intent: two requests could not be told apart`);
-  addFailures(declaration.failures ?? {});
-  const unknown = declaration.refusals.filter((code) => !isFailureCode(code));
+  addFailures(failures);
+  const unknown = refusals.filter((code) => !isFailureCode(code));
   if (unknown.length > 0)
     throw new TypeError(
       `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\`.`,
     );
   const faults = stepFaults(name, steps, declaration.patience);
   if (faults.length > 0) throw new TypeError(faults.join('\n'));
-  return declaration;
+  return { ...declaration, refusals };
 }
 
 /** The wait that an operation of the flow begins with: its claim is then `waiting`. */

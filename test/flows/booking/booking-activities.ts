@@ -1,8 +1,9 @@
 import { awaitedActivities } from '../../../activities/engine/await-step.ts';
-import { type FlowActivities, type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
+import { type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
 import { outsideActivities } from '../../../activities/engine/outside-step.ts';
 import { statementActivities } from '../../../activities/engine/statement-step.ts';
 import { paymentSteps } from '../../../activities/payments.ts';
+import type { Registration } from '../../../activities/registration.ts';
 import type { Stores } from '../../../activities/stores.ts';
 import {
   bookingBackwardsFlow,
@@ -58,7 +59,7 @@ function confirmed(stores: Stores) {
 
 export type BookingSteps = SignaturesOf<ReturnType<typeof mapped>>;
 
-export const bookingActivities: readonly FlowActivities<Stores>[] = [
+export const bookingActivities: readonly Registration[] = [
   { flow: bookingRefundableFlow, steps: ticketed },
   { flow: bookingFinalFlow, steps: final },
   { flow: bookingVoidableFlow, steps: mapped },

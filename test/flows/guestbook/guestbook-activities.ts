@@ -1,5 +1,6 @@
-import { type FlowActivities, type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
+import { type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
 import { rowActivities } from '../../../activities/engine/row-step.ts';
+import type { Registration } from '../../../activities/registration.ts';
 import type { Stores } from '../../../activities/stores.ts';
 import { sign, stamp } from './entry-steps.ts';
 import { guestbookFlow } from './guestbook.flow.ts';
@@ -13,4 +14,4 @@ function steps({ database }: Stores) {
 
 export type GuestbookSteps = SignaturesOf<ReturnType<typeof steps>>;
 
-export const guestbookActivities: readonly FlowActivities<Stores>[] = [{ flow: guestbookFlow, steps }];
+export const guestbookActivities: readonly Registration[] = [{ flow: guestbookFlow, steps }];

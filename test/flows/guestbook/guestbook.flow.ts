@@ -27,7 +27,6 @@ export const guestbookFlow = defineFlow({
   answers: 'outcome',
   workflow: 'tells',
   failures: guestbookFailures,
-  refusals: ['page-full'],
   renewsAfter: [],
   patience: minutes(10),
   undoPatience: hours(24),

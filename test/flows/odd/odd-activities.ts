@@ -1,7 +1,8 @@
 import { awaitedActivities } from '../../../activities/engine/await-step.ts';
-import { type FlowActivities, type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
+import { type SignaturesOf, stepsOf } from '../../../activities/engine/flow-activities.ts';
 import { outsideActivities } from '../../../activities/engine/outside-step.ts';
 import { statementActivities } from '../../../activities/engine/statement-step.ts';
+import type { Registration } from '../../../activities/registration.ts';
 import type { Stores } from '../../../activities/stores.ts';
 import { finalTicket, ticket } from '../booking/office-steps.ts';
 import { confirm, hold } from '../booking/seat-steps.ts';
@@ -38,7 +39,7 @@ function receiving({ database }: Stores) {
 
 export type OddSteps = SignaturesOf<ReturnType<typeof ticketed>>;
 
-export const oddActivities: readonly FlowActivities<Stores>[] = [
+export const oddActivities: readonly Registration[] = [
   { flow: oddNaturalFlow, steps: ticketed },
   { flow: oddFinalFlow, steps: final },
   { flow: oddAgainFlow, steps: ticketed },

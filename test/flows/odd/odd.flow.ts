@@ -18,7 +18,6 @@ function odd<const Steps extends Readonly<Record<string, StepDeclaration>>>(name
     answers: 'outcome',
     workflow: 'tells',
     failures: bookingFinalFlow.failures ?? {},
-    refusals: ['seat-taken'],
     renewsAfter: [],
     patience: minutes(10),
     undoPatience: hours(24),

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** What an activity does, seen from the calls that it makes. */
-export type Doing = {
+type Doing = {
   readonly operation: string;
   /** A step, `{step}.undo`, or a move of the ledger itself. */
   readonly name: string;

@@ -27,7 +27,7 @@ const ledgers = [
   ...['issued_key', 'api_key'],
 ].map((table) => `hapax.${table}`);
 
-export type Subject = { readonly tenant: string; readonly id: string };
+type Subject = { readonly tenant: string; readonly id: string };
 
 /** Looks everywhere, once for all. A subject without an operation shows what its tenant began with. */
 export async function footprints(

@@ -5,7 +5,7 @@ import { mediaSettings, startMedia } from '../../../workers/media.ts';
 import { operationsSettings, startOperations } from '../../../workers/operations.ts';
 import { runProcess } from '../../../workers/process.ts';
 import { registry } from '../../../workers/telemetry.ts';
-import { createFlowActivities } from '../../flows/create-flow-activities.ts';
+import { createFlowActivities, ownRegistrations } from '../../flows/own-registrations.ts';
 import { ownOperations } from '../../flows/own-operations.ts';
 import { loseAnswers } from './lose-answers.ts';
 import { type Plan, PlannedFaults } from './planned-faults.ts';
@@ -24,14 +24,14 @@ await runProcess('matrix', async () => {
   const operations = await startOperations(
     readConfig(operationsSettings),
     (own) => ({ ...own, database: watchedDatabase(own.database, faults) }),
-    (stores) => watchedActivities(createFlowActivities(stores), flows, faults),
+    async (stores) => watchedActivities(await createFlowActivities(stores), flows, faults),
   );
   // A process of ours counts for one worker.
   registry.clear();
   const media = await startMedia(
     readConfig(mediaSettings),
     (own) => ({ ...own, database: watchedDatabase(own.database, faults) }),
-    (stores) => watchedActivities(createMediaActivities(stores), flows, faults),
+    async (stores) => watchedActivities(await createMediaActivities(stores, await ownRegistrations()), flows, faults),
   );
   return {
     address: operations.address,

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 
 /** An operation stops where it reaches a boundary: for good, since its worker is then killed, or until it is let go. */
-export type Stop = { readonly at: string; readonly until: 'killed' | 'released' };
+type Stop = { readonly at: string; readonly until: 'killed' | 'released' };
 
 /** What meets one operation in one worker. */
 export type Plan = {

@@ -1,5 +1,5 @@
-import { Database } from '../../../activities/stores/postgres/database.ts';
-import { seedCatalogue } from '../../../activities/stores/postgres/orders/seed-catalogue.ts';
+import { seed as seedTenants } from '../../../workers/migrate.ts';
+import { ownRegistrations } from '../../flows/own-registrations.ts';
 import { seatTable } from '../../flows/booking/seat-steps.ts';
 import { entryTable } from '../../flows/guestbook/entry-steps.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
@@ -53,9 +53,8 @@ export async function runMatrix(ground: Ground, cases: readonly FaultCase[]): Pr
 
 /** What tenants of a local stack begin with. */
 async function seed(world: World, all: readonly Running[]): Promise<void> {
-  const owner = new Database(world.databaseUrl, 'hapax_owner', 1);
-  await owner.flush(null, seedCatalogue(all.map(({ tenant }) => tenant)));
-  await owner.close();
+  const tenants = all.map(({ tenant }) => tenant);
+  await seedTenants(world.databaseUrl, tenants, await ownRegistrations());
 }
 
 function batches(all: readonly Running[]): (readonly Running[])[] {

@@ -1,0 +1,35 @@
+import type { Registration } from '../activities/registration.ts';
+import { flows } from '../workflows/flows.ts';
+import type { AnyFlow } from '../workflows/operation/flow.ts';
+
+/**
+ * What each flow of the list brings besides its story, from the file that carries the flow's name.
+ * @param load imports `activities/{flow}.ts`
+ * @throws TypeError where the file is missing, or does not register the flow
+ */
+export async function registrations(
+  listed: readonly AnyFlow[] = flows,
+  load: (file: string) => Promise<unknown> = (file) => import(new URL(`../${file}`, import.meta.url).href),
+): Promise<readonly Registration[]> {
+  return await Promise.all(
+    listed.map(async ({ name }) => {
+      const file = `activities/${name}.ts`;
+      const loaded = await load(file).catch((error: unknown) => {
+        if (!isMissing(error, file)) throw error;
+        throw new TypeError(`Flow ${name} has no activities: make ${file}, which exports its \`registration\`.`);
+      });
+      const { registration } = loaded as { readonly registration?: Registration };
+      if (registration === undefined)
+        throw new TypeError(`${file} exports no \`registration\`: export what flow ${name} brings under that name.`);
+      if (registration.flow.name !== name)
+        throw new TypeError(`${file} registers flow ${registration.flow.name}: let it register ${name}.`);
+      return registration;
+    }),
+  );
+}
+
+/** Not a file that this one imports. */
+function isMissing(error: unknown, file: string): boolean {
+  const { code, url } = error as { readonly code?: string; readonly url?: string };
+  return code === 'ERR_MODULE_NOT_FOUND' && (url ?? (error as Error).message).includes(file);
+}
