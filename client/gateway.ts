@@ -72,8 +72,7 @@ export class Gateway {
    * Starts the operation or attaches to it, and returns at once.
    * @throws CallRefused when the key or the request does not match its type or schema; nothing was accepted
    * @throws KeyMisused when the key belongs to another request, or its answer has expired
-   * @throws Overloaded when the operation would be new and there is more work than can finish in time; retry with the
-   *   same key after `retryAfter` seconds
+   * @throws Overloaded when a new operation could not finish in time; retry with the same key after `retryAfter` seconds
    * @throws LedgerFault `unavailable` when nothing was accepted, or we cannot tell; retry with the same key
    */
   async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
@@ -89,18 +88,12 @@ export class Gateway {
     return told(await this.ask(flow, sound(flow, call), wait));
   }
 
-  /**
-   * Reads the operation from the ledger.
-   * @returns undefined when the tenant has no such operation
-   */
+  /** @returns the operation as the ledger has it, or undefined when the tenant has no such operation */
   async status(tenant: string, id: string): Promise<OperationRecord | undefined> {
     return await readOperation(this.#parts.database, tenant, id);
   }
 
-  /**
-   * Waits until the operation settles.
-   * @param wait at most, in milliseconds
-   */
+  /** Waits until the operation settles, at most `wait` milliseconds. */
   async settled(tenant: string, id: string, wait: number): Promise<void> {
     await this.#parts.outcomes.settled(tenant, id, wait, true);
   }
@@ -164,10 +157,7 @@ export class Gateway {
       .catch((error: unknown) => log(`The signal ${signal} did not reach ${record.id}`, error));
   }
 
-  /**
-   * Handles one request and returns what the HTTP API needs to answer it.
-   * @param wait at most, in milliseconds
-   */
+  /** Handles one request, waits at most `wait` milliseconds, and returns what the HTTP API needs to answer it. */
   async ask<F extends AnyFlow>(flow: F, call: Call<F>, wait: number): Promise<Reply> {
     const request = asked(flow, call);
     const remembered = this.#remembered.find(request);

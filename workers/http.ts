@@ -32,7 +32,7 @@ const settings = [
   ...s3Settings,
 ] as const;
 
-/** How long requests under way may take once the process is told to stop. Supervisors kill after 10 s. */
+/** How long requests under way may take once the process gets a signal to stop. Supervisors kill after 10 s. */
 const drain = seconds(5);
 /** Callers keep connections for later. One that becomes idle during the drain is closed within this time. */
 const idleLook = milliseconds(100);

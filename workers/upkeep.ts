@@ -37,11 +37,11 @@ const interval = 500;
 /** Starts that one round sends. With 20 at once Temporal takes about 500 a second on two cores. */
 const atMost = 500;
 const atOnce = 20;
-/** Rows that one step of forgetting locks. */
+/** Rows that upkeep locks at once when it forgets old operations. */
 const forgottenAtOnce = 500;
 /** Forgetting and sweeping are not urgent: they run once in this many rounds, and in each round while there is more. */
 const tidyEvery = 120;
-/** Once in this many rounds, which is every five seconds, upkeep looks whether a test of the object store is due. */
+/** Once in this many rounds, which is every five seconds, upkeep checks whether a test of the object store is due. */
 const proveEvery = 10;
 /** Operations that one round sweeps, since the store has more important callers. */
 const sweptAtOnce = 50;

@@ -32,7 +32,7 @@ export type ConnectedGateway = {
 /**
  * Connects a backend service to the ledger and to Temporal. Temporal may be unavailable: claims are accepted all the
  * same, and upkeep starts them later.
- * @throws GroundFault when PostgreSQL, or a pooler in front of it, does not give what the ledger depends on
+ * @throws GroundFault when PostgreSQL, or a pooler in front of it, lacks something that the ledger depends on
  * @throws LedgerFault when PostgreSQL cannot be reached
  * @example const { gateway, close } = await connectGateway({ databaseUrl, temporalAddress: 'localhost:7233' })
  */

@@ -40,7 +40,7 @@ export class Workflows {
     await this.#start(operation, 'ALLOW_DUPLICATE_FAILED_ONLY', opening);
   }
 
-  /** For upkeep, which has found the row still open in the ledger: a run that has ended is followed by another. */
+  /** For upkeep, which has found the row still open in the ledger. If the last run has ended, a new one starts. */
   async startAgain(operation: Startable): Promise<void> {
     await this.#start(operation, 'ALLOW_DUPLICATE');
   }

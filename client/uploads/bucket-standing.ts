@@ -3,7 +3,7 @@ import { type Bucket, readBucketProof } from '../../activities/stores/postgres/g
 import { seconds } from '../../workflows/operation/duration.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 
-/** A store that has failed its proof is refused at most this much later. So is a repaired store accepted. */
+/** At most this much later, a store that has failed its proof is refused, and one that was repaired is accepted. */
 const fresh = seconds(2);
 
 /** Whether an object store may take bytes, by what upkeep has found out about it. A store that is not proved yet may. */

@@ -8,7 +8,7 @@ import { otherBytes, transferRefusal } from './transfer-refusal.ts';
 import type { UploadParts } from './upload-parts.ts';
 
 /**
- * Records in the ledger that these bytes are the upload's, unless others already are. All ways in end here. The row is
+ * Records in the ledger that these bytes are the upload's, unless others already are. Both ways in end here. The row is
  * committed before the signal, so that a story that wakes always finds it.
  * @param late whether the bytes may count after the deadline, because they were there before it
  */

@@ -38,7 +38,7 @@ export class MeasuredBody {
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
         done(null, piece);
       },
-      // Runs before the store learns that the body has ended, so that it keeps nothing of a wrong one.
+      // Runs before the store learns that the body has ended, so that a wrong body is not stored.
       flush: (done) => {
         if (this.size < expected.size) return done(this.#failed('too-short'));
         const { sha256 = this.digest() } = expected;

@@ -32,9 +32,9 @@ export class Uploads {
   }
 
   /**
-   * What the caller has to do to send the bytes, made for each answer.
+   * Plans how the caller sends the bytes, afresh for each answer.
    * @param wanted how this caller wants to send; by default as the upload was announced
-   * @returns undefined when the upload takes no bytes, or no more
+   * @returns undefined when the upload takes no bytes now
    */
   async plan(record: OperationRecord, wanted?: TransferPlan['way']): Promise<TransferPlan | undefined> {
     if (record.settledAt !== null) return undefined;

@@ -63,7 +63,7 @@ describe('the object store', () => {
       expect([process.name, ...(await storeLine(process.address))]).toEqual([
         process.name,
         200,
-        expect.stringMatching(/^\[\+\]object-store: One of two PUTs.*parts-kept/),
+        expect.stringMatching(/^\[\+\]object-store: Of two concurrent PUTs.*parts-kept/),
       ]);
     expect(await listObjects(store, '')).toEqual([]);
     store.close();

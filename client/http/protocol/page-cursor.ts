@@ -10,10 +10,7 @@ export function writeCursor({ createdAt, id }: { readonly createdAt: Date; reado
 /** 54 bytes in base64url: a time of 24, a space, and an id of 29. */
 export const cursorPattern = /^[A-Za-z0-9_-]{72}$/;
 
-/**
- * @returns undefined for anything that `writeCursor` does not write, and for years that PostgreSQL does not know: the
- *   cursor was tampered with
- */
+/** @returns undefined when the cursor was tampered with: `writeCursor` did not write it, or PostgreSQL has no such year */
 export function readCursor(after: string): PageCursor | undefined {
   const match = /^(2\d{3}-[\dT:.-]{18}Z) (.+)$/.exec(Buffer.from(after, 'base64url').toString());
   const [, createdAt = '', id = ''] = match ?? [];
