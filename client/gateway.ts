@@ -25,7 +25,7 @@ import { soundEvidence } from './gateway/sound-evidence.ts';
 import { type Told, told } from './gateway/told.ts';
 import type { Signal } from './gateway/workflows.ts';
 
-/** What has become of evidence, in the form that the flow declares. */
+/** The result of `arrive`, with the evidence typed as the flow declares it. */
 type ArrivedAs<Evidence> = Arrived extends infer A
   ? A extends { readonly evidence: unknown }
     ? Omit<A, 'evidence'> & { readonly evidence: Evidence }
@@ -35,7 +35,7 @@ type ArrivedAs<Evidence> = Arrived extends infer A
 /** Where an open operation stands. */
 type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
 
-/** How a request has come to an operation that is open. */
+/** How a request reached an operation that is still open. */
 type Joining = {
   readonly how: How;
   readonly follows: boolean;
@@ -49,13 +49,13 @@ export type GatewayParts = ClaimParts & {
   readonly arrivals: Arrivals;
   /** Settled answers kept in memory; 0 keeps none. */
   readonly cacheEntries?: number;
-  /** Told of each request: what was decided, and which layer knew. */
+  /** Called once for each request, with the decision and the layer that made it. */
   readonly count?: (flow: string, decision: Decision | NotBegun['kind'], layer: Layer) => void;
 };
 
 /**
- * The door for services in the same trust zone, and the only place that speaks to Temporal's client. Whatever is asked
- * twice happens once; layers in front of the ledger only make the second answer faster.
+ * The entry point for backend services in the same trust zone, and the only code that talks to Temporal's client. A
+ * request that is sent twice takes effect once. The layers in front of the ledger only make the second answer faster.
  */
 export class Gateway {
   readonly #parts: GatewayParts;
@@ -70,21 +70,25 @@ export class Gateway {
 
   /**
    * Starts the operation or attaches to it, and returns at once.
-   * @throws CallRefused when key or request are not what types and schema say; nothing was accepted
-   * @throws KeyMisused when the key names another request, or its answer has expired
-   * @throws Overloaded when it would be new and there is more work than ends in time; ask again after `retryAfter` seconds
-   * @throws LedgerFault `unavailable`: nothing was accepted, or nobody knows; ask again with the same key
+   * @throws CallRefused when the key or the request does not match its type or schema; nothing was accepted
+   * @throws KeyMisused when the key belongs to another request, or its answer has expired
+   * @throws Overloaded when a new operation could not finish in time; retry with the same key after `retryAfter` seconds
+   * @throws LedgerFault `unavailable` when nothing was accepted, or we cannot tell; retry with the same key
    */
   async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
     return told(await this.ask(flow, sound(flow, call), 0));
   }
 
-  /** Like `start`, and waits for the outcome, at most `wait` milliseconds (default 30 s). */
+  /**
+   * Like `start`, and waits for the outcome.
+   * @param wait at most, in milliseconds; 30 s by default
+   * @example await gateway.run(checkoutFlow, { tenant: 'acme', environment: 'live', subject: 'shop', key, request })
+   */
   async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<Told<F>> {
     return told(await this.ask(flow, sound(flow, call), wait));
   }
 
-  /** @returns undefined where the tenant has no such operation */
+  /** @returns the operation as the ledger has it, or undefined when the tenant has no such operation */
   async status(tenant: string, id: string): Promise<OperationRecord | undefined> {
     return await readOperation(this.#parts.database, tenant, id);
   }
@@ -94,14 +98,17 @@ export class Gateway {
     await this.#parts.outcomes.settled(tenant, id, wait, true);
   }
 
-  /** Asks for a cancel; the ledger decides whether it is still in time. */
+  /** Requests a cancel. The ledger decides whether it is still in time. */
   async cancel(record: OperationRecord): Promise<CancelDecision> {
     const decision = await requestCancel(this.#parts.database, record.tenant, record.id);
     if (decision === 'requested') await this.signal(record, 'cancelRequested');
     return decision;
   }
 
-  /** Takes a person's word for a step in trouble. The ledger decides whether it may be given, the step's next try whether it holds. */
+  /**
+   * Records an operator's resolution of a step in trouble. The ledger decides whether it may be recorded. The next try
+   * of the step decides whether it applies.
+   */
   async resolve(record: OperationRecord, declared: StepDeclaration, resolution: Resolution): Promise<ResolveDecision> {
     const decision = await recordResolution(this.#parts.database, record.tenant, record.id, resolution, {
       ours: declared.effect === 'transaction',
@@ -113,10 +120,11 @@ export class Gateway {
   }
 
   /**
-   * Says that something has come from outside for a step that waits, whether its story has come so far or not. Repeatable:
-   * the first evidence counts, the same again is answered alike, and another is kept as a stray.
-   * @param evenDue whether it counts after the deadline, until the wait is closed
-   * @throws LedgerFault `unavailable`: nobody knows whether it has arrived; saying it again finds out
+   * Records that what a step waits for has come from outside, whether or not the story has reached that step.
+   * Repeatable: the first evidence counts, the same evidence again gets the same answer, and different evidence is kept
+   * as a stray.
+   * @param evenDue whether the evidence still counts after the deadline, until the wait is closed
+   * @throws LedgerFault `unavailable` when we cannot tell whether it was recorded; send it again to find out
    */
   async arrive<F extends AnyFlow, N extends AwaitStep<F>>(
     flow: F,
@@ -141,7 +149,7 @@ export class Gateway {
     return arrived as ArrivedAs<EvidenceOf<F, N>>;
   }
 
-  /** Tells the story that its ledger has news. Lost signals are made up for by upkeep. */
+  /** Signals the story that its ledger row has changed. Upkeep repeats signals that were lost. */
   async signal(record: OperationRecord, signal: Signal): Promise<void> {
     const { workflows, log } = this.#parts;
     await workflows
@@ -149,13 +157,13 @@ export class Gateway {
       .catch((error: unknown) => log(`The signal ${signal} did not reach ${record.id}`, error));
   }
 
-  /** The whole of a request, with what a door needs to answer it. @param wait milliseconds at most */
+  /** Handles one request, waits at most `wait` milliseconds, and returns what the HTTP API needs to answer it. */
   async ask<F extends AnyFlow>(flow: F, call: Call<F>, wait: number): Promise<Reply> {
     const request = asked(flow, call);
     const remembered = this.#remembered.find(request);
     if (remembered !== undefined) {
       const { replay, same } = remembered;
-      this.#arrived(request, replay.id, same ? 'replayed' : 'refused', 'memory');
+      this.#seen(request, replay.id, same ? 'replayed' : 'refused', 'memory');
       return same ? replay : { kind: 'key-reused' };
     }
     const parts = { ...this.#parts, turns: this.#turns };
@@ -166,39 +174,42 @@ export class Gateway {
     return claimed;
   }
 
-  /** @param follows whether another asker of the same request has claimed it: the row may be somebody else's */
+  /**
+   * @param follows whether a concurrent identical request made this claim; the row may then belong to a different
+   *   request
+   */
   async #claimed(request: Asked, claimed: Started, follows: boolean, wait: number): Promise<Reply> {
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     if (!sameIntent(request, claimed)) {
-      this.#arrived(request, id, 'refused', 'ledger');
+      this.#seen(request, id, 'refused', 'ledger');
       return { kind: 'key-reused' };
     }
     switch (answer.kind) {
       case 'forgotten':
         return { kind: 'key-expired', ...named };
       case 'kept': {
-        this.#arrived(request, id, 'replayed', 'ledger');
+        this.#seen(request, id, 'replayed', 'ledger');
         const settled = state as SettledState;
         this.#remembered.keep(request, claimed, answer, settled);
         return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
       }
       case 'none': {
         const how = claimed.created && !follows ? 'created' : 'joined';
-        this.#arrived(request, id, how, follows ? 'process' : 'ledger');
+        this.#seen(request, id, how, follows ? 'process' : 'ledger');
         return await this.#open(request, claimed, { how, follows, wait, named });
       }
     }
   }
 
-  /** Waits for the end of what is open, or until it waits for something from outside: it may be the caller's turn. */
+  /** Waits until the open operation settles, or until it waits for something from outside: the caller may have to act. */
   async #open(request: Asked, claimed: Started, { how, follows, wait, named }: Joining): Promise<Reply> {
     const { id, state, deadline } = claimed;
     const { tenant } = request.call;
     const patience = state === 'waiting' ? 0 : wait;
     const outcome = await this.#outcome(tenant, id, patience, how).finally(() => this.#live.forget(request.name));
     if (outcome === undefined) {
-      // What another request claimed a while ago has gone on since, and may be in doubt by now.
+      // An operation that another request claimed earlier has moved on since, and may be in doubt by now.
       const asClaimed = { state: openState(state), trouble: null };
       const now = patience === 0 && !follows ? asClaimed : await this.#now(tenant, id, asClaimed);
       return { kind: 'open', how, ...now, deadline, ...named };
@@ -212,7 +223,10 @@ export class Gateway {
     return wait === 0 ? undefined : await this.#parts.outcomes.settled(tenant, id, wait, how !== 'created', true);
   }
 
-  /** After a wait: doubt and trouble are news to the caller. What settles just now is told when it is asked for. */
+  /**
+   * The state after a wait, since the caller should learn of doubt and trouble. If the operation has settled in the
+   * meantime, the caller gets that with its next request.
+   */
   async #now(tenant: string, id: string, before: Standing): Promise<Standing> {
     const record = await this.status(tenant, id).catch(() => undefined);
     return record === undefined || record.settledAt !== null
@@ -220,7 +234,7 @@ export class Gateway {
       : { state: record.state, trouble: record.trouble };
   }
 
-  #arrived({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {
+  #seen({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {
     const { tenant, requestId = '', userAgent = null } = call;
     this.#parts.count?.(flow.name, decision, layer);
     this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });

@@ -10,13 +10,13 @@ import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
 import { type BucketFinding, proveBucket } from '../activities/stores/s3/prove-bucket.ts';
 import { days, minutes, seconds } from '../workflows/operation/duration.ts';
 
-/** A store is upgraded or exchanged behind its address now and then. */
+/** A store is upgraded or replaced behind its address now and then. */
 const proveAgain = days(1);
-/** What was mended is seen soon. */
+/** A store that was fixed should be noticed soon. */
 const failedAgain = minutes(1);
 const awayAgain = seconds(10);
 
-/** Tries the object store for all processes, beside upkeep's rounds, and keeps in the ledger what it has seen. */
+/** Tests the object store for all processes, beside upkeep's rounds, and keeps the finding in the ledger. */
 export class BucketProver {
   readonly #database: Database;
   readonly #objects: ObjectStore;
@@ -29,18 +29,18 @@ export class BucketProver {
     this.#log = log;
   }
 
-  /** Tries the store if that is due; waits for nothing. */
+  /** Starts a test of the store if one is due, and does not wait for it. */
   look(): void {
     this.#trying ??= this.#prove()
       .catch((err: unknown) =>
-        this.#log.warn({ err }, 'the proof of the object store could not be kept; it is tried again'),
+        this.#log.warn({ err }, 'the proof of the object store could not be recorded; it will be tried again'),
       )
       .finally(() => {
         this.#trying = undefined;
       });
   }
 
-  /** @returns when nothing is being tried */
+  /** Waits until no test is running. */
   async idle(): Promise<void> {
     await this.#trying;
   }
@@ -64,8 +64,8 @@ function rowOf({ faults, failedComplete }: Extract<BucketFinding, { kind: 'prove
   return {
     state: holds ? 'holds' : 'failed',
     says: holds
-      ? `One of two PUTs at once wins, a wrong checksum is refused; a failed Complete: ${failedComplete}.`
-      : `the store was tried, and ${faults.join('; ')}. Take a store that keeps conditional writes and checksums (docs/production.md).`,
+      ? `Of two concurrent PUTs one wins, and a wrong checksum is refused. A failed Complete: ${failedComplete}.`
+      : `the store was tested, and ${faults.join('; ')}. Use a store that keeps conditional writes and checksums (docs/production.md).`,
     failed_complete: failedComplete,
   };
 }

@@ -8,14 +8,15 @@ const rooms = fileURLToPath(new URL('../workflows', import.meta.url));
 const lockFile = fileURLToPath(new URL('../package-lock.json', import.meta.url));
 
 /**
+ * Bundles the workflow code.
  * @param index the module that exports the stories
- * @returns the code that Temporal runs them from
+ * @returns the code from which Temporal runs them
  */
 export async function bundleWorkflows(index = join(rooms, 'index.ts')): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: index,
     // Loaded once for all workflows of a worker, and frozen: stories and declarations hold no state of their own, and
-    // making their schemas anew for each workflow took a fifth of the workflow thread's time.
+    // building their schemas again for each workflow took a fifth of the workflow thread's time.
     preloadModules: [index],
     logger: new DefaultLogger('WARN'),
   });
@@ -23,14 +24,15 @@ export async function bundleWorkflows(index = join(rooms, 'index.ts')): Promise<
 }
 
 /**
- * Bundles once for each state of the sources (2.6 s), and finds the file again at later starts.
+ * Bundles once for each state of the sources, which takes 2.6 s. Later starts find the file.
+ * @param directory where bundles are kept
  * @returns the path of the bundle, for HAPAX_WORKFLOW_BUNDLE
  */
 export async function workflowBundle(directory: string): Promise<string> {
   const path = join(directory, `workflows-${await sourceDigest()}.js`);
   if ((await readdir(directory).catch((): string[] => [])).includes(basename(path))) return path;
   await mkdir(directory, { recursive: true });
-  // Written aside and renamed, so that another process never reads half a bundle.
+  // Written under another name and then renamed, so that another process never reads half a bundle.
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, await bundleWorkflows());
   await rename(draft, path);

@@ -21,10 +21,10 @@ export const callerSettings = [
 ] as const;
 type CallerConfig = Pick<Config, (typeof callerSettings)[number]>;
 
-/** Key look-ups are one indexed read a second for each key in use: two connections carry thousands of them. */
+/** Each key in use costs one indexed read a second, so two connections are enough for thousands of keys. */
 const connections = 2;
 
-const noWay = `Nobody could ask: give the HTTP API at least one way to know its callers.
+const noWay = `No caller could be identified: give the HTTP API at least one way to identify its callers.
   HAPAX_JWKS_URL, HAPAX_JWT_ISSUER and HAPAX_JWT_AUDIENCE take JWTs of an issuer,
   HAPAX_API_KEYS=on takes API keys, made with \`npm run keys -- create\`,
   HAPAX_TOKENS takes static tokens as token=tenant:environment:subject, for a local stack.`;
@@ -36,9 +36,9 @@ type Callers = {
 };
 
 /**
- * Reads in which ways callers may be known, before anything is connected.
- * @returns how to begin to know them
- * @throws ConfigFault when there is no way, or one is half configured
+ * Reads how callers may be identified, before anything is connected.
+ * @returns a function that connects what identifies them
+ * @throws ConfigFault when there is no way, or one is only half configured
  */
 export function readCallers(config: CallerConfig): (log: Logger) => Promise<Callers> {
   const tokens = config.HAPAX_TOKENS === undefined ? undefined : readTokens(config.HAPAX_TOKENS);
@@ -51,7 +51,7 @@ export function readCallers(config: CallerConfig): (log: Logger) => Promise<Call
     const webTokens = jwt && signingKeys && new WebTokens(jwt, signingKeys, warn);
     const database = keysOn ? new Database(config.DATABASE_URL, 'hapax_app', connections) : undefined;
     const apiKeys = database && new ApiKeys(database, warn);
-    // An issuer that is away does not keep us from starting.
+    // An issuer that cannot be reached does not keep us from starting.
     await signingKeys?.start();
     return {
       authenticate: identifyBearer({
@@ -97,15 +97,16 @@ function readJwt(config: CallerConfig): (WebTokenSettings & { url: URL }) | unde
   return { url: new URL(url), issuer, audience, claims };
 }
 
-/** `works`: callers are let in by it. `well`: and nothing is wrong with it. */
+/** `works`: it lets callers in. `well`: it works, and nothing is wrong with it. */
 type Part = { readonly well: boolean; readonly works: boolean; readonly says: string };
 
 function issuerPart(issuer: string, keys: SigningKeys): Part {
   const works = keys.set !== undefined;
   const since = keys.awaySince;
   const well = works && since === undefined;
-  const known = works ? 'the keys known so far are kept' : 'no key of it is known yet';
-  const away = since === undefined ? '' : `, but HAPAX_JWKS_URL gives no keys since ${since.toISOString()}: ${known}`;
+  const known = works ? 'the last known keys stay in use' : 'none of its keys is known yet';
+  const away =
+    since === undefined ? '' : `, but HAPAX_JWKS_URL has given no keys since ${since.toISOString()}: ${known}`;
   return { well, works, says: `JWTs of ${issuer}${away}.` };
 }
 
@@ -115,7 +116,7 @@ async function keysPart(apiKeys: ApiKeys): Promise<Part> {
     return { well: true, works: true, says: 'API keys.' };
   } catch {
     const says =
-      'API keys, but PostgreSQL does not look them up: see that DATABASE_URL reaches it, and run `npm run migrate`.';
+      'API keys, but PostgreSQL does not look them up: check that DATABASE_URL reaches it, and run `npm run migrate`.';
     return { well: false, works: false, says };
   }
 }

@@ -6,17 +6,17 @@ import { proveServer } from '../activities/stores/postgres/ground/prove-server.t
 import type { Check } from '../client/http/health/readiness.ts';
 import { seconds } from '../workflows/operation/duration.ts';
 
-/** PostgreSQL is away: it is looked for again this often. */
+/** While PostgreSQL cannot be reached, it is tried this often. */
 const again = seconds(1);
 
 const anything: Statement = { name: '', text: 'select', values: [] };
 const unproved: Check = {
   name: 'server',
   state: 'failed',
-  says: 'not proved yet: PostgreSQL was away when this process started, and is tried each second.',
+  says: 'not proved yet: PostgreSQL could not be reached when this process started. It is tried once a second.',
 };
 
-/** What a worker process rests on, proved before it is ready. */
+/** What a worker process depends on, proved before the process is ready. */
 export class Ground {
   readonly #database: Database;
   readonly #log: Logger;
@@ -32,9 +32,10 @@ export class Ground {
   }
 
   /**
-   * Proves the ground. Where PostgreSQL is away the process may start, is not ready, and the proof is made once it is back.
-   * @param store the bucket that the process uses; what upkeep has seen of it is shown
-   * @throws GroundFault where it was tried and does not hold
+   * Proves the ground. If PostgreSQL cannot be reached, the process starts all the same, is not ready, and makes the
+   * proof once PostgreSQL is back.
+   * @param store the bucket that the process uses; the checks show what upkeep has found out about it
+   * @throws GroundFault when the proof was tried and failed
    */
   static async prove(database: Database, store: Bucket, log: Logger): Promise<Ground> {
     const ground = new Ground(database, store, log);
@@ -58,7 +59,7 @@ export class Ground {
     }
   }
 
-  /** Asks PostgreSQL: what stands in between may have changed since the last statement. */
+  /** Asks PostgreSQL each time, since a pooler in between may have changed since the last statement. */
   async checks(): Promise<readonly Check[]> {
     const away = await this.#database.alone(anything).then(
       () => undefined,
@@ -78,7 +79,7 @@ export class Ground {
   }
 }
 
-/** One line for a start: what was proved, and of what is degraded what is lost. */
+/** Logs one line at the start: what was proved and, for what is degraded, what is lost. */
 export function sayGround(log: Logger, checks: readonly Check[]): void {
   const lost = checks.filter(({ state }) => state !== 'holds').map(({ name, says }) => `${name}: ${says}`);
   const proved = checks.filter(({ state }) => state === 'holds').map(({ name }) => name);

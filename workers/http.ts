@@ -32,9 +32,9 @@ const settings = [
   ...s3Settings,
 ] as const;
 
-/** What is under way may take this long to be answered when the door is told to stop; supervisors kill after 10 s. */
+/** How long requests under way may take once the process gets a signal to stop. Supervisors kill after 10 s. */
 const drain = seconds(5);
-/** Callers keep connections for later: one that has become idle while the door drains is closed within this time. */
+/** Callers keep connections for later. One that becomes idle during the drain is closed within this time. */
 const idleLook = milliseconds(100);
 
 const takesRequests: Check = { name: 'process', state: 'holds', says: 'Takes requests.' };
@@ -43,10 +43,10 @@ const decidesClaims: Check = { name: 'ledger', state: 'holds', says: 'PostgreSQL
 const decidesNone: Check = {
   name: 'ledger',
   state: 'failed',
-  says: 'PostgreSQL does not decide claims: see that DATABASE_URL reaches it, and run `npm run migrate`.',
+  says: 'PostgreSQL does not decide claims: check that DATABASE_URL reaches it, and run `npm run migrate`.',
 };
 
-/** The door for the network. It holds no state that another door would miss. */
+/** The HTTP API as a process. It holds no state that another one would miss. */
 export async function startHttp(
   config: Pick<Config, (typeof settings)[number]>,
   extend?: (app: FastifyInstance) => void,

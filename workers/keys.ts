@@ -12,8 +12,8 @@ import { callerNameRule, isCallerName, isEnvironment } from '../client/http/call
 import { type Role, roles } from '../workflows/operation/role.ts';
 import { ConfigFault, readConfig } from './config.ts';
 
-const usage = `Makes, lists and revokes the API keys of the database of DATABASE_URL, whose login may act as hapax_upkeep, as the one
-of npm run migrate may.
+const usage = `Makes, lists and revokes API keys in the database of DATABASE_URL. Its login has to be able to act as hapax_upkeep, like the
+one of npm run migrate.
 
   npm run keys -- create --tenant TENANT --environment live|test --subject SUBJECT
                          [--role viewer|caller|operator] [--expires 90d] [--note TEXT]
@@ -128,7 +128,7 @@ async function run(args: readonly string[]): Promise<void> {
   if (values.output !== 'table' && values.output !== 'json') throw new WrongUsage('-o takes table or json');
   const [command, named, ...rest] = positionals;
   if (rest.length > 0 || (named !== undefined && command !== 'revoke'))
-    throw new WrongUsage('There are words too many');
+    throw new WrongUsage('There are too many words');
   if (command !== 'create' && command !== 'list' && command !== 'revoke')
     throw new WrongUsage('Say create, list or revoke');
   const database = new Database(readConfig(['DATABASE_URL']).DATABASE_URL, 'hapax_upkeep', 1);
@@ -148,7 +148,7 @@ if (import.meta.main)
     else if (error instanceof ConfigFault || error instanceof NotDone) console.error(error.message);
     else if (/permission denied/.test(error.message))
       console.error(
-        'PostgreSQL says: permission denied. DATABASE_URL needs a login that may act as hapax_upkeep, such as that of npm run migrate.',
+        'PostgreSQL says: permission denied. DATABASE_URL needs a login that may act as hapax_upkeep, such as the one of npm run migrate.',
       );
     else console.error(`The keys of DATABASE_URL cannot be managed: ${error.message}`);
     process.exitCode = wrong ? 2 : 1;

@@ -8,12 +8,12 @@ import { runMainJob } from './local/main-job.ts';
 import { type Context, openContext } from './local/stack-context.ts';
 import { printTable } from './local/table.ts';
 
-/** `npm start`: the whole of Hapax on one machine, in one process tree, with the main job done before your eyes. */
+/** `npm start`: all of Hapax on one machine, in one process tree. It runs a checkout and an upload while you watch. */
 
 const { fresh, once } = readArguments();
 const start = performance.now();
 const say = (line: string) => console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${line}`);
-// A closed terminal takes our output away, and must not take us before the others have stopped.
+// A closed terminal ends our output, but must not end us before the other processes have stopped.
 process.stdout.on('error', () => {});
 
 let context: Context | undefined;
@@ -27,18 +27,21 @@ async function stop(code: number): Promise<never> {
   process.exit(code);
 }
 
-/** Milliseconds. One Ctrl-C reaches us twice, from the terminal and through npm; a person needs longer for a second one. */
+/**
+ * Milliseconds. One Ctrl-C reaches us twice, from the terminal and through npm. A person needs longer to press it
+ * again.
+ */
 const samePress = 1_000;
 let pressed = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (pressed && performance.now() - pressed > samePress) process.exit(130); // impatience: the keeper ends the rest
+    if (pressed && performance.now() - pressed > samePress) process.exit(130); // pressed again: the keeper ends the rest
     pressed ||= performance.now();
     void stop(0);
   });
 }
 
-/** npm that is killed tells nobody, and nobody would be left to stop us. Milliseconds. */
+/** A killed npm sends no signal, and nothing else would stop us. Milliseconds. */
 const lookAfterParent = 1_000;
 const parent = process.ppid;
 if (startedByNpm()) setInterval(() => process.ppid !== parent && void stop(0), lookAfterParent).unref();
@@ -58,7 +61,7 @@ try {
   }
 }
 
-/** A stack whose job fails stays up, so that one can look why. */
+/** If the job fails, the stack stays up, so that one can find out why. */
 async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
   if (/^(sk|rk)_live_/.test(given('STRIPE_SECRET_KEY') ?? '')) {
     say('The main job is not run: STRIPE_SECRET_KEY is a live key, and it would charge a card');
@@ -74,11 +77,14 @@ async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
   });
 }
 
-/** By name, never the whole directory: a mistaken HAPAX_STATE_DIRECTORY must not cost anyone their files. The cache of binaries stays. */
+/**
+ * Removes its parts by name, never the whole directory: a mistaken HAPAX_STATE_DIRECTORY must not cost anyone their
+ * files. The cache of binaries stays.
+ */
 async function beginAnew(directory: string): Promise<void> {
   const parts = ['postgres', 'temporal', 's3', 'sandbox', 'logs', 'logs.last'];
   await Promise.all(parts.map((part) => rm(join(directory, part), { recursive: true, force: true })));
-  say(`Began anew: ${parts.join(', ')} in ${directory} were removed`);
+  say(`Starting afresh: ${parts.join(', ')} in ${directory} were removed`);
 }
 
 function readArguments(): { fresh: boolean; once: boolean } {

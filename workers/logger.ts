@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 
-/** Never in a log, wherever it stands: secrets, card data, and what a caller tells us of a person. */
+/** Never logged, wherever they appear: secrets, card data, and what a caller tells us about a person. */
 const secrets = [
   'authorization',
   'cookie',
@@ -15,7 +15,7 @@ const secrets = [
   'email',
 ];
 
-/** Redacts by name, and what looks like a secret or a card number in any text. */
+/** Redacts members by name, and in any text what looks like a secret or a card number. */
 export function createLogger(
   name: string,
   level: Config['HAPAX_LOG_LEVEL'],
@@ -31,18 +31,21 @@ export function createLogger(
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/** Members that hold a secret, however they are spelt and however deep they stand. */
+/** Members that hold a secret, however they are spelled and however deep they are nested. */
 const secretMember =
   /"([\w-]*(?:authorization|cookie|password|secret|cvc|api_?key|access_?key)[\w-]*)":"(?:[^"\\]|\\.)*"/gi;
-/** Secrets that say what they are: of HTTP, our API keys, JWTs, of Stripe, in the address of a database, of a presigned URL. */
+/**
+ * Secrets that are known by their form: those of HTTP, our API keys, JWTs, those of Stripe and of presigned URLs, and
+ * passwords in the address of a database.
+ */
 const secretText =
   /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
 const password = /(:\/\/[^:/@\s"]*:)[^@/\s"]+@/g;
 const cardLike = /\b(?:\d[ -]?){12,18}\d\b/g;
-/** A number that is a member by itself: what stands in for it is a text. */
+/** A member whose whole value is a number. It is replaced by a string, so that the line stays JSON. */
 const cardMember = /(?<!\\)":-?(\d{13,19})(?=[,}\]])/g;
 
-/** The last net: texts of errors may quote what a provider or a caller has sent. */
+/** The last safeguard: the text of an error may quote what a provider or a caller has sent. */
 function scrub(line: string): string {
   return line
     .replace(secretMember, '"$1":"[redacted]"')

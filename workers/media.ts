@@ -21,17 +21,17 @@ export const mediaSettings = [
   'HAPAX_LOG_LEVEL',
 ] as const;
 
-/** What the worker reaches outside; a test hands in its own, to stop it at a boundary. */
+/** The outside systems that the worker uses. A test passes its own, to stop the worker at a boundary. */
 type MediaPorts = { readonly database: Database; readonly objects: ObjectStore };
 
-/** One decoder a core: more only hold more pictures in memory. */
+/** One decoder for each core. More would only hold more pictures in memory. */
 const atOnce = 2;
-/** Each picture asks the ledger a few times. */
+/** Each picture queries the ledger a few times. */
 const connections = atOnce * 2;
 
 /**
- * Decodes pictures, away from the worker that carries everybody's operations: a decoder may die of what it is given.
- * @param activities makes the steps; a test watches them
+ * Decodes pictures, away from the worker that carries everybody's operations: a picture may kill its decoder.
+ * @param activities makes the steps; a test passes its own to watch them
  */
 export async function startMedia(
   config: Pick<Config, (typeof mediaSettings)[number]>,

@@ -5,7 +5,7 @@ import { type Check, isReady, readinessText } from '../client/http/health/readin
 import { type Config, ConfigFault } from './config.ts';
 import { metricsText } from './telemetry.ts';
 
-/** A process of ours that is up. */
+/** A process of ours that is running. */
 export type Running = {
   readonly address: string;
   /** Settles when the process's work ends by itself, which it should not. */
@@ -13,9 +13,9 @@ export type Running = {
   stop(): Promise<void>;
 };
 
-/** Runs one process until it is told to stop: readiness goes, work drains, exit 0. */
+/** Runs one process until it gets a signal to stop. Then it stops being ready, finishes its work and exits with 0. */
 export async function runProcess(name: string, start: () => Promise<Running>): Promise<void> {
-  // Settings are read inside `start`, which may throw before it gives a promise.
+  // Settings are read inside `start`, which may throw before it returns a promise.
   const running = await (async () => await start())().catch((error: unknown) => {
     const known = error instanceof ConfigFault || error instanceof GroundFault;
     console.error(known ? error.message : error);
@@ -39,7 +39,7 @@ export async function runProcess(name: string, start: () => Promise<Running>): P
 
 export const healthSettings = ['HAPAX_HEALTH_HOST', 'HAPAX_HEALTH_PORT'] as const;
 
-/** /healthz while the process lives, /readyz while it takes work, /metrics for Prometheus. */
+/** Serves /healthz while the process lives, /readyz while it takes work, and /metrics for Prometheus. */
 export async function serveHealth(
   { HAPAX_HEALTH_HOST: host, HAPAX_HEALTH_PORT: port }: Pick<Config, (typeof healthSettings)[number]>,
   ready: () => readonly Check[] | Promise<readonly Check[]>,

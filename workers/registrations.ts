@@ -3,9 +3,9 @@ import { flows } from '../workflows/flows.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 
 /**
- * What each flow of the list brings besides its story, from the file that carries the flow's name.
+ * Loads what each listed flow brings besides its story, from the file that carries the flow's name.
  * @param load imports `activities/{flow}.ts`
- * @throws TypeError where the file is missing, or does not register the flow
+ * @throws TypeError when the file is missing, or does not register the flow
  */
 export async function registrations(
   listed: readonly AnyFlow[] = flows,
@@ -28,7 +28,7 @@ export async function registrations(
   );
 }
 
-/** Not a file that this one imports. */
+/** Whether this very file is missing, and not one that it imports. */
 function isMissing(error: unknown, file: string): boolean {
   const { code, url } = error as { readonly code?: string; readonly url?: string };
   return code === 'ERR_MODULE_NOT_FOUND' && (url ?? (error as Error).message).includes(file);

@@ -4,21 +4,19 @@ import type { Config } from './config.ts';
 import type { Ground } from './ground.ts';
 import { type healthSettings, type Running, serveHealth } from './process.ts';
 
-/** A worker that is stopped lets its work end for this long, well inside a container's 30 s. */
+/** How long a stopped worker lets its work finish, well inside a container's 30 s. */
 const drain = '20 s';
 
 type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | (typeof healthSettings)[number]>;
 
 type WorkerParts = {
-  /** What the process rests on: it is ready while this holds too. */
+  /** What the process depends on: it is ready only while this holds. */
   readonly ground: Ground;
-  /** What its activities reach outside, closed when the last of them has ended. */
+  /** Closes what the activities reach outside, when the last of them has ended. */
   readonly close: () => Promise<void>;
 };
 
-/**
- * Runs a Temporal worker as a process of ours: ready while it polls, drained when it is stopped.
- */
+/** Runs a Temporal worker as a process of ours: ready while it polls, and drained when it is stopped. */
 export async function runWorker(
   config: Settings,
   options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval'>,
@@ -30,7 +28,7 @@ export async function runWorker(
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     shutdownGraceTime: drain,
-    // Otherwise the SDK holds beats back for 0.8 of the timeout, and the one that follows must not be late at all.
+    // By default the SDK delays heartbeats to 80 % of the timeout, and then the next one must not be late at all.
     maxHeartbeatThrottleInterval: heartbeat / 2,
   });
   const running = worker.run();

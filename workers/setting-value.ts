@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Why a setting has no value that could be judged. It never holds a secret. */
+/** Why the value of a setting cannot be read. The message never holds a secret. */
 export class SettingFault extends Error {
   override readonly name = 'SettingFault';
 }
 
 /**
- * What the environment gives for a setting: its own variable, or the content of the file that `NAME_FILE` names, which
- * is how Docker and Kubernetes hand out secrets. An empty one of the two counts as not given.
- * @throws SettingFault where both are given, or the file cannot be read
+ * Reads a setting from the environment: its own variable, or the content of the file that `NAME_FILE` names, which is
+ * how Docker and Kubernetes pass secrets. An empty one counts as not set.
+ * @throws SettingFault when both are set, or the file cannot be read
  */
 export function settingValue(name: string, environment: Environment): string | undefined {
   return name === 'DATABASE_URL' ? databaseUrl(environment) : plainValue(name, environment);
@@ -45,7 +45,7 @@ function contentOf(name: string, file: string): string {
   }
 }
 
-/** The address of PostgreSQL with its password, which would end the address early if it held `@`, `/` or `#` as it is. */
+/** The address of PostgreSQL with its password encoded: a literal `@`, `/` or `#` would end the address early. */
 function databaseUrl(environment: Environment): string | undefined {
   const address = plainValue('DATABASE_URL', environment);
   const password = plainValue('DATABASE_PASSWORD', environment);

@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
 
-/** What this process counts. Keys, ids and tenants are never labels: they are searched for in the ledger. */
+/** The metrics of this process. Keys, ids and tenants are never labels: look for them in the ledger. */
 export const registry = new Registry();
 
 collectDefaultMetrics({ register: registry, prefix: 'hapax_' });
 
-/** Requests for operations by what was decided and which layer knew: hits, misses and conflicts of each dedup layer. */
+/** Requests for operations, by decision and by the layer that made it: the hits, misses and conflicts of each layer. */
 export const requests = new Counter({
   name: 'hapax_requests_total',
   help: 'Requests for operations, by flow, decision (created, joined, replayed, refused, not-admitted, overloaded) and the layer that decided',
@@ -41,14 +41,17 @@ export function countFlushes(read: () => number): void {
   });
 }
 
-/** Shows what this process admits new operations by. */
+/** Shows the figures by which this process admits new operations. */
 export function showAdmission(
   read: () => { readonly inHand: number; readonly limit: number; readonly capacity: number },
 ): void {
   const gauges = {
-    inHand: ['hapax_admission_in_hand', 'Operations that workers have in hand or that wait for one, of all processes'],
+    inHand: [
+      'hapax_admission_in_hand',
+      'Operations that workers have in hand or that wait for one, over all processes',
+    ],
     limit: ['hapax_admission_limit', 'Operations that may be in hand before new ones are refused as overloaded'],
-    capacity: ['hapax_admission_capacity', 'Operations that the workers end in a second, as far as it was seen'],
+    capacity: ['hapax_admission_capacity', 'Operations that the workers finish in a second, as far as measured'],
   } as const;
   for (const [member, [name, help]] of Object.entries(gauges))
     new Gauge({

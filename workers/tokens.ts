@@ -16,8 +16,8 @@ export function readTokens(setting: string): ReadonlyMap<string, Caller> {
     const split = entry.lastIndexOf('=');
     const token = entry.slice(0, split).trim();
     const caller = readCaller(entry.slice(split + 1).trim());
-    const sound = split > 0 && secret.test(token) && !token.includes('.') && !looksLikeApiKey(token);
-    if (!sound || caller === undefined)
+    const valid = split > 0 && secret.test(token) && !token.includes('.') && !looksLikeApiKey(token);
+    if (!valid || caller === undefined)
       throw new ConfigFault(
         `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject[:viewer|operator], with a token of 8 or more ` +
           `characters that has no dot and does not begin with hpx_, and a tenant and a subject of ${callerNameRule}`,

@@ -29,25 +29,28 @@ const settings = [
   'HAPAX_LOG_LEVEL',
 ] as const;
 
-/** An unstarted claim must be started within 5 s: 2 s of grace, this, and the start itself on a busy machine. Milliseconds. */
+/**
+ * A claim without a workflow must be started within 5 s: 2 s of grace, this interval, and the start itself on a busy
+ * machine. Milliseconds.
+ */
 const interval = 500;
-/** Starts that one round sends; at 20 at once Temporal takes some 500 a second on two cores. */
+/** Starts that one round sends. With 20 at once Temporal takes about 500 a second on two cores. */
 const atMost = 500;
 const atOnce = 20;
-/** Rows that forgetting locks in one step. */
+/** Rows that upkeep locks at once when it forgets old operations. */
 const forgottenAtOnce = 500;
-/** Forgetting and sweeping are no hurry: looked at once in this many rounds, and in each round while there is more. */
+/** Forgetting and sweeping are not urgent: they run once in this many rounds, and in each round while there is more. */
 const tidyEvery = 120;
-/** Whether the object store is to be tried is looked at once in this many rounds: each five seconds. */
+/** Once in this many rounds, which is every five seconds, upkeep checks whether a test of the object store is due. */
 const proveEvery = 10;
-/** Operations that one round sweeps: the store has more important callers. */
+/** Operations that one round sweeps, since the store has more important callers. */
 const sweptAtOnce = 50;
-/** Gauges are scraped every 15 s or so. */
+/** Rounds between two counts: gauges are scraped every 15 s or so. */
 const countEvery = 20;
 
 /**
- * Looks after what is open, driven by PostgreSQL: claims that nobody started, runs that Temporal lost, signals that did
- * not arrive. All of Temporal may be dropped; what is open goes on from its rows.
+ * Looks after open operations, driven by PostgreSQL: claims that nobody started, runs that Temporal lost, signals that
+ * did not arrive. Temporal may lose everything: open operations go on from their rows.
  */
 export async function startUpkeep(config: Pick<Config, (typeof settings)[number]>): Promise<Running> {
   const faults = flows.flatMap((flow) =>
@@ -76,8 +79,8 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     if (!(await workflows.sentinelStands())) {
       await workflows.registerSearchAttributes(config.TEMPORAL_NAMESPACE);
       const count = await lookAtEverything(database);
-      if (count > 0) log.warn({ count }, 'Temporal has no sentinel: everything that is open is started again');
-      // Last: whoever dies before this line leaves the loss to be found again.
+      if (count > 0) log.warn({ count }, 'Temporal has no sentinel: every open operation is started again');
+      // Last, so that a process that dies before this line leaves the loss to be found again.
       await workflows.raiseSentinel();
     }
     const due = await dueOperations(database, atMost);
@@ -100,7 +103,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     rounds += 1;
   };
 
-  // Beside the rounds: an object store that is away must not keep a claim from being started.
+  // Runs beside the rounds: an unavailable object store must not keep a claim from being started.
   const sweepLate = async (): Promise<void> => {
     try {
       for (let left = true; left && !stopping; ) {
@@ -109,7 +112,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
         left = late.length > 0;
       }
     } catch (err) {
-      log.warn({ err }, 'what is to be swept could not be read; the next look tries again');
+      log.warn({ err }, 'the operations to sweep could not be read; the next look tries again');
     }
   };
 
@@ -117,7 +120,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     try {
       const removed = (await sweeps[flow]?.({ operation: id, tenant, environment })) ?? 0;
       await swept(database, id);
-      if (removed > 0) log.info({ operation: id, removed }, 'what had come after the end was removed');
+      if (removed > 0) log.info({ operation: id, removed }, 'what came after the end of an operation was removed');
     } catch (err) {
       log.warn({ err, operation: id }, 'an operation could not be swept; it is tried again in ten minutes');
     }
@@ -137,11 +140,11 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   })();
   const health = await serveHealth(config, async () => [
     well && !stopping
-      ? { name: 'rounds', state: 'holds', says: 'The last look at what is open went well.' }
+      ? { name: 'rounds', state: 'holds', says: 'The last look at the open operations went well.' }
       : {
           name: 'rounds',
           state: 'failed',
-          says: 'The last look at what is open failed, or upkeep is stopping: see the log.',
+          says: 'The last look at the open operations failed, or upkeep is stopping: see the log.',
         },
     ...(await ground.checks()),
   ]);

@@ -7,9 +7,12 @@ import { RetryTimes } from './retry-times.ts';
 import { Tally } from './tally.ts';
 
 type AdmissionParts = {
-  /** Counts what all processes have in hand. */
+  /** Counts the operations that workers have in hand, over all processes. */
   readonly look: () => Promise<WorkInHand>;
-  /** Calls back for each operation that settles, whichever process began it. @returns whether none can be missed now */
+  /**
+   * Calls back for each operation that settles, whichever process began it.
+   * @returns a function that says whether every settled operation is heard now
+   */
   readonly hear: (callback: (ended: { readonly id: string; readonly tenant: string }) => void) => () => boolean;
   readonly log: (message: string, error: unknown) => void;
 };
@@ -17,30 +20,37 @@ type AdmissionParts = {
 type Ruling =
   | {
       readonly kind: 'admitted';
-      /** Says what the claim has come to: the operation that it created, if workers have it in hand now. */
+      /** Reports the result of the claim: the operation it created, if workers have that in hand now. */
       claimed(created: string | undefined): void;
     }
-  /** There is more work in hand than ends in time. @member retryAfter whole seconds until there should be room */
+  /**
+   * There is more work in hand than can finish in time.
+   * @member retryAfter whole seconds until there should be room
+   */
   | { readonly kind: 'overloaded'; readonly retryAfter: number };
 
-/** Milliseconds. The count is a look at a small index: 0.3 ms of PostgreSQL. */
+/** Milliseconds. The count reads a small index and costs PostgreSQL 0.3 ms. */
 const lookEvery = 500;
-/** Several doors see each other's work with a look: each admits so many at most until it has looked again. */
+/** HTTP processes see each other's work only by looking. Each admits at most this many operations before it looks again. */
 const admittedPerLook = 16;
-/** Without a look for so long PostgreSQL is away, and the claim says so itself. */
+/** After this long without a look PostgreSQL cannot be reached, and the claim itself will say so. */
 const blindAfter = seconds(5);
-/** A process's share of the ends is averaged over some ten looks, and never falls to zero. */
+/** This process's share of all settled operations is averaged over about ten looks, and never falls to zero. */
 const ownFollows = 0.1;
 const leastShare = 0.1;
-/** A tenant that was refused is taken to want more for so long. */
+/** A refused tenant is assumed to want more for this long. */
 const wantsFor = seconds(3);
-/** Who comes back as it was told may use so much more than newcomers: they would take its room otherwise. */
+/**
+ * Callers that come back at their given time may go this far above the limit. Newcomers would take their room
+ * otherwise.
+ */
 const returners = 1.25;
 
 /**
- * Decides whether a new operation may begin: only while what is in hand can be expected to end inside a caller's wait.
- * Judged by what is open in the ledger, how fast operations end and how long they wait for a worker, without asking
- * PostgreSQL for each request. Doors agree roughly, since all of them look at the same ledger and hear the same ends.
+ * Decides whether a new operation may begin: only while the work in hand can be expected to finish within a caller's
+ * wait. It judges by the open operations in the ledger, by how fast operations settle and by how long they wait for a
+ * worker, without a query for each request. The HTTP processes roughly agree, because all of them read the same ledger
+ * and hear the same notifications.
  */
 export class Admission {
   readonly #parts: AdmissionParts;
@@ -48,16 +58,16 @@ export class Admission {
   readonly #retries = new RetryTimes();
   readonly #whole: () => boolean;
   readonly #timer: NodeJS.Timeout;
-  /** Own operations under way, and callers that were told when to come back. */
+  /** Operations that this process began, and callers that were given a time to come back. */
   readonly #begun = new LRUCache<string, number>({ max: 10_000 });
   readonly #promised = new LRUCache<string, number>({ max: 10_000, ttl: minutes(1) });
   readonly #wanting = new Map<string, number>();
   #pace: Pace = untried;
   #ended = 0;
-  /** Of all that ends, what this process began: the others promise their callers room as well. */
+  /** Settled operations that this process began. The other processes promise their callers room as well. */
   #own = 0;
   #ownShare = 1;
-  /** How late this process is itself: operations wait for it as well. Milliseconds. */
+  /** How late this process's own timer runs: operations wait for the process too. Milliseconds. */
   #late = 0;
   #tickDue = Date.now() + lookEvery;
   #lookedAt = Date.now();
@@ -74,7 +84,7 @@ export class Admission {
     this.#timer = setInterval(() => this.#tick(), lookEvery).unref();
   }
 
-  /** @param name the operation's own name, by which a caller is known that comes back */
+  /** @param name the operation's name, which identifies a caller that comes back */
   async ask(tenant: string, name: string): Promise<Ruling> {
     if (this.#seenAt === 0) await this.#first;
     if (this.#admitted >= admittedPerLook / 2) void this.#look();
@@ -115,7 +125,10 @@ export class Admission {
     };
   }
 
-  /** For people and monitors: operations in hand, how many may be, how many end in a second, and whether some are refused. */
+  /**
+   * For operators and monitoring: operations in hand, their limit, how many settle in a second, and whether any are
+   * refused.
+   */
   get state(): {
     readonly inHand: number;
     readonly limit: number;
@@ -186,7 +199,8 @@ export class Admission {
       this.#seenAt = at;
       this.#well = true;
     } catch (error) {
-      if (this.#well) this.#parts.log('What is in hand could not be counted; nothing is refused for it', error);
+      if (this.#well)
+        this.#parts.log('The work in hand could not be counted; no operation is refused because of it', error);
       this.#well = false;
     }
   }

@@ -6,20 +6,20 @@ import type { SettledReply } from './reply.ts';
 type CachedAnswer = {
   readonly fingerprint: string;
   readonly fingerprintVersion: number;
-  /** One object for all its replays: what doors make of it they make once. */
+  /** One object for all its replays, so that the HTTP API prepares headers and body only once. */
   readonly replay: SettledReply;
 };
 
-/** The last hours of a shop with ten orders a second. Bytes. */
+/** Enough for the last hours of a shop with ten orders a second. Bytes. */
 const bytes = 64 * 1024 * 1024;
-/** Headers, dates and the map's own share of an entry. Bytes. */
+/** What headers, dates and the map itself add to an entry. Bytes. */
 const overhead = 500;
-/** How long an erasure or a revoked answer may still be served from memory; the ledger is asked again after it. */
+/** How long memory may still serve an answer that was erased or revoked. After that the ledger is asked again. */
 const lifetime = seconds(60);
-/** How late an end may be noticed. The cache's default of 1 ms sets a timer for nearly every lookup. Milliseconds. */
+/** How late an expiry may be noticed. The cache's default of 1 ms sets a timer for nearly every lookup. Milliseconds. */
 const exactness = 50;
 
-/** The first layer: settled answers only, since nothing about them can change but their end. */
+/** The first layer: settled answers only, since nothing about them changes except that they expire. */
 export class AnswerCache {
   readonly #answers: LRUCache<string, CachedAnswer> | undefined;
 
@@ -30,7 +30,7 @@ export class AnswerCache {
       max: entries,
       maxSize: bytes,
       ttlResolution: exactness,
-      // Doors keep the body as a text as well.
+      // The HTTP API keeps the body as a string as well.
       sizeCalculation: ({ replay }, key) => 2 * replay.answer.body.length + key.length + overhead,
     });
   }
@@ -45,7 +45,7 @@ export class AnswerCache {
   }
 }
 
-/** A scope as one string that cannot be read in two ways. */
+/** A scope as one unambiguous string. */
 export function scopeName({ tenant, environment, subject, flow, key }: Scope): string {
   return JSON.stringify([flow, tenant, environment, subject, key]);
 }

@@ -2,14 +2,20 @@ import type { Database } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import { type Arrival, recordArrivals } from '../../activities/stores/postgres/ledger/record-arrivals.ts';
 
-/** Long enough to fill a batch, short enough that a search by request id finds what a person has just asked. Milliseconds. */
+/**
+ * Long enough to fill a batch, and short enough that an operator who searches by request id finds a request of a moment
+ * ago. Milliseconds.
+ */
 const interval = 1_000;
-/** Arrivals of one operation that are told apart in a batch; a flood beyond them is counted in one row. */
+/** Requests for one operation that get a row each in a batch. A flood beyond that is counted in one row. */
 const apart = 20;
-/** A batch that cannot be written is kept up to this many rows; older ones give way, since answers matter more. */
+/**
+ * A batch that cannot be written is kept, up to this many rows. The oldest rows are dropped first, since answers matter
+ * more.
+ */
 const kept = 10_000;
 
-/** Remembers every arrival of a request for an operation, in batches, off the path of the answers. */
+/** Records every request seen for an operation, in batches, off the path of the answers. */
 export class Arrivals {
   #rows: Arrival[] = [];
   #seen = new Map<string, number>();
@@ -29,7 +35,7 @@ export class Arrivals {
     const name = `${arrival.operation} ${arrival.decision} ${arrival.layer}`;
     const count = (this.#seen.get(name) ?? 0) + 1;
     this.#seen.set(name, count);
-    // A backend service passes on what others have sent, and PostgreSQL stores no NUL.
+    // A backend service passes on the User-Agent of its own caller, and PostgreSQL stores no NUL.
     const userAgent = arrival.userAgent?.replaceAll('\0', '').slice(0, 200) ?? null;
     if (count <= apart) this.#rows.push({ ...arrival, userAgent, at: new Date(), times: 1 });
   }
@@ -47,7 +53,7 @@ export class Arrivals {
     this.#rows = [];
     this.#seen = new Map();
     await recordArrivals(this.#database, rows).catch((error: unknown) => {
-      // A row that PostgreSQL refuses would hold up all that come after it.
+      // A batch that PostgreSQL refuses would block every later one.
       if (error instanceof LedgerFault && error.code !== 'unavailable') return;
       this.#rows = [...rows, ...this.#rows].slice(-kept);
     });

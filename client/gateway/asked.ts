@@ -4,14 +4,14 @@ import type { Scope } from '../../workflows/operation/key.ts';
 import { scopeName } from './answer-cache.ts';
 import type { Call } from './call.ts';
 
-/** One request, with the names that are derived from it. */
+/** One request, with the names derived from it. */
 export type Asked = {
   readonly flow: AnyFlow;
   readonly call: Call;
   readonly scope: Scope;
   /** The scope as one string. */
   readonly name: string;
-  /** The fingerprint of what is meant. */
+  /** The fingerprint of the request's intent. */
   readonly digest: string;
 };
 

@@ -2,22 +2,25 @@ import type { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Environment } from '../../workflows/operation/key.ts';
 
-/** One request for an operation, by whoever is known to ask. */
+/** One request for an operation, from an identified caller. */
 export type Call<F extends AnyFlow = AnyFlow> = {
   readonly tenant: string;
   readonly environment: Environment;
   readonly subject: string;
-  /** 1–255 printable ASCII characters, made before the first attempt and kept over retries. */
+  /** 1–255 printable ASCII characters, made before the first attempt and reused for every retry. */
   readonly key: string;
-  /** As the caller gives it: what is left out is no part of the intent, whatever the schema's defaults make of it. */
+  /**
+   * As the caller sent it. A field that is left out is not part of the intent, even when the schema has a default for
+   * it.
+   */
   readonly request: z.input<F['request']>;
   readonly requestId?: string;
   readonly userAgent?: string | undefined;
-  /** Asked before a new operation is claimed; what is claimed already is joined and replayed whatever it says. */
+  /** Called before a new operation is claimed. An existing operation is joined or replayed whatever this returns. */
   readonly admit?: () => Promise<boolean>;
 };
 
-/** A call that is not sound: the caller's bug, found before anything was accepted. */
+/** An invalid call: the caller's bug, found before anything was accepted. */
 export class CallRefused extends Error {
   override readonly name = 'CallRefused';
   readonly code: 'key-malformed' | 'request-invalid';
@@ -28,12 +31,15 @@ export class CallRefused extends Error {
 }
 
 const soundKey = /^[\x20-\x7e]{1,255}$/;
-/** It goes out in a header. */
+/** The id is sent in a header. */
 const soundRequestId = /^[\x21-\x7e]{1,200}$/;
 /** PostgreSQL stores no NUL, and no name needs a control character. */
 const soundName = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
-/** Types are gone at run time, and what is stored under a key stays: both are looked at as at the other door. */
+/**
+ * Checks a call as the HTTP API checks a request: types do not exist at run time, and what is stored under a key stays.
+ * @throws CallRefused
+ */
 export function sound<F extends AnyFlow>(flow: F, call: Call<F>): Call<F> {
   if (!soundKey.test(call.key))
     throw new CallRefused('key-malformed', 'A key is 1 to 255 printable ASCII characters, such as a random UUID.');

@@ -11,24 +11,24 @@ import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
 import type { Workflows } from './workflows.ts';
 
-/** What a gateway claims with. */
+/** What the gateway needs to claim an operation. */
 export type ClaimParts = {
   readonly database: Database;
   readonly workflows: Workflows;
-  /** Refuses new operations while there is more in hand than ends in time; without it all are begun. */
+  /** Refuses new operations while more is in hand than can finish in time. Without it, every operation begins. */
   readonly admission?: Admission;
   readonly log: (message: string, error: unknown) => void;
 };
 
 export type Started = { readonly kind: 'claimed'; readonly workflowId: string } & Claimed;
 
-/** A joiner starts a workflow that the claimer has not: by then the claimer has died between claim and start. */
+/**
+ * After this long without a start the claimer must have died between claim and start, so a joiner starts the workflow.
+ * Milliseconds.
+ */
 const startGrace = 1_000;
 
-/**
- * Commits the claim and has its workflow started. Where nothing new may begin now, what is claimed already is found all
- * the same.
- */
+/** Commits the claim and has its workflow started. An existing operation is found even while no new one may begin. */
 export async function claimAndStart(
   parts: ClaimParts & { readonly turns: ClaimTurns },
   asked: Asked,
@@ -40,7 +40,7 @@ export async function claimAndStart(
   try {
     const insert = call.admit === undefined || (await call.admit());
     const claimed = await begin(parts, asked, insert);
-    // What waits for its caller is not in the workers' hands.
+    // An operation that waits for its caller is not in the workers' hands.
     if (claimed?.created && firstWait(flow) === undefined) created = claimed.id;
     return claimed ?? { kind: 'not-admitted' };
   } finally {
@@ -48,14 +48,14 @@ export async function claimAndStart(
   }
 }
 
-/** @returns undefined where the operation is new, and was not to be begun */
+/** @returns undefined when the operation would be new and must not begin */
 async function begin(
   { database, workflows, turns, log }: ClaimParts & { readonly turns: ClaimTurns },
   asked: Asked,
   insert: boolean,
 ): Promise<Started | undefined> {
   const { flow, call, scope, digest } = asked;
-  // Defaults enter here and not before: a deploy that changes one still knows its retries.
+  // Defaults are filled in here, after the fingerprint, so that a deploy that changes one still recognises retries.
   const request = flow.request.parse(call.request) as Record<string, unknown>;
   const wait = firstWait(flow);
   const row = (generation: number) => ({
@@ -76,7 +76,7 @@ async function begin(
   let claimed = await claiming(1);
   while (claimed?.created === false && claimed.renewable && sameIntent(asked, claimed)) {
     if (!insert) return undefined;
-    // Where upkeep has dropped that generation meanwhile, the name begins anew.
+    // If upkeep has dropped that generation in the meantime, the name starts again at generation 1.
     claimed = (await claiming(claimed.generation + 1)) ?? (await claiming(1));
   }
   if (claimed === undefined) return undefined;
@@ -84,7 +84,8 @@ async function begin(
   if (claimed.created || orphaned) {
     const { tenant, environment, flow: name } = scope;
     const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
-    // A failure is not the caller's: the claim is committed, and upkeep starts it within seconds.
+    // A failed start does not concern the caller: the claim is committed, and upkeep starts the workflow within
+    // seconds.
     workflows
       .start(operation, claimed.created ? { request, requestId: claimed.requestId, age: claimed.ageMs } : undefined)
       .catch((error: unknown) => log(`The workflow of ${claimed.id} was not started`, error));
@@ -92,7 +93,10 @@ async function begin(
   return { kind: 'claimed', ...claimed, workflowId: workflowId(scope, claimed.generation) };
 }
 
-/** Compared with the version that the row was written with: a deploy that hashes differently still knows its retries. */
+/**
+ * Compares with the fingerprint version that the row was written with, so that a deploy that hashes differently still
+ * recognises retries.
+ */
 export function sameIntent({ flow, call, digest }: Asked, claimed: Claimed): boolean {
   if (claimed.fingerprintVersion === fingerprintVersion) return claimed.fingerprint === digest;
   return fingerprint(flow.name, flow.intent, call.request, claimed.fingerprintVersion) === claimed.fingerprint;

@@ -2,17 +2,20 @@ import pLimit from 'p-limit';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 
 /**
- * Claims that a process sends at once, fewer than it has connections. The others wait here: a crowd that waited for a
- * connection would take PostgreSQL for away after a second, and its replays would be refused.
+ * Claims that one process sends at once, fewer than it has connections. The others wait here. If a crowd waited for
+ * connections instead, PostgreSQL would count as unavailable after a second, and replays would be refused.
  */
 const claimsAtOnce = 20;
 
-/** Gives claims their turn. Where so many in a row find PostgreSQL away, those that wait are told at once. */
+/** Gives each claim its turn. After this many failures in a row, the claims that still wait fail at once. */
 export class ClaimTurns {
   readonly #turn = pLimit({ concurrency: claimsAtOnce, rejectOnClear: true });
   #failed = 0;
 
-  /** @throws LedgerFault `unavailable` where PostgreSQL is away; nothing of `work` was begun, or it says so itself */
+  /**
+   * @throws LedgerFault `unavailable` when PostgreSQL cannot be reached; then `work` was not begun, or threw this
+   *   itself
+   */
   async take<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await this.#turn(() => this.#watched(work));

@@ -24,16 +24,17 @@ export type ConnectedGateway = {
   readonly gateway: Gateway;
   readonly database: Database;
   readonly admission: Admission;
-  /** What the ledger rests on, as it was seen at the start and at the newest connection. */
+  /** The proofs of what the ledger depends on, from the start and from the newest connection. */
   readonly proofs: () => readonly Proof[];
   readonly close: () => Promise<void>;
 };
 
 /**
- * Connects a backend service to the ledger and to Temporal.
- * Temporal may be away: claims are accepted all the same, and upkeep starts them.
- * @throws GroundFault when PostgreSQL, or what stands before it, is not what the ledger rests on
+ * Connects a backend service to the ledger and to Temporal. Temporal may be unavailable: claims are accepted all the
+ * same, and upkeep starts them later.
+ * @throws GroundFault when PostgreSQL, or a pooler in front of it, lacks something that the ledger depends on
  * @throws LedgerFault when PostgreSQL cannot be reached
+ * @example const { gateway, close } = await connectGateway({ databaseUrl, temporalAddress: 'localhost:7233' })
  */
 export async function connectGateway(options: GatewayOptions): Promise<ConnectedGateway> {
   const { databaseUrl, temporalAddress, namespace = 'default', taskQueue = 'hapax', ...given } = options;
@@ -55,7 +56,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     });
   const arrivals = new Arrivals(database);
   const log = given.log ?? ((message: string, error: unknown) => console.warn(message, error));
-  // A connection of its own: behind the claims of a crowd it would learn of the crowd too late.
+  // A connection of its own: queued behind the claims of a crowd, the count would learn of the crowd too late.
   const counting = new Database(databaseUrl, 'hapax_app', 1);
   const admission = new Admission({ look: () => workInHand(counting), hear: (ended) => news.hear(ended), log });
   const gateway = new Gateway({

@@ -1,16 +1,17 @@
 type Demand = {
   /** How many operations may be in hand. */
   readonly limit: number;
-  /** Those in hand, by tenant. */
+  /** Operations in hand, by tenant. */
   readonly inHand: ReadonlyMap<string, number>;
-  /** Tenants that were refused of late: they want more than they have. */
+  /** Tenants that were refused recently, so they want more than they have. */
   readonly wanting: ReadonlySet<string>;
 };
 
 /**
- * How many operations a tenant may have in hand: max-min fairness. Who wants less than an equal share gets what it wants,
- * and those who want more divide the rest equally. An equal share is each tenant's own, even where others hold it still;
- * only where very many tenants use theirs there is none left.
+ * How many operations a tenant may have in hand, by max-min fairness. A tenant that wants less than an equal share gets
+ * what it wants, and the tenants that want more divide the rest equally. An equal share is guaranteed even while other
+ * tenants still hold more than theirs. Only when so many tenants use their share that the limit is reached is none
+ * left.
  */
 export function fairShare(asker: string, { limit, inHand, wanting }: Demand): number {
   const hungry = new Set(wanting).add(asker);

@@ -4,13 +4,13 @@ import type { NotBegun } from './reply.ts';
 
 type Live = { readonly digest: string; readonly claimed: Promise<Started | NotBegun> };
 
-/** Requests of this process that are under way: the same one, asked many times at once, is claimed once. */
+/** Requests that are under way in this process. Identical concurrent requests share one claim. */
 export class LiveClaims {
   readonly #live = new Map<string, Live>();
 
   /**
    * Joins the claim of the same request, or makes one.
-   * @returns the claim, and whether it is another asker's: the row may then be somebody else's
+   * @returns the claim, and whether a concurrent request made it; the row may then belong to a different request
    */
   join(asked: Asked, claim: () => Promise<Started | NotBegun>) {
     const live = this.#live.get(asked.name);
@@ -20,12 +20,12 @@ export class LiveClaims {
     return { claimed, follows: false };
   }
 
-  /** The operation has settled, or nobody waits for it here any more. */
+  /** Call when the operation has settled, or when no request here waits for it any more. */
   forget(name: string): void {
     this.#live.delete(name);
   }
 
-  /** Only what is open, and this request's own, is worth joining here; all else is answered by memory or the ledger. */
+  /** Only an open operation of this very request is worth joining here. Memory or the ledger answers everything else. */
   #keep(asked: Asked, claimed: Promise<Started | NotBegun>): void {
     const live = { digest: asked.digest, claimed };
     this.#live.set(asked.name, live);

@@ -7,22 +7,25 @@ import type { SettledNews } from './settled-news.ts';
 export type Outcome = {
   readonly state: SettledState;
   readonly answer: KeptAnswer;
-  /** The same key will name a new generation: not an answer to remember. */
+  /** The same key will begin a new generation, so this answer must not be remembered. */
   readonly renewable: boolean;
 };
 
-/** News may be lost while its connection is away: one look a second for each awaited operation stands in for it. */
+/**
+ * News may be lost while its connection is down. One read a second for each awaited operation makes up for that.
+ * Milliseconds.
+ */
 const lookInterval = 1_000;
 
 type Awaited = {
   readonly promise: Promise<Outcome>;
-  /** Those who want to know when the operation waits for something from outside. */
+  /** Callbacks for when the operation begins to wait for something from outside. */
   readonly turns: (() => void)[];
   waiters: number;
   stop(): void;
 };
 
-/** Waits for operations to settle, once for each operation whatever the number of callers. */
+/** Waits for operations to settle. Each operation is awaited once, however many callers wait for it. */
 export class Outcomes {
   readonly #database: Database;
   readonly #news: SettledNews;
@@ -34,9 +37,10 @@ export class Outcomes {
   }
 
   /**
-   * @param wait milliseconds at most
-   * @param look whether the operation may have settled before this call, so that its news has passed
-   * @param turn whether to return when the operation begins to wait for something from outside: it may be the asker's turn
+   * Waits until the operation settles.
+   * @param wait at most, in milliseconds
+   * @param look whether the operation may have settled before this call, so that its news has already passed
+   * @param turn whether to return as soon as the operation waits for something from outside: the caller may have to act
    * @returns undefined when it has not settled in time
    */
   async settled(tenant: string, id: string, wait: number, look: boolean, turn = false): Promise<Outcome | undefined> {

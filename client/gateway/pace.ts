@@ -1,34 +1,37 @@
 import { seconds } from '../../workflows/operation/duration.ts';
 
 /**
- * How much work the workers are given at once. By Little's law what is in hand ends within `operations / capacity`, so the
- * limit is the capacity times the wait that is still good for a caller.
+ * How much work the workers get at once. By Little's law the work in hand finishes within `operations / capacity`, so
+ * the limit is the capacity times the wait that a caller still accepts.
  */
 export type Pace = Learned &
   (
     | {
-        /** A burst may queue: it will have ended before its callers give up. */
+        /** A burst may queue, because it will have finished before its callers give up. */
         readonly kind: 'calm';
-        /** Since when the queue has been longer than it may be for long. */
+        /** Since when the queue has been too long to last. Milliseconds since 1970. */
         readonly longSince: number | undefined;
       }
     | {
-        /** A queue that stays adds waiting and no throughput: it is kept short until nothing has been refused for a while. */
+        /**
+         * A lasting queue adds waiting and no throughput, so it is kept short until nothing has been refused for a
+         * while.
+         */
         readonly kind: 'crowded';
         readonly refusedAt: number;
       }
   );
 
 type Learned = {
-  /** Operations that the workers end in a second, as far as is known. */
+  /** Operations that the workers finish in a second, as far as we know. */
   readonly capacity: number;
-  /** Whether that was seen of workers that had enough to do. */
+  /** Whether that was measured while the workers had enough to do. */
   readonly proven: boolean;
-  /** Operations that have ended in a second of late, however much there was to do. */
+  /** Operations that have recently finished in a second, however much there was to do. */
   readonly rate: number;
-  /** The least time that an operation has taken of late. Milliseconds. */
+  /** The shortest time that an operation has taken recently. Milliseconds. */
   readonly alone: number | undefined;
-  /** What an operation usually takes while there is no queue. Milliseconds. */
+  /** What an operation usually takes without a queue. Milliseconds. */
   readonly usual: number | undefined;
   /** How long operations have waited for a worker. Milliseconds. */
   readonly waited: number;
@@ -43,35 +46,41 @@ export type PaceEvent =
       /** The fewest operations in hand since the last look, and how many there are now. */
       readonly fewest: number;
       readonly inHand: number;
-      /** Operations that have ended since the last look; undefined where they may have been missed. */
+      /** Operations that have settled since the last look; undefined when some may have been missed. */
       readonly ended: number | undefined;
       readonly waited: number;
     }
   | { readonly kind: 'ended'; readonly took: number }
   | { readonly kind: 'refused'; readonly at: number };
 
-/** So few never wait long: a worker runs 40 stories at once. They are taken even while no worker is there. */
+/** This few operations never wait long: a worker runs 40 stories at once. They are admitted even while no worker runs. */
 export const alwaysTaken = 20;
 /**
- * What is assumed of workers that have not been busy: on two cores they end some three operations in the time that one
- * usually takes, and a quiet machine was seen to end 60 a second.
+ * What we assume of workers that have not been busy. On two cores they finish about three operations in the time that
+ * one usually takes, and an idle machine was seen to finish 60 a second.
  */
 const endedInOneTime = 3;
 const assumed = { least: 5, untried: 15, most: 60 };
-/** A third of the 10 s that a caller waits by default: the estimate may be wrong by as much. */
+/** A third of the 10 s that a caller waits by default, because the estimate may be wrong by that factor. */
 const burstWait = seconds(3.5);
-/** Long enough to keep every worker busy between two looks, short beside a burst's. */
+/** Long enough to keep every worker busy between two looks, and short compared with a burst. Milliseconds. */
 const standingWait = 800;
-/** Work whose steps wait for others takes long without any queue: its limit must let it, up to half of a caller's wait. */
+/**
+ * An operation whose steps wait for other systems takes long even without a queue. The limit has to allow that, up to
+ * half of a caller's wait.
+ */
 const timesAlone = 3;
 const longestWait = seconds(5);
-/** How long a queue may stay before it is taken for one that stays. */
+/** How long a queue may last before it counts as a lasting one. */
 const standsAfter = seconds(2);
-/** How long nothing is refused before a burst may queue again. */
+/** How long no operation must have been refused before a burst may queue again. */
 const calmAfter = seconds(5);
-/** The capacity follows what is seen with this time constant: workers that are gone for two seconds keep half of it. */
+/**
+ * The time constant with which the capacity follows the measurements: after two seconds without workers, half of it is
+ * left.
+ */
 const follows = seconds(3);
-/** The least time drifts up by so much a second, so that an old best is forgotten in some ten minutes. */
+/** The shortest time grows by this fraction each second, so that an old best is forgotten in about ten minutes. */
 const forgets = 0.001;
 
 export const untried: Pace = {
@@ -104,7 +113,7 @@ export function advance(pace: Pace, event: PaceEvent): Pace {
 
 type Looked = Extract<PaceEvent, { kind: 'looked' }>;
 
-/** Only workers that had enough to do show what they can; the others show what they can at least. */
+/** Only workers that had enough to do show their full capacity. Others show a lower bound. */
 function looked(pace: Pace, { elapsed, fewest, ended, waited }: Looked): Pace {
   const alone = pace.alone === undefined ? undefined : pace.alone * (1 + (forgets * elapsed) / 1_000);
   if (ended === undefined || elapsed === 0) return { ...pace, alone, waited };
@@ -121,7 +130,7 @@ function assumedOf({ usual }: Pace): number {
   return Math.max(assumed.least, Math.min(assumed.most, (endedInOneTime * 1_000) / usual));
 }
 
-/** The usual time follows some ten operations. */
+/** The usual time is averaged over about ten operations. */
 function took({ kind, alone = Infinity, usual }: Pace, time: number): Partial<Learned> {
   const shortest = { alone: Math.min(alone, time) };
   if (usual !== undefined && kind === 'crowded') return shortest;

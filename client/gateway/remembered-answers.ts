@@ -5,10 +5,10 @@ import { AnswerCache } from './answer-cache.ts';
 import type { Asked } from './asked.ts';
 import type { KeptAnswer, SettledReply } from './reply.ts';
 
-/** A shop's last hours at ten orders a second. */
+/** Enough for the last hours of a shop with ten orders a second. */
 const usualEntries = 100_000;
 
-/** Settled answers that this process gives without asking the ledger. */
+/** Settled answers that this process can give without asking the ledger. */
 export class RememberedAnswers {
   readonly #cache: AnswerCache;
 
@@ -17,7 +17,7 @@ export class RememberedAnswers {
     this.#cache = new AnswerCache(entries);
   }
 
-  /** @returns the answer, and whether it is one to this request; undefined where the ledger has to be asked */
+  /** @returns the answer, and whether it answers this very request; undefined when the ledger has to be asked */
   find({ flow, name, digest }: Asked): { readonly replay: SettledReply; readonly same: boolean } | undefined {
     const cached = this.#cache.get(name);
     if (cached?.fingerprintVersion !== fingerprintVersion || cached.replay.answer.flowVersion !== flow.version)
@@ -25,7 +25,7 @@ export class RememberedAnswers {
     return { replay: cached.replay, same: cached.fingerprint === digest };
   }
 
-  /** Keeps the answer of a first generation: a later one may be followed by another. */
+  /** Keeps the answer of a first generation only: a later generation may be followed by another. */
   keep(
     { name, digest }: Asked,
     claimed: Claimed & { readonly workflowId: string },

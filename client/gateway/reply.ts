@@ -4,7 +4,7 @@ import type { StoredAnswer } from '../../activities/stores/postgres/ledger/store
 
 export type How = 'created' | 'joined' | 'replayed';
 export type Decision = How | 'refused';
-/** `memory`: the settled answer was kept; `process`: the same request was under way here; `ledger`: PostgreSQL. */
+/** `memory`: the settled answer was in memory; `process`: the same request was under way here; `ledger`: PostgreSQL. */
 export type Layer = 'memory' | 'process' | 'ledger';
 
 export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
@@ -14,11 +14,11 @@ export type SettledReply = {
   readonly how: How;
   readonly answer: KeptAnswer;
   readonly state: SettledState;
-  /** The same key begins anew: this answer is not replayed. */
+  /** The same key begins a new operation, so this answer is not replayed. */
   readonly renewable?: boolean;
 } & Named;
 
-/** What became of a request, as doors pass it on. */
+/** The result of a request, from which the HTTP API makes its answer. */
 export type Reply =
   | SettledReply
   | ({
@@ -26,20 +26,23 @@ export type Reply =
       readonly how: How;
       readonly state: OpenState;
       readonly deadline: Date | null;
-      /** As it was after the wait. */
+      /** As it was at the end of the wait. */
       readonly trouble: Trouble | null;
     } & Named)
-  /** The key names another request; nothing is said of it. */
+  /** The key belongs to another request, about which nothing is revealed. */
   | { readonly kind: 'key-reused' }
-  /** The answer has expired and its tombstone lives. */
+  /** The answer has expired, but its tombstone is still there. */
   | ({ readonly kind: 'key-expired' } & Named)
   | NotBegun;
 
-/** It would be new. Nothing was accepted, and the key is not consumed. */
+/** The operation would be new. Nothing was accepted, and the key is not used up. */
 export type NotBegun =
-  /** Its caller has begun too many. */
+  /** The call's `admit` returned false. */
   | { readonly kind: 'not-admitted' }
-  /** There is more work than ends in time. Seconds until there should be room. */
+  /**
+   * There is more work than can finish in time.
+   * @member retryAfter seconds until there should be room
+   */
   | { readonly kind: 'overloaded'; readonly retryAfter: number };
 
 type Named = { readonly id: string; readonly workflowId: string; readonly originalRequest: string };

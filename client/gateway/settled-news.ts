@@ -6,7 +6,7 @@ import { connectListener } from '../../activities/stores/postgres/listener.ts';
 import type { StoredAnswer } from '../../activities/stores/postgres/ledger/stored-answer.ts';
 import { type SettledState, settledStates } from '../../workflows/operation/state.ts';
 
-/** An operation has settled. A small answer travels with the news; a large one is read from the ledger. */
+/** The news that an operation has settled. A small answer travels with it; a large one is read from the ledger. */
 type Settled = {
   readonly id: string;
   readonly tenant: string;
@@ -17,22 +17,22 @@ type Settled = {
   };
 };
 
-/** PostgreSQL restarts in a second or two; until then a waiter's own look at the row stands in. */
+/** PostgreSQL restarts in a second or two. Until then each waiter reads the row itself. Milliseconds. */
 const reconnectAfter = 500;
 
-/** A NOTIFY comes within a millisecond or two; a start waits no longer than this for one. */
+/** A NOTIFY arrives within a millisecond or two. A start waits at most this long for one. Milliseconds. */
 const probeWithin = 500;
 
 type NewsParts = {
   readonly url: string;
   readonly channel: () => Promise<string>;
-  /** Sends a token on the channel over another connection, so that it is seen whether news arrive. */
+  /** Sends a token on the channel over another connection, to check that notifications arrive. */
   readonly probe: (channel: string, token: string) => Promise<void>;
 };
 
 /**
- * Hears from PostgreSQL which operations have settled, over one connection for the whole process. News may be missed
- * while the connection is away: it only saves waiting, and whoever waits looks at the row as well.
+ * Listens to PostgreSQL for operations that have settled, over one connection for the whole process. News may be missed
+ * while that connection is down. It only saves waiting: every waiter also reads the row.
  */
 export class SettledNews {
   readonly #parts: NewsParts;
@@ -47,13 +47,13 @@ export class SettledNews {
     this.#parts = parts;
   }
 
-  /** Whether news arrive, as the last probe has shown. */
+  /** Whether news arrives, by the last probe. */
   get proof(): Proof {
-    if (this.#heard) return { name: 'notify', state: 'holds', says: 'A NOTIFY arrives where it is listened to.' };
+    if (this.#heard) return { name: 'notify', state: 'holds', says: 'A NOTIFY reaches its listener.' };
     return {
       name: 'notify',
       state: 'degraded',
-      says: 'A NOTIFY does not arrive, as through a pooler in transaction mode: whoever waits learns of an end by a look each second. Connect directly, or set pool_mode = session.',
+      says: 'A NOTIFY does not arrive, probably because of a pooler in transaction mode: waiting requests read the ledger once a second instead. Connect directly, or set pool_mode = session.',
     };
   }
 
@@ -80,13 +80,19 @@ export class SettledNews {
     await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, probeWithin).unref())]);
   }
 
-  /** Calls back for each operation that settles. @returns whether all of them are heard now */
+  /**
+   * Calls back for each operation that settles.
+   * @returns a function that says whether all of them are heard now
+   */
   hear(callback: (news: Pick<Settled, 'id' | 'tenant'>) => void): () => boolean {
     this.#hearers.push(callback);
     return () => this.#heard;
   }
 
-  /** Calls back once when the operation settles. @returns how to stop waiting */
+  /**
+   * Calls back once, when the operation settles.
+   * @returns a function that stops waiting
+   */
   await(id: string, callback: (news: Settled) => void): () => void {
     const callbacks = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, callbacks.add(callback));
@@ -107,7 +113,10 @@ export class SettledNews {
     for (const callback of callbacks) callback(news);
   }
 
-  /** One loss tells us twice (`error`, then `end`), and so does each failed try: only the current client's first counts. */
+  /**
+   * A lost connection is reported twice (`error`, then `end`), and so is each failed try. Only the first report about
+   * the current client counts.
+   */
   #again(client: pg.Client): void {
     if (this.#closed || this.#client !== client) return;
     this.#client = undefined;
@@ -125,13 +134,13 @@ export class SettledNews {
   }
 }
 
-/** Written by another build, perhaps: what it does not say in full is only a hint to look at the row. */
+/** Another build may have written it. An incomplete payload is only a hint to read the row. */
 const full = z.object({
   state: z.enum(settledStates),
   renewable: z.boolean(),
   status: z.int(),
   headers: z.record(z.string(), z.string()),
-  // Base64, with the line ends that PostgreSQL's encode puts in.
+  // Base64, with the line breaks that PostgreSQL's encode inserts.
   body: z.string(),
   expiresAt: z.coerce.date(),
   flowVersion: z.int(),

@@ -1,16 +1,19 @@
 import type { AwaitDeclaration } from '../../workflows/operation/step-declaration.ts';
 import { CallRefused } from './call.ts';
 
-/** @throws CallRefused where it is not what the flow declares, or holds what PostgreSQL cannot keep */
+/** @throws CallRefused when the evidence does not match the flow's schema, or contains what PostgreSQL cannot store */
 export function soundEvidence({ evidence }: AwaitDeclaration, given: unknown): Readonly<Record<string, unknown>> {
   const { success, data, error } = evidence.safeParse(given);
   if (!success)
     throw new CallRefused(
       'request-invalid',
-      `The evidence does not fit: ${error.issues[0]?.message ?? 'see its schema'}`,
+      `The evidence does not match its schema: ${error.issues[0]?.message ?? 'it is not valid'}`,
     );
   const text = JSON.stringify(data);
   if (text.includes('\\u0000') || !text.isWellFormed())
-    throw new CallRefused('request-invalid', 'The evidence holds NUL or half a surrogate pair, which cannot be kept.');
+    throw new CallRefused(
+      'request-invalid',
+      'The evidence contains a NUL or half a surrogate pair, which cannot be stored.',
+    );
   return data as Readonly<Record<string, unknown>>;
 }

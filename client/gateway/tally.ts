@@ -1,12 +1,12 @@
 /**
- * Operations in hand by tenant: what the ledger counted at the last look, with what has begun and ended here since. It is
- * right again with each look, whatever was missed.
+ * Operations in hand by tenant: the count of the last look, corrected by what has begun and ended here since. Each look
+ * makes it right again, whatever was missed.
  */
 export class Tally {
   #counts = new Map<string, number>();
   #all = 0;
   #fewest = 0;
-  /** Claims that are under way, and what has changed since a look began. */
+  /** Claims under way, and the changes since the current look began. */
   readonly #claiming = new Map<string, number>();
   #since: Map<string, number> | undefined;
 
@@ -22,7 +22,10 @@ export class Tally {
     return this.#counts.get(tenant) ?? 0;
   }
 
-  /** A claim begins. @returns how to say whether it has put one more operation into the workers' hands */
+  /**
+   * Call when a claim begins.
+   * @returns a function to call with whether the claim put one more operation into the workers' hands
+   */
   begin(tenant: string): (counts: boolean) => void {
     add(this.#claiming, tenant, 1);
     this.#change(tenant, 1);
@@ -36,7 +39,11 @@ export class Tally {
     this.#change(tenant, -1);
   }
 
-  /** A look begins. @returns how to say what it has counted, which gives the fewest operations since the look before */
+  /**
+   * Call when a look begins.
+   * @returns a function that takes what the look counted and returns the fewest operations in hand since the look
+   *   before
+   */
   recount(): (counted: ReadonlyMap<string, number>) => number {
     const claiming = new Map(this.#claiming);
     const since = new Map<string, number>();
@@ -60,7 +67,10 @@ export class Tally {
   }
 }
 
-/** A count of nothing is no entry. @returns by how much it has changed: what was not known to begin may end */
+/**
+ * Drops a count that reaches zero.
+ * @returns the actual change, which is less when an operation ends that was never counted
+ */
 function add(counts: Map<string, number>, tenant: string, by: number): number {
   const before = counts.get(tenant) ?? 0;
   const after = Math.max(0, before + by);

@@ -4,7 +4,7 @@ import type { OpenState, SettledState } from '../../workflows/operation/state.ts
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { How, Reply } from './reply.ts';
 
-/** What a backend service is told. */
+/** The answer that a backend service gets. */
 export type Told<F extends AnyFlow> =
   | { readonly id: string; readonly state: 'succeeded'; readonly how: How; readonly result: ResultOf<F> }
   | {
@@ -13,10 +13,10 @@ export type Told<F extends AnyFlow> =
       readonly how: How;
       readonly problem: Problem;
     }
-  /** `trouble` says why it makes no progress, where it makes none. */
+  /** `trouble` says why the operation makes no progress; null while it does. */
   | { readonly id: string; readonly state: OpenState; readonly how: How; readonly trouble: Trouble | null };
 
-/** A key that was used for something else, or whose answer is gone: the caller's mistake, not an outcome. */
+/** The key was used for another request, or its answer has expired. This is the caller's mistake, not an outcome. */
 export class KeyMisused extends Error {
   override readonly name = 'KeyMisused';
   readonly code: 'key-reused' | 'key-expired';
@@ -26,7 +26,7 @@ export class KeyMisused extends Error {
   }
 }
 
-/** There is more work than ends in time: nothing was accepted. Ask again with the same key. */
+/** There is more work than can finish in time. Nothing was accepted: ask again with the same key. */
 class Overloaded extends Error {
   override readonly name = 'Overloaded';
   readonly code = 'overloaded';
@@ -50,9 +50,9 @@ export function told<F extends AnyFlow>(reply: Reply): Told<F> {
       return { id, how, state: reply.state, problem: JSON.parse(body) as Problem };
     }
     case 'key-reused':
-      throw new KeyMisused('key-reused', 'This key names another request: make a new key for a new request.');
+      throw new KeyMisused('key-reused', 'This key was used for another request: make a new key for a new request.');
     case 'not-admitted':
-      throw new Error('Only a door limits how many operations are begun');
+      throw new Error('Only the HTTP API limits how many operations a caller may begin');
     case 'overloaded':
       throw new Overloaded(reply.retryAfter);
     case 'key-expired':

@@ -5,22 +5,23 @@ import { seconds } from '../../workflows/operation/duration.ts';
 import { type Scope, workflowId } from '../../workflows/operation/key.ts';
 import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 
-/** An operation as Temporal is told of it. */
+/** What Temporal has to know about an operation. */
 type Startable = OperationRef & { readonly scope: Scope; readonly generation: number };
 
-/** Facts in the past tense: what has come to stand in the ledger, for a story that may be waiting for it. */
+/** What has changed in the ledger, for a story that may be waiting for it. */
 export type Signal = 'wake' | 'cancelRequested' | 'resolved';
 
-/** A worker killed inside a local activity costs 2.6 s instead of 10.0 s. */
+/** With this timeout, a worker killed inside a local activity costs 2.6 s. With the default of 10 s it costs 10.0 s. */
 const workflowTaskTimeout = seconds(2);
 
 /**
- * Starts that a process sends at once; the others wait for their turn. Temporal serves starts and its workers from the same
- * store: hundreds of starts at once kept it from handing out any task, so that workers stood idle while callers gave up.
+ * Workflow starts that a process sends at once; the others wait for their turn. Temporal serves starts and workers from
+ * the same store: hundreds of starts at once kept it from handing out tasks, so workers stood idle while callers gave
+ * up.
  */
 const startsAtOnce = 10;
 
-/** Temporal drives progress and decides nothing: each of these may be repeated, lost or late. */
+/** Temporal drives progress and decides nothing: each of these calls may be repeated, lost or late. */
 export class Workflows {
   readonly #client: Client;
   readonly #taskQueue: string;
@@ -33,13 +34,13 @@ export class Workflows {
 
   /**
    * Starts the workflow of an operation, or finds it running.
-   * @param opening what its claimer knows; without it the story first looks into the ledger
+   * @param opening what the claimer knows; without it the story reads the ledger first
    */
   async start(operation: Startable, opening?: Opening): Promise<void> {
     await this.#start(operation, 'ALLOW_DUPLICATE_FAILED_ONLY', opening);
   }
 
-  /** Upkeep's, which knows the ledger's row as open: a run that has ended is followed by another. */
+  /** For upkeep, which has found the row still open in the ledger. If the last run has ended, a new one starts. */
   async startAgain(operation: Startable): Promise<void> {
     await this.#start(operation, 'ALLOW_DUPLICATE');
   }
@@ -64,7 +65,7 @@ export class Workflows {
     }
   }
 
-  /** Like `start`, and tells the story that its row has news. */
+  /** Like `start`, and also signals the story that its row has changed. */
   async startAndSignal(operation: Startable, signal: Signal): Promise<void> {
     const { scope, generation } = operation;
     await this.#client.workflow.signalWithStart(scope.flow, {
@@ -74,7 +75,7 @@ export class Workflows {
     });
   }
 
-  /** Tells a running story that its row has news; one that has ended needs none. */
+  /** Signals a running story that its row has changed. A story that has ended needs no signal. */
   async signal({ scope, generation }: Pick<Startable, 'scope' | 'generation'>, signal: Signal): Promise<void> {
     try {
       await this.#client.workflow.getHandle(workflowId(scope, generation)).signal(signal);
@@ -83,7 +84,7 @@ export class Workflows {
     }
   }
 
-  /** Whether the workflow stands that does nothing, and is missed when Temporal has lost its memory. */
+  /** Whether the sentinel workflow runs. It does nothing; when it is missing, Temporal has lost its memory. */
   async sentinelStands(): Promise<boolean> {
     try {
       const { status } = await this.#client.workflow.getHandle(this.#sentinel).describe();
@@ -100,7 +101,7 @@ export class Workflows {
       taskQueue: this.#taskQueue,
       args: [],
       workflowIdConflictPolicy: 'USE_EXISTING',
-      staticSummary: 'Missed when Temporal has lost its memory: then upkeep starts everything that is open again',
+      staticSummary: 'Missing when Temporal has lost its memory: upkeep then starts every open operation again',
     });
   }
 
@@ -108,7 +109,7 @@ export class Workflows {
     return `sentinel/${this.#taskQueue}`;
   }
 
-  /** Registers what operations are found by; what is registered already stays. */
+  /** Registers the search attributes by which operations are found. Attributes that exist stay as they are. */
   async registerSearchAttributes(namespace: string): Promise<void> {
     const { operatorService } = this.#client.connection as unknown as {
       operatorService: { addSearchAttributes(request: unknown): Promise<unknown> };

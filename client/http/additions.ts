@@ -6,11 +6,11 @@ import { uploadAdditions } from './uploads/upload-additions.ts';
 type AdditionParts = {
   readonly gateway: Gateway;
   readonly uploads: Uploads;
-  /** The address of the HTTP API as callers see it; by default what they asked for. */
+  /** The address of the HTTP API as callers see it. Default: the address that each request was sent to. */
   readonly publicUrl?: string | undefined;
 };
 
-/** What flows add to the HTTP API. A flow with routes of its own adds its line here. */
+/** The flows' additions to the HTTP API. A flow with routes of its own adds a line here. */
 export function additions({ gateway, uploads, publicUrl }: AdditionParts): Additions {
   return new Additions([uploadAdditions(gateway, uploads, publicUrl)]);
 }

@@ -40,32 +40,32 @@ type DoorParts = {
   readonly authenticate: Authenticate;
   readonly log: Logger;
   readonly metrics: () => Promise<string>;
-  /** What the door needs before it may be sent work, and whether it holds now. */
+  /** What the HTTP API needs before it may get requests, and whether each part holds now. */
   readonly ready: () => Promise<readonly Check[]>;
   /** New operations that one subject may begin in a minute. */
   readonly newPerMinute: number;
   readonly corsOrigins: readonly string[];
   readonly additions: Additions;
-  /** Further routes inside the authenticated part, such as a flow's own. */
+  /** Further routes behind authentication. */
   readonly extend?: (app: FastifyInstance) => void;
 };
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counts one more new operation of the caller. */
+    /** Counts one new operation of the caller. */
     newOperations: ReturnType<FastifyInstance['createRateLimit']>;
   }
 }
 
-/** Slow headers are an attack, looked for each second. */
+/** Slow headers are an attack, so connections are checked each second. Milliseconds. */
 const headersTimeout = 8_000;
 const connectionsCheckingInterval = 1_000;
-/** Bodies are bounded where they are read. What would slip through there ends before the sweep that follows an upload. */
+/** Bodies are bounded where they are read. A body that slips through still ends before the sweep that follows an upload. */
 const requestTimeout = longestTransfer;
-/** Longer than every id and code; a longer one is nothing that we know. Characters. */
+/** Longer than every id and code: a longer parameter names nothing we know. Characters. */
 const maxParamLength = 300;
 
-/** What pages of other origins may do; without PUT they could not send the bytes of an upload. */
+/** The methods that pages of other origins may use. Without PUT they could not send the bytes of an upload. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT'];
 
 const exposed = [
@@ -92,7 +92,7 @@ const bearerScheme = {
     '- `operator` is a caller that also looks at and cancels the operations of every subject, and resolves steps in doubt',
 } as const;
 
-/** The network's door: derived from the flows' declarations, problem+json from the one failure table. */
+/** The HTTP API. Its routes come from the flows' declarations, and its problem+json answers from the one failure table. */
 export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.log,
@@ -100,7 +100,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     genReqId: () => `req_${crypto.randomUUID()}`,
     requestIdHeader: false,
     requestTimeout,
-    // A missing Host is refused below, in the form of all refusals.
+    // A missing Host is refused below, in the same form as every refusal.
     http: { headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerUnroutable,
@@ -114,15 +114,16 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   ignoreBodies(app);
   limitBodies(app);
   answerProblems(app, parts.log);
-  // This first hook gives Node's parser a turn: what it finds wrong behind the headers is answered before any refusal of ours.
-  // Later hooks call back where they have nothing to wait for, which saves each request a promise.
+  // This first hook is async to give Node's parser a turn: a fault that the parser finds after the headers is answered
+  // before any refusal of ours. Later hooks use a callback when they have nothing to wait for, which saves each request
+  // a promise.
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
     requireSoundHost(request.raw, false);
     requireSoundTarget(request.raw);
     requireSoundCoding(request.raw, reply);
-    // A key on a question changes nothing, and its sender is told so.
-    if (isQuestion(request) && request.headers['idempotency-key'] !== undefined)
+    // A key has no effect on a read, and the answer says so.
+    if (isRead(request) && request.headers['idempotency-key'] !== undefined)
       reply.header('idempotency-status', 'ignored');
   });
   requireSoundExpectation(app);
@@ -155,7 +156,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   await app.register(async (guarded) => {
     documentRoles(guarded);
     guarded.addHook('onRequest', (request, reply, next) => {
-      // What one caller may see is kept for nobody else, and tells of a moment.
+      // The answer is for this caller only, and is true only for a moment: no cache may keep it.
       reply.header('cache-control', 'no-store');
       const letOn = (): void => {
         requireRole(request);
@@ -179,7 +180,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   return app;
 }
 
-function isQuestion({ method }: FastifyRequest): boolean {
+function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 

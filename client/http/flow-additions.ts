@@ -7,27 +7,30 @@ import type { Refusal } from '../../workflows/operation/outcome.ts';
 /** What a flow adds to the HTTP API besides the POST that every flow has. */
 export type FlowAdditions = {
   readonly flow: AnyFlow;
-  /** Routes of its own, in a scope of their own: parsers and hooks that they add reach nobody else. */
+  /** The flow's own routes, in a scope of their own: their parsers and hooks affect no other route. */
   readonly routes?: (app: FastifyInstance) => void;
-  /** What an open operation tells its caller besides, such as where to send bytes. Made anew for each answer. */
+  /** What the answer about an open operation says in addition, such as where to send bytes. Made for each answer. */
   readonly offer?: (record: OperationRecord, request: FastifyRequest) => Promise<Offered>;
-  /** The form of what is offered; every member is optional. */
+  /** The schema of what `offer` returns. Every member is optional. */
   readonly offered?: z.ZodRawShape;
-  /** Why no operation of the flow may begin now, if there is a reason. What has begun goes on, and replays are given. */
+  /**
+   * Why no operation of the flow may begin now, if there is a reason. Operations that have begun go on, and replays are
+   * still answered.
+   */
   readonly refusal?: () => Promise<Refusal | undefined>;
 };
 
 type Offered = Readonly<Record<string, unknown>>;
 
-/** The additions of all flows, as routes that serve every flow ask for them. */
+/** The additions of all flows, for the routes that serve every flow. */
 export class Additions {
   readonly #byFlow: ReadonlyMap<string, FlowAdditions>;
 
-  /** @throws TypeError where a flow is there twice */
+  /** @throws TypeError when a flow is listed twice */
   constructor(additions: readonly FlowAdditions[]) {
     this.#byFlow = new Map(additions.map((one) => [one.flow.name, one]));
     if (this.#byFlow.size < additions.length)
-      throw new TypeError('A flow has its additions to the HTTP API twice: see client/http/additions.ts.');
+      throw new TypeError('The additions of a flow are listed twice: list each flow once in client/http/additions.ts.');
   }
 
   async offer(record: OperationRecord, request: FastifyRequest): Promise<Offered> {

@@ -6,8 +6,8 @@ type Log = (typeof levels)[number];
 type Bindings = Parameters<FastifyBaseLogger['child']>[0];
 
 /**
- * What Fastify itself says of a request names it. Nearly no request has such a line, so its logger is made with the first:
- * to make one for each took 3 % of the process.
+ * Log lines that Fastify itself writes about a request carry the request's id. Hardly any request has such a line, so
+ * its logger is made for the first one: making one for each request took 3 % of the process's time.
  */
 class RequestLog {
   readonly #log: FastifyBaseLogger;

@@ -3,10 +3,10 @@ import { type Bucket, readBucketProof } from '../../activities/stores/postgres/g
 import { seconds } from '../../workflows/operation/duration.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 
-/** A store that has failed its proof is refused this much later at most, and so is one that was mended. */
+/** At most this much later, a store that has failed its proof is refused, and one that was repaired is accepted. */
 const fresh = seconds(2);
 
-/** Whether bytes may be taken for an object store, by what upkeep has seen of it. A store that is not proved yet may be. */
+/** Whether an object store may take bytes, by what upkeep has found out about it. A store that is not proved yet may. */
 export class BucketStanding {
   readonly #database: Database;
   readonly #store: Bucket;
@@ -41,5 +41,5 @@ export class BucketStanding {
 const untrusted: Refusal = {
   code: 'storage-unavailable',
   detail:
-    'The object store has failed its proof: it does not keep what uploads rest on, and takes none until its operators have mended that. Ask again with the same key.',
+    'The object store has failed its proof: it does not guarantee what uploads depend on, and no upload is taken until an operator has fixed that. Ask again with the same key.',
 };

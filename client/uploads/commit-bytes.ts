@@ -8,9 +8,9 @@ import { otherBytes, transferRefusal } from './transfer-refusal.ts';
 import type { UploadParts } from './upload-parts.ts';
 
 /**
- * Says in the ledger that these bytes are the upload's, if no others are. The one place where every way in ends. The row
- * commits before the signal, so that a story that wakes always finds it.
- * @param late whether they may count after the deadline: they had been there before it
+ * Records in the ledger that these bytes are the upload's, unless others already are. Both ways in end here. The row is
+ * committed before the signal, so that a story that wakes always finds it.
+ * @param late whether the bytes may count after the deadline, because they were there before it
  */
 export async function commitBytes(
   parts: UploadParts,
@@ -24,8 +24,8 @@ export async function commitBytes(
     return received(arrived.evidence, arrived.kind === 'repeated');
   const transfer = await readUpload(parts, record);
   const counted = transfer.outcome === 'received' ? transfer.bytes : undefined;
-  // A presigned object belongs to the operation, not to this call: while the row is open the story may yet adopt it.
-  // Told by the build before this one, it may be the very object that counts.
+  // A presigned object belongs to the operation, not to this call: while the row is open the story may still adopt it.
+  // If the previous build recorded it, it may be the very object that counts.
   const counts = counted?.objectKey === bytes.objectKey;
   if (!counts && (bytes.method === 'door' || transfer.outcome !== 'open'))
     await deleteObject(objects, bytes.objectKey).catch((error: unknown) =>

@@ -28,15 +28,15 @@ const crowded: Refusal = {
     'Too many transfers of this upload, or of this caller, are under way: end one of them, then send the bytes again.',
 };
 
-/** What the sender says of a body. */
+/** A body, with what its sender says about it. */
 export type Sent = {
   readonly stream: Readable;
-  /** Bytes; undefined where it does not say. */
+  /** Bytes; undefined when the sender does not say. */
   readonly contentLength: number | undefined;
   readonly contentType: string | undefined;
 };
 
-/** Bytes that come in one body through this service, into an object of their own. */
+/** The way for bytes that come as one body through the HTTP API. Each body becomes an object of its own. */
 export class DoorWay {
   readonly #parts: UploadParts;
   readonly #bodies = new OpenBodies();
@@ -46,8 +46,8 @@ export class DoorWay {
   }
 
   /**
-   * Takes the bytes. The first to be committed count; the same bytes again are answered alike, and others are refused.
-   * @throws LedgerFault `unavailable`: nobody knows whether the bytes count; sending them again finds out
+   * Takes the bytes. The first to be committed count; the same bytes again get the same answer, and others are refused.
+   * @throws LedgerFault `unavailable` when we cannot tell whether the bytes count; send them again to find out
    */
   async receive(record: OperationRecord, sent: Sent): Promise<Received> {
     const { contentLength, contentType } = sent;
@@ -99,7 +99,7 @@ export class DoorWay {
     }
   }
 
-  /** Bytes for an upload that has its bytes: read, compared, and not kept. */
+  /** Reads bytes for an upload that already has its bytes, and compares them. They are not kept. */
   async #again(bytes: ReceivedBytes, { stream, contentLength }: Sent): Promise<Received> {
     if (contentLength !== undefined && contentLength !== bytes.size) return refused(otherBytes);
     const read = await readBody(stream, { size: bytes.size });

@@ -5,16 +5,16 @@ import { type Pace, SenderWatch, uploadPace } from './sender-watch.ts';
 /** Why a body did not become an object. */
 export type BodyFault = 'cut' | 'silent' | 'slow' | 'too-long' | 'too-short' | 'other-bytes';
 
-/** What was announced of a body. Bytes, and lower-case hex where the digest is known. */
+/** What was announced about a body: its size in bytes, and its digest in lower-case hex if that is known. */
 type Expected = { readonly size: number; readonly sha256?: string | undefined };
 
 /**
- * A caller's bytes on their way to the store: counted, hashed and remembered at their start, in the one pass that they
- * make through the door.
+ * A caller's bytes on their way to the store. They are counted and hashed, and their start is kept, in their one pass
+ * through the HTTP API.
  */
 export class MeasuredBody {
   readonly stream: Transform;
-  /** The first bytes, for what they show of the type. */
+  /** The first bytes, which show the type. */
   start: Buffer = Buffer.alloc(0);
   size = 0;
   fault: BodyFault | undefined;
@@ -25,7 +25,7 @@ export class MeasuredBody {
 
   /**
    * @param startLength how many of the first bytes are kept
-   * @param failed told at once of a fault: the store would wait for the rest
+   * @param failed called at once on a fault, since the store would wait for the rest
    */
   constructor(source: Readable, expected: Expected, startLength: number, failed: () => void, pace: Pace = uploadPace) {
     this.#source = source;
@@ -38,7 +38,7 @@ export class MeasuredBody {
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
         done(null, piece);
       },
-      // Before the store is told that this was all: it keeps nothing of what is not wanted.
+      // Runs before the store learns that the body has ended, so that a wrong body is not stored.
       flush: (done) => {
         if (this.size < expected.size) return done(this.#failed('too-short'));
         const { sha256 = this.digest() } = expected;
@@ -59,25 +59,25 @@ export class MeasuredBody {
     this.stream.once('close', () => this.#watch.rest());
   }
 
-  /** Whether the store has all that has come, and waits for the sender as we do. */
+  /** Whether the store has everything that has come so far, so that both wait for the sender. */
   get waitsForSender(): boolean {
     return this.#watch.waiting;
   }
 
   readonly #came = (piece: Buffer): void => {
     this.#watch.came(piece.length);
-    // Where the store keeps us waiting, the source is paused until the stream has drained.
+    // While the store keeps us waiting, the source is paused until the stream has drained.
     if (!this.stream.writableNeedDrain) this.#watch.wait();
   };
 
-  /** Ends the way to the store. The caller's stream is left as it is, paused and open. */
+  /** Stops the transfer to the store. The caller's stream stays as it is, paused and open. */
   release(): void {
     this.#source.off('data', this.#came);
     this.#source.unpipe(this.stream);
     this.stream.destroy();
   }
 
-  /** Of all bytes that have passed. @returns lower-case hex; to be asked after the last byte */
+  /** The SHA-256 of all bytes, in lower-case hex. Call it only after the last byte. */
   digest(): string {
     this.#digest ??= this.#hash.digest('hex');
     return this.#digest;
@@ -91,7 +91,7 @@ export class MeasuredBody {
 
 type ReadBody = { readonly kind: 'read'; readonly sha256: string } | { readonly kind: BodyFault };
 
-/** Reads a body that is not to be kept, to compare it. */
+/** Reads a body to compare it, without keeping it. */
 export async function readBody(source: Readable, expected: Expected, pace?: Pace): Promise<ReadBody> {
   const body = new MeasuredBody(source, expected, 0, () => undefined, pace);
   try {

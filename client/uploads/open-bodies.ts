@@ -1,14 +1,20 @@
-/** Retries come while earlier connections are not known to be dead, and each is to be answered; a flood is not. */
+/** Retries come before earlier connections are known to be dead, and each must get an answer. A flood need not. */
 const ofOneUpload = 50;
-/** A browser sends six at once, a backend service more; four such callers fit into one process. */
+/** A browser sends six at once, and a backend service more. Four callers at this limit fit into one process. */
 const ofOneSubject = 250;
 
-/** Counts the bodies that come in at the same time: slow ones hold places, and those of one caller not everybody's. */
+/**
+ * Counts the bodies that are being received. Slow bodies occupy places, and those of one caller must not occupy all of
+ * them.
+ */
 export class OpenBodies {
   readonly #uploads = new Map<string, number>();
   readonly #subjects = new Map<string, number>();
 
-  /** @returns how to leave, or undefined where the upload or its subject has as many bodies on their way as it may */
+  /**
+   * @returns a function to call at the end, or undefined when the upload or its subject has as many bodies under way as
+   *   it may
+   */
   enter(upload: { readonly id: string; readonly tenant: string; readonly subject: string }): (() => void) | undefined {
     const subject = JSON.stringify([upload.tenant, upload.subject]);
     const full =

@@ -15,14 +15,14 @@ const missing: Refusal = {
   detail: 'The bytes have not arrived: send them as the transfer plan says, then complete the upload again.',
 };
 
-/** A request that the caller makes at the object store. */
+/** A request that the caller makes to the object store. */
 export type SignedPut = {
   readonly method: 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 };
 
-/** Bytes that go straight to the object store. Nothing of ours sees them, so that the caller says when they are there. */
+/** The way for bytes that go straight to the object store. We do not see them, so the caller says when they are there. */
 export class PresignedWay {
   readonly #parts: UploadParts;
 
@@ -31,9 +31,9 @@ export class PresignedWay {
   }
 
   /**
-   * Signed anew for each answer.
-   * @param left until the upload expires, in milliseconds
-   * @returns undefined where this way is not open: no digest was announced, or the store has failed its proof
+   * Signs a PUT, afresh for each answer.
+   * @param left milliseconds until the upload expires
+   * @returns undefined when this way is not open: no digest was announced, or the store has failed its proof
    */
   async sign(record: OperationRecord, left: number): Promise<SignedPut | undefined> {
     const { size, type, sha256 } = announcement(record);
@@ -42,10 +42,10 @@ export class PresignedWay {
     return await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
   }
 
-  /** The caller says that the PUT was made. Repeatable: what has been received stays so. */
+  /** Completes the upload when its caller says that the PUT was made. Repeatable: received bytes stay received. */
   async complete(record: OperationRecord): Promise<Answered> {
     const transfer = await readUpload(this.#parts, record);
-    // Past the deadline the row is still open until the story has closed it, and bytes that are there count until then.
+    // After the deadline the row stays open until the story has closed it, and bytes that are there count until then.
     const late = transfer.outcome === 'open' && transfer.due;
     const closed = transferRefusal(late ? { ...transfer, due: false } : transfer);
     if (closed !== undefined) return refused(closed);

@@ -2,7 +2,7 @@ import type { OperationRecord } from '../../activities/stores/postgres/ledger/re
 import { readTransfer, type Transfer, transferOf } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import type { UploadParts } from './upload-parts.ts';
 
-/** What the ledger knows of an upload's bytes. */
+/** Reads what the ledger knows about an upload's bytes. */
 export async function readUpload(
   { database }: UploadParts,
   { id, tenant }: Pick<OperationRecord, 'id' | 'tenant'>,

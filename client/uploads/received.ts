@@ -1,16 +1,16 @@
 import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 
-/** What has become of bytes that were sent, whatever the way. */
+/** What became of bytes that were sent, by either way. */
 export type Received =
-  /** The bytes are the upload's; `repeated` where they had been before. `sha256` is null where S3 alone has seen them. */
+  /** The bytes are the upload's; `repeated` if they already were. `sha256` is null when only S3 has seen the bytes. */
   | { readonly kind: 'received'; readonly size: number; readonly sha256: string | null; readonly repeated: boolean }
   /** Nothing was kept. The body may be unread. */
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The caller went away in the middle: nothing was kept, and nobody is left to be told. */
+  /** The caller disconnected in the middle. Nothing was kept, and there is nobody left to answer. */
   | { readonly kind: 'cut' };
 
-/** Of a way whose caller is still there to be told. */
+/** The result for a caller that is still connected. */
 export type Answered = Exclude<Received, { kind: 'cut' }>;
 
 export function refused(refusal: Refusal): Answered {

@@ -2,40 +2,40 @@ import { seconds } from '../../workflows/operation/duration.ts';
 import { transferTime } from '../../workflows/operation/transfer-time.ts';
 import { transferGrace } from '../../workflows/upload.flow.ts';
 
-/** How long a sender is waited for. Milliseconds. */
+/** How long we wait for a sender. Milliseconds. */
 export type Pace = {
-  /** With nothing coming. */
+  /** Without a single byte. */
   readonly silence: number;
   /** Over the whole body, on top of what its bytes take at the slowest rate. */
   readonly grace: number;
-  /** How long so many bytes may take. */
+  /** How long this many bytes may take. */
   readonly timeFor: (bytes: number) => number;
 };
 
-/** A telephone in a tunnel stops sending for half a minute and goes on; a longer silence is a caller that has left. */
+/** A phone in a tunnel stops sending for half a minute and then goes on. After a longer silence the caller has left. */
 export const uploadPace: Pace = { silence: seconds(30), grace: transferGrace, timeFor: transferTime };
 
 /**
- * Looks after a sender while we wait for it, and only then: what the store takes to accept bytes is not the sender's
- * time. A sender whose average rate is above the slowest is never given up, unless it falls silent.
+ * Times a sender, but only while we wait for it: the time that the store takes to accept bytes is not the sender's. A
+ * sender whose average rate is above the slowest is never given up on, unless it falls silent.
  */
 export class SenderWatch {
   readonly #pace: Pace;
   readonly #late: (why: 'silent' | 'slow') => void;
   #bytes = 0;
-  /** What the sender has been waited for, without the present wait. Milliseconds. */
+  /** How long we have waited for the sender, without the current wait. Milliseconds. */
   #waited = 0;
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param late told once, when the sender is given up */
+  /** @param late called once, when the sender is given up on */
   constructor(pace: Pace, late: (why: 'silent' | 'slow') => void) {
     this.#pace = pace;
     this.#late = late;
     this.wait();
   }
 
-  /** Whether the sender is the one that has to do something. */
+  /** Whether we are waiting for the sender. */
   get waiting(): boolean {
     return this.#since !== undefined;
   }
@@ -56,7 +56,7 @@ export class SenderWatch {
     this.rest();
   }
 
-  /** We are the ones who keep the sender waiting, or nothing more is to come. */
+  /** Call when we keep the sender waiting, or when nothing more will come. */
   rest(): void {
     clearTimeout(this.#timer);
     if (this.#since !== undefined) this.#waited += performance.now() - this.#since;

@@ -8,9 +8,9 @@ import type { BodyFault, MeasuredBody } from './measured-body.ts';
 type StoredBody = { readonly kind: 'stored'; readonly sha256: string } | { readonly kind: BodyFault | 'failed' };
 
 /**
- * Writes a measured body as a new object. Where the store's answer is lost the object itself is asked: it may be there.
- * What is not wanted is deleted at once; what cannot be deleted now lies under its operation's prefix, which is cleared
- * when the operation ends, and once more by upkeep for what comes later.
+ * Writes a measured body as a new object. If the store's answer is lost, we look whether the object is there. An
+ * unwanted object is deleted at once. One that cannot be deleted now lies under its operation's prefix, which is
+ * cleared when the operation ends. Upkeep clears the prefix once more, for objects that appear later.
  */
 export async function storeBody(
   store: ObjectStore,
@@ -23,7 +23,7 @@ export async function storeBody(
     await putStream(store, { ...about, body: body.stream });
     return { kind: 'stored', sha256: body.digest() };
   } catch (error) {
-    // A store that had no bytes to take is not the one that was away.
+    // A store that got no bytes was not unavailable: its sender fell silent.
     const starved = StoreIdle.is(error) && body.waitsForSender ? 'silent' : undefined;
     body.release();
     const fault = body.fault ?? starved;
@@ -35,7 +35,7 @@ export async function storeBody(
         return { kind: 'stored', sha256 };
     }
     const deleted = deleteObject(store, key).catch(failed);
-    // A store that is away would keep the caller waiting for another 10 s.
+    // An unavailable store would keep the caller waiting for another 10 s.
     if (fault !== undefined) await deleted;
     return { kind: fault ?? 'failed' };
   }

@@ -4,10 +4,10 @@ import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import { slowestTransfer } from '../../workflows/operation/transfer-time.ts';
 
-/** The same key makes a new upload of it (`renewsAfter`). */
+/** The same key begins a new upload of it (`renewsAfter`). */
 const announceAgain = 'announce it again, with the same key or a new one, and send its bytes there.';
 
-/** @returns why an upload takes no bytes, or undefined where it waits for them or has them */
+/** @returns why an upload takes no bytes, or undefined when it waits for them or has them */
 export function transferRefusal(transfer: Transfer): Refusal | undefined {
   const { state, cancelRequested, due, outcome } = transfer;
   if (state === 'succeeded') return undefined;
@@ -23,7 +23,7 @@ export function transferRefusal(transfer: Transfer): Refusal | undefined {
   return undefined;
 }
 
-/** A header that differs from what was announced is a mistake; one that says nothing of the content is none. */
+/** A header that differs from the announcement is a mistake. A header that says nothing about the content is not. */
 export function contentTypeRefusal(declared: string, header: string | undefined): Refusal | undefined {
   if (header === undefined) return undefined;
   const [asked, given] = [essence(declared), essence(header)];
@@ -38,17 +38,17 @@ export function contentTypeRefusal(declared: string, header: string | undefined)
 export function sizeRefusal(declared: number, actual: string): Refusal {
   return {
     code: 'bytes-refused',
-    detail: `The upload was announced with ${declared} bytes and ${actual} came. Nothing was kept and the upload goes on: send exactly its ${declared} bytes to the same URL.`,
+    detail: `The upload was announced with ${declared} bytes and ${actual} arrived. Nothing was kept and the upload goes on: send exactly its ${declared} bytes to the same URL.`,
     more: { field: 'size', declared },
   };
 }
 
-/** Its sender was given up in the middle. */
+/** For a body whose sender was given up on in the middle. */
 export function lateRefusal(why: 'silent' | 'slow'): Refusal {
   const what =
     why === 'silent'
-      ? 'The bytes stopped coming.'
-      : `The bytes came at less than ${slowestTransfer} bytes a second for too long.`;
+      ? 'The bytes stopped arriving.'
+      : `The bytes arrived at less than ${slowestTransfer} bytes a second for too long.`;
   return {
     code: 'request-timeout',
     detail: `${what} Nothing was kept and the upload goes on waiting: send all of its bytes again to the same URL.`,
@@ -58,7 +58,7 @@ export function lateRefusal(why: 'silent' | 'slow'): Refusal {
 export function digestRefusal(declared: string | undefined, actual: string): Refusal {
   return {
     code: 'bytes-refused',
-    detail: `The SHA-256 of what came is ${actual}, not the announced one. Nothing was kept and the upload goes on: send the announced bytes to the same URL.`,
+    detail: `The SHA-256 of the received bytes is ${actual}, not the announced one. Nothing was kept and the upload goes on: send the announced bytes to the same URL.`,
     more: { field: 'sha256', declared, actual },
   };
 }
@@ -70,5 +70,5 @@ export const storeAway: Refusal = {
 
 export const otherBytes: Refusal = {
   code: 'bytes-unexpected',
-  detail: 'This upload has its bytes already, and these are others: announce another upload, with a key of its own.',
+  detail: 'This upload already has its bytes, and these are different: announce another upload, with a key of its own.',
 };

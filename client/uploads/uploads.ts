@@ -12,8 +12,8 @@ type TransferPlan =
   | { readonly way: 'presigned'; readonly put: SignedPut };
 
 /**
- * The ways by which bytes come, all of them translators into one row: which object counts is decided there, once, and
- * the story is told afterwards.
+ * The ways in for bytes. All of them end in one row, where it is decided once which object counts. The story learns of
+ * it afterwards.
  */
 export class Uploads {
   readonly #standing: BucketStanding;
@@ -32,8 +32,9 @@ export class Uploads {
   }
 
   /**
-   * What the caller has to do, made anew for each answer; undefined where the upload takes no bytes (any more).
-   * @param wanted how this caller wants to send; what the upload was announced with where nothing is said
+   * Plans how the caller sends the bytes, afresh for each answer.
+   * @param wanted how this caller wants to send; by default as the upload was announced
+   * @returns undefined when the upload takes no bytes now
    */
   async plan(record: OperationRecord, wanted?: TransferPlan['way']): Promise<TransferPlan | undefined> {
     if (record.settledAt !== null) return undefined;
@@ -45,12 +46,12 @@ export class Uploads {
     return put === undefined ? { way: 'door', type } : { way: 'presigned', put };
   }
 
-  /** Bytes in one body through this service; see DoorWay. */
+  /** Takes bytes in one body through the HTTP API; see DoorWay. */
   async receiveBytes(record: OperationRecord, sent: Sent): Promise<Received> {
     return await this.#door.receive(record, sent);
   }
 
-  /** A caller says that its presigned PUT was made; see PresignedWay. */
+  /** Completes an upload whose caller says that its presigned PUT was made; see PresignedWay. */
   async complete(record: OperationRecord): Promise<Answered> {
     return await this.#presigned.complete(record);
   }

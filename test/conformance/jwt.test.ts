@@ -262,7 +262,7 @@ describe('the keys of the issuer', () => {
     const ready = await world.ask('GET', '/readyz?verbose', { token: null, door });
     expect(ready.status).toBe(200);
     expect(ready.text).toMatch(
-      /^\[~\]callers: JWTs of https:\/\/issuer\.test\/, but HAPAX_JWKS_URL gives no keys since /m,
+      /^\[~\]callers: JWTs of https:\/\/issuer\.test\/, but HAPAX_JWKS_URL has given no keys since /m,
     );
     issuer.published.push(next);
     await issuer.comeBack();
@@ -280,7 +280,7 @@ describe('the keys of the issuer', () => {
     expect([answer.status, answer.json.code]).toEqual([503, 'issuer-unavailable']);
     const ready = await world.ask('GET', '/readyz?verbose', { token: null, door });
     expect([ready.status, ready.text]).toEqual([503, expect.stringContaining('[-]callers: ')]);
-    expect(ready.text).toContain('no key of it is known yet');
+    expect(ready.text).toContain('none of its keys is known yet');
     issuer.misbehave = undefined;
     await world.until('the issuer is asked again', async () => (await look(await token(), door)).status === 200);
   });

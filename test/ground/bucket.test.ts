@@ -57,13 +57,13 @@ describe('the object store', () => {
     const row = await proved(world, 'holds');
     expect(row).toMatchObject({
       failed_complete: 'parts-kept',
-      says: expect.stringContaining('One of two PUTs at once wins'),
+      says: expect.stringContaining('Of two concurrent PUTs one wins'),
     });
     for (const process of world.processes.filter(({ name }) => name !== 'workers/sandbox/main.ts'))
       expect([process.name, ...(await storeLine(process.address))]).toEqual([
         process.name,
         200,
-        expect.stringMatching(/^\[\+\]object-store: One of two PUTs.*parts-kept/),
+        expect.stringMatching(/^\[\+\]object-store: Of two concurrent PUTs.*parts-kept/),
       ]);
     expect(await listObjects(store, '')).toEqual([]);
     store.close();

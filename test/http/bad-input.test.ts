@@ -100,7 +100,7 @@ describe('a body that can be read in two ways, or in none, is refused, and nothi
     ],
     ['no body at all', { headers: [key] }, 400, 'body-malformed', 'has no body: send a JSON object'],
     ['no type', untyped, 415, 'media-type-unsupported', 'no Content-Type: send JSON, as application/json'],
-    ['an empty type', body(whole, ['content-type', '']), 415, 'media-type-unsupported', 'no media type'],
+    ['an empty type', body(whole, ['content-type', '']), 415, 'media-type-unsupported', 'is not a media type'],
     ['a blank', body(' '), 400, 'body-malformed', 'JSON'],
     ['half of it', body(whole.slice(0, 30)), 400, 'body-malformed', 'JSON'],
     ['two of it', body(whole + whole), 400, 'body-malformed', 'JSON'],

@@ -107,7 +107,7 @@ describe('an end after which a flow lets its key begin anew', () => {
       const { text } = await world.ask('GET', `/problems/${code}`, { token: null });
       expect(text).toContain('no, make a new one');
       expect(text).toContain(
-        'Upload a file: the same key may be used again and begins anew. Ask again with the same key.',
+        'Upload a file: the same key may be used again and begins a new operation. Ask again with the same key.',
       );
       expect(text).not.toContain('Pay a cart');
     }

@@ -67,11 +67,11 @@ describe('strict JSON', () => {
   });
 
   it.each([
-    ['{"a":1,"a":2}', '"a" stands twice'],
-    ['{"a":1,"\\u0061":2}', '"a" stands twice'],
-    ['{"b":{"a":1,"c":{},"a":2}}', '"a" stands twice'],
-    ['[{"a":1},{"b":[],"b":1}]', '"b" stands twice'],
-    ['{"":1,"":2}', 'stands twice'],
+    ['{"a":1,"a":2}', '"a" appears twice'],
+    ['{"a":1,"\\u0061":2}', '"a" appears twice'],
+    ['{"b":{"a":1,"c":{},"a":2}}', '"a" appears twice'],
+    ['[{"a":1},{"b":[],"b":1}]', '"b" appears twice'],
+    ['{"":1,"":2}', 'appears twice'],
     ['{"__proto__":1}', '__proto__'],
     ['{"a":[{"\\u005f_proto__":1}]}', '__proto__'],
     ['"\\u0000"', 'NUL'],

@@ -10,19 +10,22 @@ export type Child = {
   /** Settles when the process has ended, however it ended. */
   ended: Promise<ChildEnd>;
   isRunning(): boolean;
-  /** What it has written since it was started: the last lines, for an error message. */
+  /** The last lines that it has written since its start, for an error message. */
   lastLines(count?: number): string;
-  /** Asks with the child's own stop signal, insists with SIGKILL after `patience` milliseconds. */
+  /** Sends the child's own stop signal, and SIGKILL after `patience` milliseconds. */
   stop(patience?: number): Promise<void>;
 };
 
-/** How long a clean stop may take: the whole stack must be down in 10 s, in three steps one after the other. */
+/**
+ * How long a clean stop may take: the whole stack must be down in 10 s, in three steps one after the other.
+ * Milliseconds.
+ */
 const stopPatience = 3_000;
 
 /**
  * Starts a program in a process group of its own, so that a Ctrl-C at the terminal reaches only us and we choose the
- * order in which things stop. Its output goes straight to a file: no pipe, so it never blocks on a parent that is busy
- * and never dies of one that is gone.
+ * order in which things stop. Its output goes straight to a file, not a pipe, so the program never blocks on a busy
+ * parent and never dies of a dead one.
  * @throws with what to do, when the program cannot be run at all
  */
 export async function startChild(options: {
@@ -46,7 +49,7 @@ export async function startChild(options: {
     ...options.identity,
   });
   closeSync(log);
-  // Before anything is awaited: between spawn and watch nobody may die or close the keeper.
+  // Called before anything is awaited: between spawn and watch we must not die, and the keeper must not be closed.
   if (child.pid) options.keeper?.watch(child.pid, stopSignal);
   let end: ChildEnd | undefined;
   const ended = new Promise<ChildEnd>((resolve) => {
@@ -75,7 +78,7 @@ export async function startChild(options: {
   };
 }
 
-/** Signals a whole process group; one that is gone already is what we wanted. */
+/** Signals a whole process group. A group that is already gone is what we wanted. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);

@@ -1,19 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** What the HTTP door answered; the text is kept as it came, so that two answers can be compared byte by byte. */
+/** An answer of the HTTP API. The text is kept as it came, so that two answers can be compared byte by byte. */
 export type Answer = { status: number; text: string; body: Record<string, unknown>; workflowId: string | undefined };
 
-/** The HTTP door as any caller sees it: plain HTTP, a token, a key. */
+/** The HTTP API as any caller sees it: plain HTTP, a token, a key. */
 export type Door = {
   ask(method: 'GET' | 'POST', path: string, request?: { key?: string; body?: unknown }): Promise<Answer>;
-  /** Bytes to the address that an upload's answer names: the door's own, or the S3 server's. */
+  /** Sends bytes to the address that an upload's answer names: the HTTP API's own, or the S3 server's. */
   put(url: string, headers: Record<string, string>, bytes: Uint8Array): Promise<{ status: number; host: string }>;
   /** Waits until an operation has reached its final state. */
   settled(operationId: string): Promise<Answer>;
 };
 
 const finalStates = ['succeeded', 'refused', 'compensated', 'compensation_incomplete', 'cancelled', 'expired'];
-/** Milliseconds for one operation; one takes less than a second when nothing is wrong. */
+/** How long one operation may take. It takes less than a second when nothing is wrong. Milliseconds. */
 const patience = 60_000;
 
 export function openDoor(address: string, token: string): Door {
@@ -23,7 +23,7 @@ export function openDoor(address: string, token: string): Door {
       method,
       headers: {
         ...authorization,
-        ...(method === 'GET' && { prefer: 'wait=20' }), // seconds, after which the present state is the answer
+        ...(method === 'GET' && { prefer: 'wait=20' }), // seconds, after which the current state is the answer
         ...(request.key !== undefined && { 'idempotency-key': request.key }),
         ...(request.body !== undefined && { 'content-type': 'application/json' }),
       },
@@ -51,7 +51,7 @@ export function openDoor(address: string, token: string): Door {
         if (finalStates.includes(String(answer.body['state']))) return answer;
         if (Date.now() > deadline)
           throw new Error(`Operation ${operationId} is still ${answer.body['state']} after a minute`);
-        await pause(100); // for a door that does not honour `Prefer: wait`
+        await pause(100); // for a server that does not honour `Prefer: wait`
       }
     },
   };

@@ -3,32 +3,32 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Say } from './say.ts';
 
-/** A server that is reachable answers within 1–2 s; a machine behind a closed door must not wait long at each. */
+/** A reachable server answers within 1–2 s. A machine without internet access must not wait long for each. Milliseconds. */
 const answerPatience = 5_000;
-/** A slow line is no fault; a line on which nothing comes is. */
+/** A slow connection is fine, but one on which nothing comes is not. Milliseconds. */
 const stallPatience = 15_000;
 
-/** Asks for a small text, such as a list of digests. */
+/** Downloads a small text, such as a list of digests. */
 export async function downloadText(url: string): Promise<string> {
   const response = await answer(url, AbortSignal.timeout(stallPatience));
   return response.text();
 }
 
-/** Fetches a file and says how far it is. */
+/** Downloads a file and shows progress. */
 export async function downloadFile(url: string, destination: string, say: Say): Promise<void> {
   const stalled = new AbortController();
   const response = await answer(url, stalled.signal);
   const total = Number(response.headers.get('content-length') ?? 0);
   let received = 0;
-  let told = Date.now();
+  let reported = Date.now();
   let stall = setTimeout(() => stalled.abort(), stallPatience);
   const progress = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       clearTimeout(stall);
       stall = setTimeout(() => stalled.abort(), stallPatience);
       received += chunk.length;
-      if (Date.now() - told > 2_000) {
-        told = Date.now();
+      if (Date.now() - reported > 2_000) {
+        reported = Date.now();
         say(`  ${megabytes(received)}${total ? ` of ${megabytes(total)}` : ''} MB from ${new URL(url).host}`);
       }
       done(null, chunk);
@@ -55,6 +55,6 @@ async function answer(url: string, signal: AbortSignal): Promise<Response> {
   return response;
 }
 
-/** fetch says only "fetch failed"; what happened is in the cause. */
+/** fetch says only "fetch failed"; the reason is in the cause. */
 const causeOf = (fault: Error) => (fault.cause instanceof Error ? fault.cause.message : fault.message);
 const megabytes = (bytes: number) => Math.round(bytes / 1_000_000);

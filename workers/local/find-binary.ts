@@ -2,16 +2,16 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 
-/** One place to look in: gives the path of the binary, nothing where there is none, or throws why it cannot be had. */
+/** One place to look in. Gives the path of the binary, undefined when there is none, or throws why it cannot be had. */
 type Source = { place: string; look: () => Promise<string | undefined> };
 
 /**
  * Looks in one place after the other and gives the first binary found.
- * @throws listing each place and why it gave nothing, and what to do about it
+ * @throws listing each place and why it had none, and what to do about it
  */
 export async function findBinary(options: {
   what: string;
-  /** What a person chose; then it is that or an error, never another one. */
+  /** What the user chose. Then it is that binary or an error, never another one. */
   chosen: { variable: string; path: string | undefined };
   sources: readonly Source[];
   advice: string;

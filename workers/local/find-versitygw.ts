@@ -11,7 +11,7 @@ import type { Say } from './say.ts';
 const version = '1.8.0';
 
 /**
- * versitygw, the local S3 server: the one chosen, found, fetched earlier, or fetched now.
+ * Finds versitygw, the local S3 server: the one chosen, found, fetched earlier, or fetched now.
  * @throws naming VERSITYGW and S3_ENDPOINT, and every place that was tried
  */
 export async function findVersitygw(options: {
@@ -26,7 +26,7 @@ export async function findVersitygw(options: {
   download?: string;
   go?: string;
 }): Promise<string> {
-  // Named by its version, which the binary itself does not know when Go has built it.
+  // Named after the version, which the binary itself does not know when Go has built it.
   const cached = join(resolve(options.cache), `versitygw-${version}`);
   const download = options.download ?? 'https://github.com/versity/versitygw/releases/download';
   return findBinary({
@@ -75,7 +75,8 @@ async function fromSource(go: string, cached: string, say: Say): Promise<string>
   const ticking = setInterval(() => say('  still building'), 15_000);
   return installBinary(cached, async (workplace) => {
     const source = `github.com/versity/versitygw/cmd/versitygw@v${version}`;
-    // What Go fetches and compiles on the way, some 700 MB, goes with the workplace; modules are read-only by default.
+    // What Go fetches and compiles, about 700 MB, is removed with the workplace. Go makes modules read-only by default,
+    // which would prevent that.
     const own = [`GOBIN=${workplace}`, `GOPATH=${workplace}/go`, `GOCACHE=${workplace}/cache`, 'GOFLAGS=-modcacherw'];
     await runCommand('env', [...own, 'CGO_ENABLED=0', go, 'install', source], { patience: 600_000 });
     return join(workplace, 'versitygw');

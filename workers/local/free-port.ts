@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-/** A port of 127.0.0.1 that is free right now. Whoever needs several asks for them at once, so that they differ. */
+/** Ports of 127.0.0.1 that are free right now. Ask for all that you need in one call, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
   const ports = servers.map((server) => (server.address() as { port: number }).port);
@@ -8,7 +8,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** @throws naming the port and the variable that chooses another one, when something listens there already */
+/** @throws naming the port and the variable that chooses another one, when something already listens there */
 export async function requireFreePort(port: number, part: string, variable: string): Promise<void> {
   try {
     const server = await listen(port);

@@ -2,9 +2,9 @@ import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
- * Fetches into a directory of its own beside the cache, then moves the one binary into its place: an interrupted fetch
- * is never taken for a binary, and two of them at once do not disturb each other.
- * @param fetch puts its files into the directory that it is given, and says where the binary is
+ * Fetches into a directory of its own beside the cache, then moves the one binary into its place. An interrupted fetch
+ * is never mistaken for a binary, and two concurrent fetches do not disturb each other.
+ * @param fetch puts its files into the given directory and returns the path of the binary
  */
 export async function installBinary(
   destination: string,

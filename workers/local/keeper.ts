@@ -1,20 +1,20 @@
 import { spawn } from 'node:child_process';
 
-/** Ends our children when we die without being able to: `kill -9`, a crash, a closed terminal. */
+/** Ends our children when we die without a chance to do so: `kill -9`, a crash, a closed terminal. */
 export type Keeper = {
   pid: number;
-  /** Closed: whatever were started now would be left behind. */
+  /** Whether it is closed. A process that is started now would be left behind. */
   readonly closed: boolean;
   watch(pid: number, signal: NodeJS.Signals): void;
   forget(pid: number): void;
-  /** The clean way out: ends what is still watched, such as a part that was half started, and then itself. */
+  /** Ends what is still watched, such as a part that was half started, and then the keeper itself. */
   close(): Promise<void>;
 };
 
 /**
- * A shell, since it has to cost nothing (1 MB against Node's 45). It learns of our death by the end of its input, which
- * the kernel closes however we die. Process groups, not processes, so that grandchildren go too. It asks first, each
- * with its own signal, and insists after 3 s: 30 looks, 0.1 s apart.
+ * A shell, because it must cost next to nothing (1 MB against Node's 45). It learns of our death by the end of its
+ * input, which the kernel closes however we die. It ends process groups, not processes, so that grandchildren go too.
+ * It sends each group its own signal first, and SIGKILL after 3 s: 30 looks, 0.1 s apart.
  */
 const keeping = `
 while read -r verb group signal; do
@@ -43,10 +43,10 @@ export function startKeeper(): Keeper {
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   const ended = new Promise<void>((resolve) => shell.once('exit', () => resolve()));
-  shell.on('error', () => {}); // without a shell we run unkept, which is no reason not to run
+  shell.on('error', () => {}); // without a shell there is no keeper, and we run all the same
   shell.stdin.on('error', () => {});
   shell.unref();
-  // A pipe to a child is a socket to Node, and it must not hold our event loop open.
+  // To Node a pipe to a child is a socket, and it must not keep our event loop running.
   (shell.stdin as unknown as { unref(): void }).unref();
   let closed = false;
   return {

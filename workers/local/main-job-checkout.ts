@@ -4,8 +4,8 @@ import type { Say } from './say.ts';
 type Effect = { type: string; amount: number; currency: string };
 
 /**
- * One checkout, asked three times with one key: twice at the same moment, as an impatient customer does, and once more
- * after it is done. It gives three equal answers and one charge.
+ * One checkout, requested three times with one key: twice at the same moment, as an impatient customer does, and once
+ * more after it is done. The three answers are equal, and there is one charge.
  */
 export async function checkoutOnce(options: {
   door: Door;
@@ -21,7 +21,7 @@ export async function checkoutOnce(options: {
     email: 'ada@example.com',
   };
   const ask = () => door.ask('POST', '/v1/checkouts', { key, body });
-  say(`Checkout: two blue mugs, asked three times with the key ${key}`);
+  say(`Checkout: two blue mugs, requested three times with the key ${key}`);
   const started = Date.now();
   const answers = await Promise.all([ask(), ask()]);
   const settledAfter = Date.now() - started;
@@ -34,19 +34,19 @@ export async function checkoutOnce(options: {
     throw new Error(`The three answers differ:\n${answers.map((answer) => answer.text).join('\n')}`);
   }
   say(`  three answers, equal byte for byte: ${first.status} ${first.text}`);
-  say(`  settled in ${settledAfter} ms, given again in ${replayedAfter} ms`);
+  say(`  settled in ${settledAfter} ms, replayed in ${replayedAfter} ms`);
   if (options.sandboxUrl) say(`  ${await countCharges(options.sandboxUrl, String(first.body['id']))}`);
   return first.workflowId;
 }
 
-/** @throws unless the provider's own books show one charge for the operation */
+/** @throws unless the provider's own records show one charge for the operation */
 async function countCharges(sandboxUrl: string, operation: string): Promise<string> {
   const response = await fetch(`${sandboxUrl}/_audit?operation=${encodeURIComponent(operation)}`);
   const effects = (await response.json()) as Effect[];
   const charges = effects.filter((effect) => effect.type === 'payment_intent.captured');
   const [charge] = charges;
   if (!charge || charges.length > 1) {
-    throw new Error(`The payment sandbox counts ${charges.length} charges for ${operation}, where it should be one`);
+    throw new Error(`The payment sandbox counts ${charges.length} charges for ${operation} instead of one`);
   }
   const amount = `${(charge.amount / 100).toFixed(2)} ${charge.currency.toUpperCase()}`;
   return `the payment sandbox counts one charge, of ${amount}`;

@@ -6,7 +6,7 @@ import type { Say } from './say.ts';
 
 type Transfer = { method: string; url: string; headers: Record<string, string> };
 
-/** One real photograph: announced, sent, worked on, and announced again with the same key, which finds it done. */
+/** One real photograph: announced, sent, processed, and announced again with the same key, which finds it done. */
 export async function uploadOnce(options: {
   door: Door;
   key: string;
@@ -38,8 +38,8 @@ export async function uploadOnce(options: {
   say(`  succeeded ${Date.now() - started} ms after the first byte`);
   const again = await door.ask('POST', '/v1/uploads', { key, body });
   if (again.body['id'] !== id || again.body['state'] !== 'succeeded') {
-    throw new Error(`Asked again with the same key, the upload should be done, and is: ${again.text}`);
+    throw new Error(`Announced again with the same key, the upload should be done, but is: ${again.text}`);
   }
-  say('  asked again with the same key: the same operation, done, nothing to send');
+  say('  announced again with the same key: the same operation, done, nothing to send');
   return announced.workflowId ?? settled.workflowId;
 }

@@ -7,16 +7,16 @@ import { uploadOnce } from './main-job-upload.ts';
 type MainJob = {
   checkoutWorkflow: string | undefined;
   uploadWorkflow: string | undefined;
-  /** What was expected and what was found instead; nothing when all went well. */
+  /** What was expected and what was found instead; empty when all went well. */
   faults: string[];
 };
 
 /**
- * What `npm start` shows before it leaves the stack to people: the two flows on real input, through the door everyone
- * uses. One that fails does not keep the other from being shown.
+ * What `npm start` shows before it leaves the stack to its user: the two flows on real input, through the HTTP API that
+ * everyone uses. If one fails, the other is still shown.
  */
 export async function runMainJob(options: {
-  /** Address of the HTTP door. */
+  /** Address of the HTTP API. */
   http: string;
   token: string;
   /** Address of the payment sandbox, where there is one to count charges at. */
@@ -26,7 +26,7 @@ export async function runMainJob(options: {
   say: Say;
 }): Promise<MainJob> {
   const door = openDoor(options.http, options.token);
-  // A new key each time: the job is done each time, and once.
+  // A new key at each start: every start does the job, and does it once.
   const run = randomUUID().slice(0, 8);
   const faults: string[] = [];
   const collect = (fault: Error) => {

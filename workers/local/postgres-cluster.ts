@@ -6,10 +6,10 @@ import type { PostgresIdentity } from './postgres-identity.ts';
 import { runCommand } from './run-command.ts';
 
 /**
- * Makes the cluster under another name, puts its password in, and renames it when it is whole: an interrupted initdb
+ * Makes the cluster under another name, puts its password in, and renames it when it is complete. An interrupted initdb
  * leaves nothing behind.
  * @returns the superuser's password
- * @throws when there is a cluster that is not ours: it is never removed
+ * @throws when there is a cluster that is not ours, which is never removed
  */
 export async function ensureCluster(directory: string, initdb: string, runsAs: PostgresIdentity): Promise<string> {
   const data = join(directory, 'data');
@@ -17,7 +17,7 @@ export async function ensureCluster(directory: string, initdb: string, runsAs: P
   if (known) return known;
   if (existsSync(data)) {
     throw new Error(
-      `${data} holds no password file, so this is not a database that Hapax made: restore the file, move the directory away, or begin anew with --fresh`,
+      `${data} holds no password file, so this is not a database that Hapax made: restore the file, move the directory away, or start afresh with --fresh`,
     );
   }
   const [draft, draftPassword] = [join(directory, 'data.new'), join(directory, 'password.new')];
@@ -33,7 +33,7 @@ export async function ensureCluster(directory: string, initdb: string, runsAs: P
     `--pwfile=${draftPassword}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // The same order of text on every machine, whatever locales it has.
+    // The same sort order on every machine, whatever locales it has.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C',

@@ -2,7 +2,7 @@ import { chown } from 'node:fs/promises';
 import { platform, userInfo } from 'node:os';
 import { runCommand } from './run-command.ts';
 
-/** Who PostgreSQL runs as: it refuses root, and containers and rented machines often have nobody else. */
+/** The user that PostgreSQL runs as. It refuses root, and containers and cloud machines often have no other user. */
 export type PostgresIdentity = {
   /** Put before the command line. */
   prefix: readonly string[];
@@ -12,9 +12,10 @@ export type PostgresIdentity = {
 const patience = 5_000; // each of these commands takes milliseconds
 
 /**
- * An ordinary user runs PostgreSQL as it is. Root on Linux runs it in a user namespace, in which root's own files
+ * An ordinary user runs PostgreSQL directly. Root on Linux runs it in a user namespace, in which root's own files
  * belong to an ordinary user: nothing is added to the system, and a home that only root may enter (0700) is no
- * obstacle. Where namespaces are refused, it is the system user `postgres`, made when it is missing.
+ * obstacle. Where namespaces are refused, PostgreSQL runs as the system user `postgres`, which is made if it is
+ * missing.
  */
 export async function postgresIdentity(directory: string): Promise<PostgresIdentity> {
   if (userInfo().uid !== 0) return { prefix: [] };

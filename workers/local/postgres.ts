@@ -18,20 +18,20 @@ const settings = (port: number, memory: string): Record<string, string | number>
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  max_connections: 200, // a dozen pools of 10, and the people looking in
+  max_connections: 200, // a dozen pools of 10, and people who look in
   shared_buffers: memory,
   wal_compression: 'on',
   max_wal_size: '1GB',
   checkpoint_timeout: '15min', // each checkpoint is followed by full-page writes; recovery still takes seconds
-  random_page_cost: 1.1, // laptops and rented machines have solid-state disks
+  random_page_cost: 1.1, // laptops and cloud machines have solid-state disks
   jit: 'off', // short statements only: compiling one costs more than running it
   log_checkpoints: 'off',
   log_line_prefix: '%m [%p] %q%a ',
 });
 
 /**
- * Starts PostgreSQL 18 on 127.0.0.1 with a superuser and a database named hapax; ready when a query is answered.
- * The data and the generated password are kept in `directory`, whose next start finds them.
+ * Starts PostgreSQL 18 on 127.0.0.1 with a superuser and a database named hapax; ready when a query is answered. The
+ * data and the generated password stay in `directory`, and the next start finds them there.
  */
 export async function startPostgres(options: {
   directory: string;
@@ -83,11 +83,11 @@ export async function startPostgres(options: {
   };
 }
 
-/** Sessions of a postmaster that was killed see it within a second or two, and leave; this bears a busy machine. */
+/** Sessions of a killed postmaster notice within a second or two, and exit. This allows for a busy machine. */
 const leaving = seconds(15);
 const lookAgain = milliseconds(250);
 
-/** Starts, and starts again while what a killed postmaster has left behind still holds its memory. */
+/** Starts, and tries again while sessions of a killed postmaster still hold its shared memory. */
 async function onceLeft<T>(start: () => Promise<T>): Promise<T> {
   const end = Date.now() + leaving;
   for (;;) {
@@ -104,7 +104,7 @@ async function onceLeft<T>(start: () => Promise<T>): Promise<T> {
 async function ensureDatabase(address: (database: string) => string): Promise<void> {
   const ask = async (database: string, sql: string) => {
     const client = new pg.Client({ connectionString: address(database), connectionTimeoutMillis: 2_000 });
-    client.on('error', () => {}); // the answer to the query says it
+    client.on('error', () => {}); // the query itself fails too
     try {
       await client.connect();
       await client.query(sql);

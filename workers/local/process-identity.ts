@@ -5,19 +5,19 @@ import { runCommand } from './run-command.ts';
 const patience = 2_000; // ps answers in milliseconds
 
 /**
- * When a process started, in the system's own words: equal for equal processes, and different where the kernel has
- * given an old process id to a new process. Nothing when no such process runs.
+ * When a process started, as the system reports it: equal for the same process, and different when the kernel has given
+ * an old process id to a new process. Undefined when no such process runs.
  */
 export async function startTime(pid: number): Promise<string | undefined> {
   if (platform() !== 'linux') return ps(pid, 'lstart=');
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // proc(5): the second field is the program's name in brackets, which may itself hold blanks and brackets.
+  // proc(5): the second field is the program's name in brackets, which may itself contain spaces and brackets.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startedAt] = [fields?.[0], fields?.[19]];
   return state === 'Z' ? undefined : startedAt; // a zombie has ended; its parent has not looked yet
 }
 
-/** The command line of a process; nothing when no such process runs. */
+/** The command line of a process; undefined when no such process runs. */
 export async function commandLine(pid: number): Promise<string | undefined> {
   if (platform() !== 'linux') return ps(pid, 'command=');
   const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Runs a short command to its end and gives what it printed.
- * @throws with the command's own last words, when it fails or takes longer than `patience` milliseconds
+ * Runs a short command to its end and returns what it printed.
+ * @throws with the last line of the command's own output, when it fails or takes longer than `patience` milliseconds
  */
 export async function runCommand(
   command: string,

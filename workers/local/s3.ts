@@ -22,8 +22,8 @@ export type LocalS3 = {
 };
 
 /**
- * Starts versitygw, an S3 server over plain files, on 127.0.0.1; ready when the bucket `hapax` is there.
- * The objects and the generated keys are kept in `directory`, whose next start finds them.
+ * Starts versitygw, an S3 server over plain files, on 127.0.0.1; ready when the bucket `hapax` exists. The objects and
+ * the generated keys stay in `directory`, and the next start finds them there.
  */
 export async function startS3(options: {
   /** versitygw, as found by `findVersitygw`. */
@@ -87,8 +87,8 @@ export async function startS3(options: {
 }
 
 /**
- * An object's metadata lives in the file's extended attributes, published together with its content; a file system
- * without them (some network and container ones) gets a directory of metadata files beside the objects.
+ * An object's metadata is stored in the file's extended attributes, and published together with its content. A file
+ * system without them (some network and container ones) gets a directory of metadata files beside the objects.
  */
 async function startWithMetadata(
   start: (metadata: readonly string[]) => Promise<Child>,

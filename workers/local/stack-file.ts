@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { signalGroup } from './child.ts';
 import { startTime } from './process-identity.ts';
 
-/** A process id alone is not a name: the kernel gives it to another program later. */
+/** A process id alone does not identify a process: the kernel gives it to another program later. */
 type Process = { pid: number; startTime: string };
 
 type StackFile = Process & {
@@ -14,7 +14,7 @@ type StackFile = Process & {
   processes: Record<string, Process>;
 };
 
-/** `.hapax/stack.json`: says what runs where, to people and programs, and keeps a second stack from starting. */
+/** `.hapax/stack.json`: tells people and programs what runs where, and keeps a second stack from starting. */
 export type Stack = {
   started(name: string, pid: number): Promise<void>;
   ready(addresses: Record<string, string>): Promise<void>;
@@ -23,7 +23,7 @@ export type Stack = {
 };
 
 /**
- * Takes the state directory for this process. What a killed stack left behind is ended and its file ignored.
+ * Takes the state directory for this process. Ends what a killed stack left behind, and ignores its file.
  * @throws in one sentence, when another stack runs on it
  */
 export async function claimStack(directory: string): Promise<Stack> {
@@ -38,7 +38,7 @@ export async function claimStack(directory: string): Promise<Stack> {
   };
   for (;;) {
     try {
-      // wx: of two that start at once, one makes the file.
+      // wx: when two start at once, only one makes the file.
       await writeFile(file, JSON.stringify(content, null, 2), { flag: 'wx', mode: 0o600 });
       break;
     } catch (fault) {
@@ -46,7 +46,7 @@ export async function claimStack(directory: string): Promise<Stack> {
       await clearStale(file);
     }
   }
-  // One write after the other, each whole: a reader never sees half a file.
+  // Writes run one after the other, and each replaces the whole file: a reader never sees half of it.
   let lastWrite = Promise.resolve();
   const write = (): Promise<void> => {
     lastWrite = lastWrite.then(async () => {
@@ -87,7 +87,7 @@ async function clearStale(file: string): Promise<void> {
   await rm(file, { force: true });
 }
 
-/** A file that cannot be read was being written when the machine went down: it says nothing. */
+/** A file that cannot be parsed was being written when the machine went down, and says nothing. */
 function parse(text: string | undefined): StackFile | undefined {
   try {
     return text ? (JSON.parse(text) as StackFile) : undefined;
@@ -96,7 +96,7 @@ function parse(text: string | undefined): StackFile | undefined {
   }
 }
 
-/** The keeper ends them within 3 s; this is for the case that it was killed as well. */
+/** The keeper ends them within 3 s. This covers the case that it was killed as well. */
 async function endLeftover(known: Process): Promise<void> {
   for (let look = 0; look < 40 && (await runs(known)); look++) {
     if (look === 0) signalGroup(known.pid, 'SIGTERM');

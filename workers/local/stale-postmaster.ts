@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { commandLine } from './process-identity.ts';
 
-/** A server that a keeper is ending right now needs up to 3 s, then SIGKILL; 6 s covers both. */
+/** A server that a keeper is ending right now takes up to 3 s, then gets SIGKILL. 6 s covers both. Milliseconds. */
 const patience = 6_000;
 
 /**
- * Removes the lock file of a server that was killed. PostgreSQL does it too, except where its process id has since been
- * given to another program: then it would refuse to start until somebody deletes the file by hand.
+ * Removes the lock file of a server that was killed. PostgreSQL does that too, unless another program has since been
+ * given its process id. Then PostgreSQL would refuse to start until somebody deletes the file by hand.
  * @throws when a server does run on this directory
  */
 export async function clearStalePostmaster(data: string): Promise<void> {

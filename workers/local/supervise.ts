@@ -1,18 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Say } from './say.ts';
 
-/** What every part of the stack is, once it is ready. */
+/** A part of the stack that is ready. */
 export type Running = { pid: number; ended: Promise<unknown>; stop(patience?: number): Promise<void> };
 
-/** The pause before a restart, in milliseconds. It doubles with each restart in a row, so that a lasting fault does not burn the machine. */
+/**
+ * The pause before a restart. It doubles with each restart in a row, so that a lasting fault does not keep the machine
+ * busy. Milliseconds.
+ */
 const firstPause = 500;
-/** This stack exists to have its parts killed. Two seconds still spare the machine, and nobody waits longer to see a recovery. */
+/**
+ * People kill parts of this stack on purpose, to watch it recover. Two seconds still spare the machine, and keep that
+ * wait short. Milliseconds.
+ */
 const longestPause = 2_000;
-/** A part that ran this long had started well, so the pauses begin anew. Milliseconds. */
+/** A part that ran this long had started well, so the pauses start over. Milliseconds. */
 const steadyAfter = 60_000;
 
 /**
- * Keeps one part of the stack running: starts it again when it ends by itself, each time later, and says so.
+ * Keeps one part of the stack running. When it ends by itself, starts it again, each time after a longer pause, and
+ * says so.
  * @throws when the very first start fails
  */
 export async function supervise<Part extends Running>(options: {
@@ -20,7 +27,7 @@ export async function supervise<Part extends Running>(options: {
   start: () => Promise<Part>;
   logFile: string;
   say: Say;
-  /** Told of each process that was started. */
+  /** Called for each process that was started. */
   onStart?: (pid: number) => void;
   firstPause?: number;
 }): Promise<{ first: Part; stop(patience?: number): Promise<void> }> {

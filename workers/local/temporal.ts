@@ -7,8 +7,8 @@ import type { Keeper } from './keeper.ts';
 import { untilReady } from './until-ready.ts';
 
 /**
- * Queues are read 20 times a second by default and the dev server has one shard: each hop would wait for the next
- * 50 ms beat. Measured on 2 cores: four activities 250 → 60 ms.
+ * By default queues are read 20 times a second, and the development server has one shard, so each hop would wait for
+ * the next 50 ms beat. Measured on 2 cores: four activities took 250 ms, and take 60 ms with this.
  */
 const pollsPerSecond = 2_000;
 const polls = ['transfer', 'timer', 'visibility'].map(
@@ -16,19 +16,22 @@ const polls = ['transfer', 'timer', 'visibility'].map(
 );
 
 /**
- * A queue is cut in four by default, for more polls than one worker makes (two of the SDK's ten go to the common queue, and
- * more would hand more tasks to a worker that is frozen). At 40 checkouts at once some waited 1.9 s for their first task while
- * others overtook them; with one part 0.9 s.
+ * By default a task queue has four partitions, which is more than one worker's polls cover: two of the SDK's ten go to
+ * the common queue, and more polls would hand more tasks to a worker that is frozen. With 40 concurrent checkouts some
+ * waited 1.9 s for their first task while others overtook them. With one partition that was 0.9 s.
  */
 const parts = ['Read', 'Write'].map((side) => `matching.numTaskqueue${side}Partitions=1`);
 
-/** What Temporal's development server is told, here and in docker-compose.yml. */
+/** The dynamic configuration of Temporal's development server, here and in docker-compose.yml. */
 export const dynamicConfig: readonly string[] = [...polls, ...parts];
 
-/** SQLite waits for the disk once a checkpoint, not once a commit: 25 → 38 operations/s. A power cut may cost the last moments. */
+/**
+ * SQLite waits for the disk at each checkpoint, not at each commit: 38 instead of 25 operations a second. A power cut
+ * may cost the last moments.
+ */
 const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
-/** Starts Temporal's development server on 127.0.0.1; ready when it knows its namespace `default`. */
+/** Starts Temporal's development server on 127.0.0.1; ready when its namespace `default` exists. */
 export async function startTemporal(options: {
   /** The Temporal CLI, as found by `findTemporal`. */
   binary: string;
@@ -37,7 +40,7 @@ export async function startTemporal(options: {
   /** Without it there is no web UI. */
   uiPort?: number | undefined;
   logFile: string;
-  /** Whether workflows outlive the server; tests do without and are faster. */
+  /** Whether workflows outlive the server. Tests do without, and are faster. */
   persist: boolean;
   keeper?: Keeper | undefined;
 }): Promise<{

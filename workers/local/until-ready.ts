@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Child } from './child.ts';
 
 /**
- * Waits until `probe` succeeds, and no longer than the process it waits for lives.
- * @throws with the last lines of the process's log, when it ended or was not ready in `patience` milliseconds
+ * Waits until `probe` succeeds, but no longer than its process lives.
+ * @throws with the last lines of the process's log, when it ended or was not ready within `patience` milliseconds
  */
 export async function untilReady(options: {
   what: string;
@@ -29,7 +29,7 @@ export async function untilReady(options: {
     ? `${options.what} does not answer (${(lastFault as Error)?.message})`
     : `${options.what} ended while it started`;
   await options.child.stop();
-  throw new Error(`${story}. ${options.advice} Its last words:\n${indent(options.child.lastLines())}`);
+  throw new Error(`${story}. ${options.advice} Its last lines:\n${indent(options.child.lastLines())}`);
 }
 
 const indent = (text: string) => text.replace(/^/gm, '  ');

@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What goes back over the wire. */
+/** An HTTP answer. */
 export interface Answer {
   status: number;
   body: string;
   headers: Record<string, string>;
 }
 
-/** A server that never reads without limit. Stripe's own requests are a few kilobytes. */
+/** The server never reads without a limit. Requests to Stripe are a few kilobytes. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Reads a body whole; undefined when it is cut off or too big. */
+/** Reads a whole body; undefined when it is cut off or too big. */
 export function readBody(request: IncomingMessage): Promise<string | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -39,17 +39,17 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   send(response, { status, body: JSON.stringify(body), headers: {} });
 }
 
-/** Ends the connection in order (FIN), with no answer. */
+/** Closes the connection in order (FIN), without an answer. */
 export function drop(response: ServerResponse): void {
   response.socket?.destroy();
 }
 
-/** Ends the connection by a RST. */
+/** Closes the connection with a RST. */
 export function reset(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Promises the whole body, sends a half of it and ends the connection. */
+/** Announces the whole body, sends half of it and closes the connection. */
 export function cut(response: ServerResponse, answer: Answer, half: string): void {
   response.writeHead(answer.status, {
     'content-type': 'application/json',

@@ -4,7 +4,10 @@ import { type Answer, cut, drop, reset, send } from './answer.ts';
 import type { Call, Sandbox } from './call.ts';
 import { now } from './settings.ts';
 
-/** The request is sent, the effect not applied: waits as the plan says. False: it must not be applied. */
+/**
+ * Waits as the plan says, before the effect of a request is applied.
+ * @returns false when the effect must not be applied
+ */
 export async function beforeEffect(sandbox: Sandbox, call: Call): Promise<boolean> {
   const { fault, response } = call;
   if (fault?.fault === 'delay_before') await wait(sandbox, fault.delayMs);
@@ -15,7 +18,7 @@ export async function beforeEffect(sandbox: Sandbox, call: Call): Promise<boolea
   return !sandbox.closing.aborted;
 }
 
-/** The effect is on the disk; what is still open is whether the client hears of it. */
+/** Answers as the plan says, once the effect is on the disk: the client may get the answer or not. */
 export async function afterEffect(sandbox: Sandbox, call: Call, answer: Answer): Promise<void> {
   const { response, seen, fault } = call;
   if (fault?.fault === 'delay_after') await wait(sandbox, fault.delayMs);
@@ -35,7 +38,7 @@ export async function afterEffect(sandbox: Sandbox, call: Call, answer: Answer):
       return send(response, { ...answer, status: 200, body: half });
     case 'empty':
       return send(response, { ...answer, status: 200, body: '' });
-    // Their harm is done before the effect, or in the answer itself.
+    // These faults act before the effect, or in the answer itself.
     case 'drop_before':
     case 'reset':
     case 'delay_before':

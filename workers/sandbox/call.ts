@@ -6,17 +6,17 @@ import { newId, type Provider } from './provider.ts';
 import type { Logged, RequestLog } from './request-log.ts';
 import { now } from './settings.ts';
 
-/** What every request meets. */
+/** What all requests share. */
 export interface Sandbox {
   provider: Provider;
   faults: FaultPlan;
   holds: Holds;
   log: RequestLog;
-  /** Aborted when the sandbox closes: whatever still waits then must have no effect any more. */
+  /** Aborted when the sandbox closes: a request that still waits then must have no effect any more. */
   closing: AbortSignal;
 }
 
-/** One request to /v1, read whole, with the fault that awaits it. */
+/** One request to /v1, read completely, with the fault that is planned for it. */
 export interface Call {
   request: IncomingMessage;
   response: ServerResponse;
@@ -26,7 +26,7 @@ export interface Call {
   fault: FaultRule | undefined;
 }
 
-/** Writes the request down and takes its fault from the plan. */
+/** Logs the request and takes its fault from the plan. */
 export function beginCall(
   { provider, faults, log }: Sandbox,
   request: IncomingMessage,

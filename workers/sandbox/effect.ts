@@ -1,4 +1,4 @@
-/** What moved at the provider. One that moved money, or could have, is never silent. */
+/** What happened at the provider. Whatever moved money, or could have, leaves an effect. */
 export type EffectType =
   | 'payment_intent.created'
   | 'payment_intent.updated'
@@ -12,7 +12,7 @@ export type EffectType =
 /** One line of the audit. */
 export interface Effect {
   type: EffectType;
-  /** Minor units; of a cancellation: what it released of an authorisation. */
+  /** Minor units. For a cancellation: the part of an authorisation that it released. */
   amount: number;
   currency: string;
   operation: string | null;
@@ -24,7 +24,7 @@ export interface Effect {
   paymentIntent: string;
 }
 
-/** Keeps the effects that every given filter names; an absent filter keeps all. */
+/** Keeps the effects that match every given filter. An absent filter matches all. */
 export function filterEffects(effects: readonly Effect[], query: URLSearchParams): Effect[] {
   const operation = query.get('operation');
   const type = query.get('type');

@@ -11,7 +11,7 @@ export interface Moment {
   newId(prefix: string): string;
 }
 
-/** What an execution decided; nothing has happened until the ledger holds it. */
+/** What an execution decided. Nothing has happened until the ledger holds it. */
 export interface Outcome {
   status: number;
   body: unknown;
@@ -22,5 +22,5 @@ export interface Outcome {
 
 export type Execution = (ledger: Ledger, moment: Moment) => Outcome;
 
-/** Checks a request's parameters; what it throws is not stored under the key, as at Stripe. */
+/** Checks a request's parameters. As at Stripe, what it throws is not stored under the key. */
 export type Prepare = (form: Form, id: string) => Execution;

@@ -1,6 +1,6 @@
 import { type FaultRule, pathPattern } from './fault-rule.ts';
 
-/** What a rule looks at. */
+/** The parts of a request that a rule looks at. */
 export interface Sighting {
   method: string;
   path: string;
@@ -15,7 +15,7 @@ interface Planned {
   hits: number;
 }
 
-/** The faults to come, in order: a request meets the first rule that matches it and is ready. */
+/** The planned faults, in order. A request gets the first rule that matches it and is due. */
 export class FaultPlan {
   #planned: Planned[] = [];
   #added = 0;

@@ -15,12 +15,12 @@ const plain = z.enum([
 ]);
 
 const match = z.strictObject({
-  /** From the start when it begins with `/`, else anywhere in the path. A regular expression. */
+  /** A regular expression. It matches from the start when it begins with `/`, otherwise anywhere in the path. */
   path: z.string().refine(isPattern, 'is not a regular expression').optional(),
   method: z.string().optional(),
-  /** `metadata.operation`, or what the idempotency key begins with. */
+  /** `metadata.operation`, or the start of the idempotency key. */
   operation: z.string().optional(),
-  /** What the idempotency key begins with. */
+  /** The start of the idempotency key. */
   key: z.string().optional(),
 });
 
@@ -38,13 +38,13 @@ const rule = z.discriminatedUnion('fault', [
   z.strictObject({
     ...frame,
     fault: z.literal('hold_before'),
-    /** Stays held when the client goes away: a request that arrives late, after its sender's death. */
+    /** Stays held when the client disconnects, like a request that arrives late, after its sender has died. */
     outlivesClient: z.boolean().default(false),
   }),
   z.strictObject({
     ...frame,
     fault: z.literal('429'),
-    /** The Retry-After header as it stands, however wrong; null leaves it out. */
+    /** The Retry-After header, word for word, however wrong; null leaves it out. */
     retryAfter: z.string().nullable().default('1'),
   }),
 ]);

@@ -6,7 +6,7 @@ export interface Form {
   [name: string]: string | Form;
 }
 
-// Stripe refuses deeper nesting; without a limit a hostile name would build a tower of objects.
+// Stripe refuses deeper nesting. Without a limit, a hostile name could build any number of nested objects.
 const MAX_DEPTH = 8;
 
 /** Decodes a form body or a query string as Stripe's clients write it, with brackets. */
@@ -16,7 +16,7 @@ export function decodeForm(text: string): Form {
   return root;
 }
 
-/** The same for two bodies that say the same, in whatever order. */
+/** Equal for two bodies with the same parameters, in whatever order. */
 export function fingerprint(text: string): string {
   const pairs = [...new URLSearchParams(text)].map(([name, value]) => JSON.stringify([name, value]));
   return hash('sha256', pairs.sort().join('\n'));

@@ -1,11 +1,11 @@
 import type { Sighting } from './fault-plan.ts';
 
-/** A request that waits at a boundary until a test lets it go. */
+/** A request that waits at a boundary until a test releases it. */
 export interface Held extends Sighting {
   id: string;
   requestId: string;
   boundary: 'before' | 'after';
-  /** ISO time since when. */
+  /** Since when, in ISO 8601. */
   since: string;
 }
 
@@ -13,7 +13,7 @@ export class Holds {
   readonly #held = new Map<string, { held: Held; go: (released: boolean) => void }>();
   #count = 0;
 
-  /** Resolves true when released, false when the client went away and was not to be outlived. */
+  /** Resolves to true when released, and to false when the client disconnected and must not be outlived. */
   wait(about: Omit<Held, 'id'>, clientGone: Promise<void> | undefined): Promise<boolean> {
     this.#count += 1;
     const id = `hold_${this.#count}`;
@@ -27,7 +27,10 @@ export class Holds {
     });
   }
 
-  /** Lets one request go, or all; tells which went. */
+  /**
+   * Releases one request, or all.
+   * @returns the ids of those it released
+   */
   release(id: string | undefined): string[] {
     const going = [...this.#held.values()].filter(({ held }) => id === undefined || held.id === id);
     for (const { go } of going) go(true);

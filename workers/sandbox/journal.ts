@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const NEWLINE = 0x0a;
-// Some hundred lines a read; with the default of 64 KiB a long journal takes several times as long.
+// A few hundred lines a read. With the default of 64 KiB a long journal takes several times as long.
 const READ_BYTES = 1024 * 1024;
 
 /** An append-only file of JSON lines. A line counts only once it is on the disk. */
@@ -16,7 +16,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** Opens the journal of a data directory and gives each durable line to `replay`, in order. */
+/** Opens the journal of a data directory and passes each durable line to `replay`, in order. */
 export async function openJournal(
   directory: string,
   replay: (line: unknown) => void,
@@ -27,14 +27,14 @@ export async function openJournal(
   // O_DSYNC: a returned write is on the disk, with one trip through the thread pool instead of two.
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_DSYNC;
   const fd = await promisify(open)(path, flags, 0o600);
-  const sound = await readLines(path, replay);
-  // Without the cut, the next line would be glued to the torn one and both would be lost.
-  await promisify(ftruncate)(fd, sound);
+  const intact = await readLines(path, replay);
+  // Without this cut the next line would be appended to the torn one, and both would be lost.
+  await promisify(ftruncate)(fd, intact);
   await syncDirectory(directory);
   return groupCommit(fd, onLost);
 }
 
-/** One write in flight; the lines that come meanwhile share the next one. */
+/** Keeps one write in flight. Lines that come in the meantime share the next one. */
 function groupCommit(fd: number, onLost: (error: Error) => void): Journal {
   let waiting: string[] = [];
   let waiters: (() => void)[] = [];
@@ -52,13 +52,13 @@ function groupCommit(fd: number, onLost: (error: Error) => void): Journal {
   }
 
   function writeFrom(group: Buffer, offset: number): void {
-    write(fd, group, offset, group.length - offset, null, (error, written) => {
-      // Memory is now ahead of the disk: nobody may be told anything any more.
+    write(fd, group, offset, group.length - offset, null, (error, bytes) => {
+      // Memory is now ahead of the disk, so no request may be answered any more.
       if (error !== null) return onLost(error);
-      if (offset + written < group.length) return writeFrom(group, offset + written);
-      const told = inFlight ?? [];
+      if (offset + bytes < group.length) return writeFrom(group, offset + bytes);
+      const written = inFlight ?? [];
       inFlight = undefined;
-      for (const tell of told) tell();
+      for (const resolve of written) resolve();
       flush();
     });
   }
@@ -75,7 +75,7 @@ function groupCommit(fd: number, onLost: (error: Error) => void): Journal {
       waiting.push(`${JSON.stringify(line)}\n`);
       if (scheduled || inFlight !== undefined) return;
       scheduled = true;
-      // After the sockets that are readable now, so that their lines share this write.
+      // Runs after the sockets that are readable now, so that their lines share this write.
       setImmediate(flush);
     },
     durable,
@@ -86,10 +86,10 @@ function groupCommit(fd: number, onLost: (error: Error) => void): Journal {
   };
 }
 
-/** Gives back the length of the sound part: a torn last line was never acknowledged. */
+/** @returns the length of the intact part; a torn last line was never acknowledged */
 async function readLines(path: string, replay: (line: unknown) => void): Promise<number> {
   let rest: Buffer = Buffer.alloc(0);
-  let sound = 0;
+  let intact = 0;
   let broken: number | undefined;
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
     rest = Buffer.concat([rest, chunk as Buffer]);
@@ -99,16 +99,16 @@ async function readLines(path: string, replay: (line: unknown) => void): Promise
         throw new Error(`The journal ${path} is damaged at byte ${broken}, before its last line.`);
       }
       const line = parse(rest.toString('utf8', start, end));
-      if (line === undefined) broken = sound;
+      if (line === undefined) broken = intact;
       else {
         replay(line);
-        sound += end + 1 - start;
+        intact += end + 1 - start;
       }
       start = end + 1;
     }
     rest = rest.subarray(start);
   }
-  return sound;
+  return intact;
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,6 @@
 import { keyInUse, keyUsedOtherwise, StripeError } from './stripe-error.ts';
 
-/** What was answered, to be given again for as long as the key's window is open. */
+/** A stored answer, which is replayed while the key's window is open. */
 export interface StoredAnswer {
   status: number;
   body: string;
@@ -52,7 +52,7 @@ export class KeyStore {
     this.#entries.set(key, { state: 'stored', path, fingerprint, at, requestId, answer });
   }
 
-  /** Gives the key back when nothing was executed under it. */
+  /** Releases the key when nothing was executed under it. */
   release(key: string): void {
     if (this.#entries.get(key)?.state === 'executing') this.#entries.delete(key);
   }

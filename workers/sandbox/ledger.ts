@@ -4,7 +4,7 @@ import type { PaymentIntent } from './payment-intent.ts';
 import type { Refund } from './refund.ts';
 import { missingResource } from './stripe-error.ts';
 
-/** One executed request, whole: its effects, its objects and its stored answer live or die together. */
+/** One executed request. Its effects, its objects and its stored answer exist together or not at all. */
 export interface LedgerEntry {
   /** Milliseconds since 1970. */
   at: number;
@@ -26,7 +26,7 @@ interface Version {
 export class Ledger {
   readonly keys = new KeyStore();
   readonly effects: Effect[] = [];
-  /** Every version with its time: the search is late and sees an old one. */
+  /** Every version with its time, because the search lags and sees an old one. */
   readonly versions = new Map<string, Version[]>();
   readonly refunds = new Map<string, Refund>();
   readonly #refundsByIntent = new Map<string, Refund[]>();
@@ -51,7 +51,7 @@ export class Ledger {
     }
   }
 
-  /** `param` is the parameter that named it, for the error. */
+  /** @param param the parameter that named it, for the error */
   paymentIntent(id: string, param = 'intent'): PaymentIntent {
     const newest = this.versions.get(id)?.at(-1);
     if (newest === undefined) throw missingResource('payment_intent', id, param);

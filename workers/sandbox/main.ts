@@ -34,6 +34,6 @@ function given<Name extends string>(name: Name, text: string | undefined): { [na
   if (text === undefined) return {};
   const value = Number(text);
   if (text !== '' && Number.isFinite(value)) return { [name]: value } as { [name in Name]: number };
-  process.stderr.write(`--${name} must be a number of milliseconds, and is '${text}'.\n`);
+  process.stderr.write(`--${name} must be a number of milliseconds, not '${text}'.\n`);
   process.exit(2);
 }

@@ -6,7 +6,7 @@ const METADATA_KEYS = 50;
 const METADATA_NAME = 40;
 const METADATA_VALUE = 500;
 
-/** Reads the parameters of one request; whatever is wrong is refused in Stripe's words. */
+/** Reads the parameters of one request, and refuses invalid ones in Stripe's words. */
 export class Parameters {
   readonly #form: Form;
 
@@ -80,13 +80,13 @@ export class Parameters {
   }
 }
 
-/** Refuses a request that leaves out what it must say. */
+/** Refuses a request without a required parameter. */
 export function required<Value>(value: Value | undefined, name: string): Value {
   if (value !== undefined) return value;
   throw invalidRequest(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name });
 }
 
-/** What Stripe does not know, or this sandbox does not model, must not be passed over in silence. */
+/** Refuses parameters that Stripe does not know, or that this sandbox does not model, instead of ignoring them. */
 export function refuseUnknown(names: Iterable<string>, known: readonly string[]): void {
   for (const name of names) {
     if (!known.includes(name)) {

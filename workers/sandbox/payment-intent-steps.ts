@@ -4,13 +4,16 @@ import type { Decline, PaymentMethod } from './payment-method.ts';
 import { presentPaymentIntent } from './present-payment-intent.ts';
 import { StripeError } from './stripe-error.ts';
 
-/** What one step makes of a PaymentIntent, and what moved. */
+/** A PaymentIntent after one step, and the effects of that step. */
 export interface Step {
   intent: PaymentIntent;
   effects: { type: EffectType; amount: number }[];
 }
 
-/** Charges or authorises; `attended` says that a customer is there to answer a 3DS question. */
+/**
+ * Charges or authorises.
+ * @param attended whether a customer is there to answer a 3DS question
+ */
 export function confirm(intent: PaymentIntent, method: PaymentMethod, charge: string, attended: boolean): Step {
   switch (intent.state.status) {
     case 'requires_payment_method':
@@ -37,7 +40,7 @@ export function authenticate(intent: PaymentIntent, passed: boolean, charge: str
   return passed ? approve(intent, state.method, charge) : decline(intent, state.method, null, AUTHENTICATION_FAILED);
 }
 
-/** Takes the money of an authorisation, or a part of it; the rest is released. */
+/** Captures an authorisation, or a part of it. The rest is released. */
 export function capture(intent: PaymentIntent, amount: number | undefined): Step {
   const { state } = intent;
   switch (state.status) {
@@ -69,7 +72,7 @@ export function capture(intent: PaymentIntent, amount: number | undefined): Step
   }
 }
 
-/** Ends a PaymentIntent that has taken no money; an authorisation is released. */
+/** Cancels a PaymentIntent that has taken no money. An authorisation is released. */
 export function cancel(intent: PaymentIntent, reason: string | null, at: number): Step {
   const { state } = intent;
   switch (state.status) {

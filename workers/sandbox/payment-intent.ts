@@ -1,6 +1,6 @@
 import type { Decline } from './payment-method.ts';
 
-/** Where a PaymentIntent stands; each state carries what is true in it only. */
+/** The state of a PaymentIntent. Each state carries only its own data. */
 export type PaymentIntentState =
   | { status: 'requires_payment_method'; charge: string | null; decline: (Decline & { method: string }) | null }
   | { status: 'requires_confirmation'; method: string }

@@ -1,6 +1,6 @@
 import { missingResource } from './stripe-error.ts';
 
-/** How the bank refuses. */
+/** How the bank declines. */
 export interface Decline {
   code: string;
   declineCode: string;
@@ -49,7 +49,10 @@ const METHODS = new Map<string, PaymentMethod>([
   ),
 ]);
 
-/** Gives the test payment method of that name, or Stripe's resource_missing. */
+/**
+ * Finds the test payment method of that name.
+ * @throws StripeError resource_missing
+ */
 export function findPaymentMethod(id: string): PaymentMethod {
   const method = METHODS.get(id);
   if (method === undefined) throw missingResource('PaymentMethod', id, 'payment_method');

@@ -10,7 +10,7 @@ import { invalidRequest } from './stripe-error.ts';
 const KNOWN = [
   ...['amount', 'currency', 'capture_method', 'confirm', 'payment_method', 'metadata', 'description'],
   ...['receipt_email', 'customer', 'return_url', 'off_session', 'error_on_requires_action'],
-  // Taken and without consequence here.
+  // Accepted, but without effect here.
   ...['payment_method_types', 'automatic_payment_methods', 'confirmation_method', 'setup_future_usage'],
   ...['statement_descriptor', 'statement_descriptor_suffix', 'shipping', 'transfer_group', 'use_stripe_sdk'],
   ...['payment_method_options', 'mandate_data'],
@@ -57,7 +57,7 @@ export function prepareCreate(form: Form): Execution {
   };
 }
 
-/** Stripe asks 3DS only when somebody is there to answer. */
+/** Stripe asks for 3DS only when somebody is there to answer. */
 export function isAttended(parameters: Parameters): boolean {
   const offSession = parameters.oneOf('off_session', ['true', 'false', 'one_off', 'recurring']);
   const refusesAction = parameters.boolean('error_on_requires_action') ?? false;

@@ -5,7 +5,7 @@ import { presentRefund, refundable, type Refund } from './refund.ts';
 
 const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'] as const;
 
-/** `POST /v1/refunds`: the whole rest of a PaymentIntent, or a part of it. */
+/** `POST /v1/refunds`: all that is left of a PaymentIntent, or a part of it. */
 export function prepareRefund(form: Form): Execution {
   const parameters = new Parameters(form, ['payment_intent', 'amount', 'reason', 'metadata']);
   const intentId = required(parameters.string('payment_intent'), 'payment_intent');

@@ -19,7 +19,7 @@ export type Sabotage = 'fails_before' | 'fails_after' | undefined;
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** Executes requests one at a time and writes each, whole, as one line of the journal. */
+/** Executes requests one at a time. Each becomes one line of the journal. */
 export class Provider {
   readonly ledger: Ledger;
   readonly settings: Settings;
@@ -31,7 +31,7 @@ export class Provider {
     this.#journal = journal;
   }
 
-  /** Nothing here awaits: no other request can come between the decision and its entry. */
+  /** Nothing here awaits, so no other request can come between the decision and its entry. */
   execute(execution: Execution, cause: Cause, sabotage: Sabotage): StoredAnswer {
     const at = now(this.settings);
     const { status, body, ...moved } = this.#decide(execution, at, sabotage);
@@ -48,7 +48,7 @@ export class Provider {
     return entry.answer;
   }
 
-  /** Nobody is told what is not on the disk yet, not even a reader. */
+  /** Resolves when everything so far is on the disk. No request is answered before that, not even a read. */
   durable(): Promise<void> {
     return this.#journal.durable();
   }
@@ -67,7 +67,7 @@ export class Provider {
 
   #effect({ type, amount, about }: Outcome['effects'][number], cause: Cause, at: number): Effect {
     const paymentIntent = 'paymentIntent' in about ? about.paymentIntent : about.id;
-    // A refund may belong to an operation of its own; if it does not say so, it is the payment's.
+    // A refund may belong to an operation of its own. If it names none, it belongs to the payment's.
     const operation = about.metadata.operation ?? this.#metadataOf(paymentIntent).operation ?? null;
     return {
       type,
@@ -88,7 +88,7 @@ export class Provider {
   }
 }
 
-/** An id as Stripe's look: the prefix and 24 letters and digits. */
+/** An id that looks like Stripe's: the prefix, then 24 letters and digits. */
 export function newId(prefix: string): string {
   let id = `${prefix}_`;
   for (const byte of randomBytes(24)) id += ALPHABET[byte % ALPHABET.length];

@@ -10,7 +10,7 @@ import { invalidRequest, missingResource } from './stripe-error.ts';
 
 const PAGE = ['limit', 'starting_after'];
 
-/** A GET: what is asked, answered from the ledger. */
+/** Answers a GET from the ledger. */
 export type Read = (ledger: Ledger, query: URLSearchParams, id: string, settings: Settings) => unknown;
 
 export const retrievePaymentIntent: Read = (ledger, query, id) => {
@@ -62,7 +62,7 @@ export const listRefunds: Read = (ledger, query) => {
   return listPage([...refunds].reverse().map(presentRefund), query, '/v1/refunds');
 };
 
-/** The ledger as the search index has it: each PaymentIntent in its newest version up to that time. */
+/** The ledger as the search index sees it: each PaymentIntent in its newest version up to that time. */
 function indexed(ledger: Ledger, until: number): PaymentIntent[] {
   const seen: PaymentIntent[] = [];
   for (const versions of ledger.versions.values()) {

@@ -13,7 +13,7 @@ export interface Refund {
   metadata: Record<string, string>;
 }
 
-/** What may be refunded: never more than was captured and not given back yet. */
+/** What may be refunded: never more than was captured and has not been refunded yet. */
 export function refundable(
   intent: PaymentIntent,
   earlier: readonly Refund[],

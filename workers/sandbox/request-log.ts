@@ -6,19 +6,19 @@ export interface Logged {
   key: string | null;
   operation: string | null;
   requestId: string;
-  /** Null until answered, and for ever when the connection was cut instead. */
+  /** Null until the request is answered. It stays null when the connection was cut instead. */
   status: number | null;
   replayed: boolean;
   fault: string | null;
 }
 
-// Enough for a test run; a benchmark sends more, and the log must not grow with it.
+// Enough for a test run. A benchmark sends more, and the log must not grow with it.
 const KEPT = 5_000;
 
-// What stripe-node invents when the caller gives no key.
+// The prefix of the key that stripe-node makes up when the caller gives none.
 const INVENTED = 'stripe-node-retry-';
 
-/** The newest requests, and those that came without a key of the caller's own. */
+/** Keeps the newest requests, and separately those without a key of the caller's own. */
 export class RequestLog {
   readonly #requests: Logged[] = [];
   readonly #violations: Logged[] = [];

@@ -13,7 +13,7 @@ import { serveV1 } from './serve-v1.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 
 export interface SandboxOptions extends Partial<Settings> {
-  /** Where the journal lives; made when absent. */
+  /** Where the journal is kept; made when absent. */
   data: string;
   /** Default 127.0.0.1. */
   host?: string;
@@ -27,17 +27,17 @@ interface RunningSandbox {
   close(): Promise<void>;
 }
 
-// Longer than any client keeps an idle connection: a close of ours would race with a request
-// on its way, and show up as a fault that nobody planned.
+// Longer than any client keeps an idle connection. If we closed one earlier, that could race with a request on its way,
+// and look like a fault that was not planned.
 const KEEP_ALIVE_MS = 15 * 60 * 1000;
 
-/** Starts a payment provider that behaves as Stripe does, over what its journal holds. */
+/** Starts a payment provider that behaves like Stripe, with the state that its journal holds. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const { data, host = '127.0.0.1', port = 0, ...given } = options;
   const closing = new AbortController();
   const opened = Promise.withResolvers<Sandbox>();
   const server = serve(opened.promise);
-  // The port before the journal: a second sandbox, started by mistake, must not touch the file of the first.
+  // The port comes before the journal: a second sandbox, started by mistake, must not touch the file of the first.
   await listen(server, port, host);
   const close = async () => {
     closing.abort();
@@ -64,7 +64,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   };
 }
 
-/** Not on the disk although others may have been told: only a restart from the journal is honest. */
+/** The disk is behind memory now, so only a restart from the journal gives a true state. */
 function lost(error: Error): never {
   throw error;
 }
@@ -73,12 +73,12 @@ function lost(error: Error): never {
 function serve(opened: Promise<Sandbox>): Server {
   const server = createServer((request, response) => {
     const url = URL.parse(`http://sandbox${request.url}`);
-    if (url === null) return sendJson(response, 400, { error: { message: 'This is no URL.' } });
+    if (url === null) return sendJson(response, 400, { error: { message: 'This is not a valid URL.' } });
     const answer = url.pathname.startsWith('/v1/') ? serveV1 : serveControl;
     opened
       .then((sandbox) => answer(sandbox, request, response, url))
       .catch((error: unknown) => {
-        // A mistake in the sandbox itself: tests should hear of it, in the answer and in the log.
+        // A bug in the sandbox itself. Tests should see it, in the answer and in the log.
         process.stderr.write(`${request.method} ${request.url}: ${(error as Error).stack}\n`);
         if (!response.headersSent) sendJson(response, 500, { error: { type: 'api_error', message: String(error) } });
       });

@@ -1,7 +1,7 @@
 import type { PaymentIntent } from './payment-intent.ts';
 import { invalidRequest } from './stripe-error.ts';
 
-/** Says whether a PaymentIntent is meant. */
+/** Whether a PaymentIntent matches. */
 type Matcher = (intent: PaymentIntent) => boolean;
 
 // Stripe, "Search query language": -field['key']:'value', joined by AND or by OR, never by both.

@@ -20,7 +20,7 @@ const authentication = z.strictObject({ outcome: z.enum(['succeed', 'fail']).def
 
 const AUTHENTICATE = /^\/_control\/payment_intents\/([^/]+)\/authenticate$/;
 
-/** Answers what is no part of Stripe: the audit, and the handles by which tests set things up. */
+/** Serves what Stripe does not have: the audit, and the controls with which tests set things up. */
 export async function serveControl(
   sandbox: Sandbox,
   request: IncomingMessage,
@@ -30,7 +30,7 @@ export async function serveControl(
   const text = (await readBody(request)) ?? '';
   try {
     const answer = answerTo(sandbox, request.method ?? '', url, text);
-    // Also an observer must never see what a crash could still take back.
+    // Even an observer must never see what a crash could still undo.
     await sandbox.provider.durable();
     if (answer !== undefined) return sendJson(response, 200, answer);
     sendJson(response, 404, { error: { message: `There is no ${request.method} ${url.pathname}.` } });
@@ -73,7 +73,7 @@ function answerTo(sandbox: Sandbox, method: string, url: URL, text: string): unk
   return authenticated(sandbox, intent, authentication.parse(json(text)).outcome === 'succeed', url.pathname);
 }
 
-/** What the customer does on the bank's page; the PaymentIntent moves on without any request of ours. */
+/** Acts as the customer on the bank's page. The PaymentIntent moves on without any request of ours. */
 function authenticated({ provider }: Sandbox, id: string, passed: boolean, path: string): unknown {
   const step = authenticate(provider.ledger.paymentIntent(id), passed, newId('ch'));
   provider.execute(() => outcomeOf(step), { requestId: newId('req'), path, key: null }, undefined);

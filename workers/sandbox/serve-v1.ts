@@ -10,7 +10,7 @@ import { findRoute, type Route } from './routes.ts';
 import { now } from './settings.ts';
 import { keyInUse, StripeError, tooManyRequests, unauthorized } from './stripe-error.ts';
 
-/** Answers one request to /v1: the door, the key, the effect, the answer, each with its faults. */
+/** Serves one request to /v1 in stages, each with its faults: the connection, the key, the effect, the answer. */
 export async function serveV1(
   sandbox: Sandbox,
   request: IncomingMessage,
@@ -18,7 +18,7 @@ export async function serveV1(
   url: URL,
 ): Promise<void> {
   const text = await readBody(request);
-  // Half a request is none: Stripe would never have seen it whole.
+  // Half a request counts as none: Stripe would never have received it.
   if (text === undefined) return drop(response);
   const call = beginCall(sandbox, request, response, url, text);
   if (call.fault?.fault === 'drop_before') return drop(response);
@@ -87,7 +87,7 @@ async function write(
     if (!(await beforeEffect(sandbox, call))) return undefined;
     return provider.execute(execution, { requestId, path, key }, sabotageOf(call.fault));
   } finally {
-    // Refused or forgotten before the execution: Stripe keeps nothing under the key then.
+    // If the request was refused or dropped before the execution, Stripe keeps nothing under the key.
     if (key !== null) keys.release(key.value);
   }
 }

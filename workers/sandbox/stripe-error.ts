@@ -8,7 +8,7 @@ export interface StripeErrorBody {
   [detail: string]: unknown;
 }
 
-/** A refusal in Stripe's words. Thrown before the execution it leaves no stored answer. */
+/** A refusal in Stripe's words. If it is thrown before the execution, no answer is stored. */
 export class StripeError extends Error {
   readonly status: number;
   readonly body: StripeErrorBody;

@@ -7,8 +7,8 @@ import { apiKeyPrefix, hashApiKey } from './api-key.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * A revoked key is refused everywhere within a second. That holds without any notification, which could be lost: no process
- * trusts a row for longer than this after it asked for it. Costs one indexed read a second for each key in use.
+ * A revoked key is refused everywhere within a second. This needs no notification, which could be lost: no process
+ * trusts a row for longer than this after reading it. It costs one indexed read a second for each key in use.
  * Milliseconds.
  */
 const trusted = 800;
@@ -17,7 +17,7 @@ const most = 10_000;
 
 type Known = { readonly row: ApiKeyRow | undefined; noted: boolean };
 
-/** Knows callers by their API keys, as the ledger has them now. */
+/** Identifies callers by their API keys, as the ledger has them now. */
 export class ApiKeys {
   readonly #database: Database;
   readonly #log: (message: string, error: unknown) => void;
@@ -28,7 +28,7 @@ export class ApiKeys {
     fetchMethod: async (prefix, _, { options }) => {
       const asked = performance.now();
       const row = await findApiKey(this.#database, prefix);
-      // The row is as old as the question: what took this long to arrive may have been revoked since.
+      // The row is as old as the query. A key may have been revoked while a slow answer was on its way.
       const left = trusted - (performance.now() - asked);
       if (left <= 0) throw new LedgerFault('unavailable', `The look-up of an API key took longer than ${trusted} ms`);
       options.ttl = Math.max(1, Math.floor(Math.min(left, row?.expiresIn ?? left)));
@@ -36,13 +36,13 @@ export class ApiKeys {
     },
   });
 
-  /** @param database of its own, so that a key is not refused because requests have taken all connections */
+  /** @param database a pool of its own, so that no key is refused because requests have taken all connections */
   constructor(database: Database, log: (message: string, error: unknown) => void) {
     this.#database = database;
     this.#log = log;
   }
 
-  /** @throws LedgerFault `unavailable` when the ledger cannot be asked: nobody knows whether the key is good */
+  /** @throws LedgerFault `unavailable` when the ledger cannot be reached: we cannot tell whether the key is valid */
   identify(bearer: string): Caller | undefined | Promise<Caller | undefined> {
     const prefix = apiKeyPrefix(bearer);
     if (prefix === undefined) return undefined;
@@ -66,7 +66,7 @@ export class ApiKeys {
     if (row === undefined || !timingSafeEqual(row.hash, hashApiKey(bearer))) return undefined;
     if (!known.noted) {
       known.noted = true;
-      // Off the path of the request, which does not depend on it.
+      // Not awaited: the request does not depend on it.
       useApiKey(this.#database, prefix).catch((error: unknown) =>
         this.#log('the use of an API key was not recorded', error),
       );

@@ -3,9 +3,9 @@ import type { Caller } from './caller.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 /**
- * Finds the caller of a bearer token; undefined where the token is not valid, whatever is wrong with it.
- * Answers at once where it can: a promise costs each request a turn of the event loop.
- * @throws HttpProblem or LedgerFault when validity cannot be told now
+ * Finds the caller of a bearer token; undefined when the token is not valid, whatever the reason. Returns no promise
+ * where it can: a promise costs each request a turn of the event loop.
+ * @throws HttpProblem or LedgerFault when the token cannot be checked now
  */
 export type Authenticate = (bearer: string) => Caller | undefined | Promise<Caller | undefined>;
 
@@ -15,15 +15,15 @@ declare module 'fastify' {
   }
 }
 
-/** RFC 6750, 2.1: `credentials = "Bearer" 1*SP b64token`; RFC 9110, 11.1: the scheme's case does not count. */
+/** RFC 6750, 2.1: `credentials = "Bearer" 1*SP b64token`; RFC 9110, 11.1: the scheme is case-insensitive. */
 const credentials = /^bearer +([^ ]+)$/i;
 
 /** JWTs that list a person's groups reach several kilobytes; Node takes at most 16 KiB of headers. Characters. */
 const longestToken = 8_192;
 
 /**
- * One answer for every fault of a token, so that guessing learns nothing.
- * @returns undefined where the caller is known at once
+ * Gives the same answer for every fault of a token, so that guessing reveals nothing.
+ * @returns undefined when the caller is known at once
  */
 export function authenticateRequest(request: FastifyRequest, authenticate: Authenticate): Promise<void> | undefined {
   const bearer = credentials.exec(request.headers.authorization ?? '')?.[1];

@@ -1,7 +1,7 @@
 import type { Environment } from '../../../workflows/operation/key.ts';
 import type { Role } from '../../../workflows/operation/role.ts';
 
-/** Whom a bearer token speaks for. */
+/** Who a bearer token speaks for. */
 export type Caller = {
   readonly tenant: string;
   readonly environment: Environment;

@@ -21,10 +21,11 @@ export const claimsForm =
   'CLAIM is the name of a claim or a JSON pointer to it (/app_metadata/org)';
 
 /**
- * Reads `tenant=org_id,environment:live,subject=sub,role=/app_metadata/role`. `=` names a claim: by its name as it is,
- * since names such as `https://example.com/org` hold dots and slashes, or by a JSON pointer (RFC 6901), which begins with
- * a slash. `:` fixes the value for every token. What is not mapped is read from `tenant`, `environment`, `sub` and `role`.
- * @returns the mapping, or undefined where the setting is not of that form
+ * Reads `tenant=org_id,environment:live,subject=sub,role=/app_metadata/role`. `=` names a claim, either by its plain
+ * name, because names such as `https://example.com/org` contain dots and slashes, or by a JSON pointer (RFC 6901),
+ * which begins with a slash. `:` sets one value for every token. Fields that are not mapped come from `tenant`,
+ * `environment`, `sub` and `role`.
+ * @returns the mapping, or undefined when the setting has another form
  */
 export function readClaimMapping(setting: string): ClaimMapping | undefined {
   const mapping: Partial<Record<Field, Source>> = {};
@@ -44,7 +45,7 @@ export function callerOf(mapping: ClaimMapping, claims: JWTPayload): Caller | Fi
   for (const field of fields) {
     const source = mapping[field];
     const value = 'value' in source ? source.value : claimAt(claims, source.claim);
-    // A token that says nothing of a role is an ordinary caller's, as with static tokens.
+    // A token without a role belongs to an ordinary caller, as with static tokens.
     found[field] = field === 'role' && value === undefined ? 'caller' : value;
     if (!isSound(field, found[field])) return field;
   }

@@ -11,14 +11,17 @@ declare module 'fastify' {
 
 const unlessNamed: Role = 'caller';
 
-/** Documents each route's role: in OpenAPI 3.1 a security requirement may list the roles that it asks for. */
+/** Documents each route's role: in OpenAPI 3.1 a security requirement may list the roles it needs. */
 export function documentRoles(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ token: [route.config?.role ?? unlessNamed] }] };
   });
 }
 
-/** Decided before the key, the body and the operation are looked at. */
+/**
+ * Checks the role before the key, the body and the operation are read.
+ * @throws HttpProblem forbidden
+ */
 export function requireRole({ caller, routeOptions }: FastifyRequest): void {
   const least = routeOptions.config.role ?? unlessNamed;
   if (!mayActAs(caller.role, least))

@@ -2,20 +2,23 @@ import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, 
 import { HttpProblem } from '../problems/http-problem.ts';
 
 /**
- * A key that the issuer has withdrawn is refused within `refresh`, which costs one small GET a minute for each process.
- * An issuer that is away is asked again after `retry`. Milliseconds.
+ * A key that the issuer has withdrawn is refused within `refresh`, at the cost of one small GET a minute for each
+ * process. An issuer that cannot be reached is tried again after `retry`. Milliseconds.
  */
 const usualPauses = { refresh: 60_000, retry: 5_000 };
-/** Connecting, headers and body together. Milliseconds. */
+/** Limit for connecting, headers and body together. Milliseconds. */
 const patience = 3_000;
-/** A set of 30 RSA keys with certificates has some 100 kB. Bytes. */
+/** A set of 30 RSA keys with certificates takes about 100 kB. Bytes. */
 const largestSet = 262_144;
-/** Unknown key ids make us look for a new key at once, but strangers can make up any number of them. */
+/**
+ * An unknown key id makes us read the keys at once. Anyone can make up key ids, so these extra reads are limited:
+ * `most` in a row, and another one every `oneEach` milliseconds.
+ */
 const extraLooks = { most: 5, oneEach: 10_000 };
 
 type KeySet = { readonly text: string; readonly find: ReturnType<typeof createLocalJWKSet> };
 
-/** The issuer's public keys (RFC 7517), read from its URL. The last known ones are kept while the URL is away. */
+/** The issuer's public keys (RFC 7517), read from its URL. The last known keys stay in use while the URL cannot be read. */
 export class SigningKeys {
   readonly #url: URL;
   readonly #log: (message: string, error: unknown) => void;
@@ -33,12 +36,12 @@ export class SigningKeys {
     this.#pauses = pauses;
   }
 
-  /** Reads the keys now and from then on. Does not fail: an issuer that is away is asked again. */
+  /** Reads the keys now, and again at intervals. Never fails: an issuer that cannot be reached is tried again. */
   async start(): Promise<void> {
     await this.#load().catch(() => undefined);
   }
 
-  /** Changes whenever the keys do: what was verified with an earlier set has to be verified again. */
+  /** Changes whenever the keys do: a token that was verified with an earlier set has to be verified again. */
   get set(): object | undefined {
     return this.#set;
   }
@@ -48,7 +51,7 @@ export class SigningKeys {
   }
 
   /**
-   * @throws HttpProblem `issuer-unavailable` when the key is not known and the issuer cannot be asked for it
+   * @throws HttpProblem `issuer-unavailable` when the key is unknown and the issuer cannot be reached
    * @throws JWKSNoMatchingKey when the issuer has no such key
    */
   readonly find = async (header: JWSHeaderParameters, token: FlattenedJWSInput) => {
@@ -97,14 +100,15 @@ export class SigningKeys {
       if (text !== this.#set?.text) this.#set = { text, find: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet) };
       this.#away = undefined;
     } catch (error) {
-      if (this.#away === undefined) this.#log('the keys of HAPAX_JWKS_URL cannot be read; those known are kept', error);
+      if (this.#away === undefined)
+        this.#log('the keys of HAPAX_JWKS_URL cannot be read; the last known ones stay in use', error);
       this.#away ??= { since: new Date() };
       throw unavailable();
     }
   }
 }
 
-/** @throws unless the answer is 200 from that very URL, in time and of a sane size */
+/** @throws unless this very URL answers 200, in time and with a body of sane size */
 async function fetchText(url: URL): Promise<string> {
   const answer = await fetch(url, {
     redirect: 'error',
@@ -125,6 +129,6 @@ async function fetchText(url: URL): Promise<string> {
 function unavailable(): HttpProblem {
   return new HttpProblem(
     'issuer-unavailable',
-    'The token is signed with a key that is not known here, and its issuer cannot be asked now: ask again later.',
+    'The token is signed with an unknown key, and the keys of its issuer cannot be read now: try again later.',
   );
 }

@@ -6,7 +6,10 @@ import type { Caller } from './caller.ts';
 import { type ClaimMapping, callerOf } from './claim-mapping.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
-/** Signatures of key pairs only. With an HMAC the verifier could forge, and the public key could be used as its secret. */
+/**
+ * Asymmetric signatures only. With HMAC the verifier could forge tokens, and the public key could be used as the
+ * secret.
+ */
 const algorithms = [
   'RS256',
   'RS384',
@@ -22,14 +25,11 @@ const algorithms = [
 ];
 /** How far the issuer's clock and ours may differ. Seconds. */
 const skew = 60;
-/**
- * A JWT cannot be revoked, so a long-lived one is refused. A day is the longest that common issuers give by default.
- * Seconds.
- */
+/** A JWT cannot be revoked, so a long-lived one is refused. Common issuers give at most a day by default. Seconds. */
 const longestLife = 86_400;
 /**
- * A token is sent many times. Verifying RS256 takes 150 µs of a processor, finding it here 7 µs; ten thousand take a few
- * megabytes.
+ * A token is sent many times. Verifying RS256 takes 150 µs of CPU time, and finding the token here takes 7 µs. Ten
+ * thousand entries take a few megabytes.
  */
 const most = 10_000;
 
@@ -41,12 +41,12 @@ export type WebTokenSettings = {
   readonly claims: ClaimMapping;
 };
 
-/** Knows callers by the JWTs of one issuer (RFC 7519; RFC 8725 for what is refused). */
+/** Identifies callers by the JWTs of one issuer (RFC 7519; RFC 8725 for what is refused). */
 export class WebTokens {
   readonly #settings: WebTokenSettings;
   readonly #keys: SigningKeys;
   readonly #log: (message: string, error: unknown) => void;
-  /** By digest, so that no token is kept. */
+  /** Keyed by digest, so that no token is kept. */
   readonly #verified = new LRUCache<string, Verified>({ max: most });
 
   constructor(settings: WebTokenSettings, keys: SigningKeys, log: (message: string, error: unknown) => void) {
@@ -55,7 +55,7 @@ export class WebTokens {
     this.#log = log;
   }
 
-  /** @throws HttpProblem `issuer-unavailable` when the token's key is not known and cannot be asked for */
+  /** @throws HttpProblem `issuer-unavailable` when the token's key is unknown and the issuer cannot be reached */
   identify(token: string): Caller | undefined | Promise<Caller | undefined> {
     const digest = hash('sha256', token, 'base64');
     const verified = this.#verified.get(digest);
@@ -73,7 +73,7 @@ export class WebTokens {
       return undefined;
     }
     const keys = this.#keys.set;
-    // Keys that changed meanwhile: we cannot tell with which of the sets the token was verified.
+    // If the keys changed in the meantime, we cannot tell which set verified the token.
     if (keys !== undefined && keys === before)
       this.#verified.set(digest, { caller, keys, until: (claims.exp as number) + skew });
     return caller;
@@ -88,14 +88,14 @@ export class WebTokens {
       return exp <= now() + longestLife + skew && iat <= now() + skew ? payload : undefined;
     } catch (error) {
       if (error instanceof HttpProblem) throw error;
-      // Not the token's fault alone, such as an RSA key of less than 2048 bits.
+      // Not only the token's fault: for example an RSA key of less than 2048 bits.
       if (!(error instanceof errors.JOSEError)) this.#log('a token could not be verified', error);
       return undefined;
     }
   }
 }
 
-/** Seconds, as claims count them. */
+/** Seconds since 1970, as in claims. */
 function now(): number {
   return Date.now() / 1_000;
 }

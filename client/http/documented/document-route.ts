@@ -4,7 +4,7 @@ import type { AnswerHeaders } from './answer-headers.ts';
 type Transform = typeof jsonSchemaTransform;
 type Responses = Record<string, { headers?: AnswerHeaders } | undefined>;
 
-/** Makes OpenAPI of a route's zod schemas. The library leaves out the headers of answers, which are given back to it here. */
+/** Converts a route's zod schemas to OpenAPI. The library drops the headers of answers, so they are added here. */
 export const documentRoute: Transform = (route) => {
   const documented = jsonSchemaTransform(route);
   const declared = ((route as { schema?: { response?: Responses } }).schema?.response ?? {}) as Responses;

@@ -2,9 +2,9 @@
 export type Check = {
   /** Short and stable, such as `ledger` or `row-security`: monitors match on it. */
   readonly name: string;
-  /** `degraded`: work is taken, and `says` tells what is lost. `failed`: no work is taken. */
+  /** `degraded`: the process takes work, and `says` names what is lost. `failed`: it takes no work. */
   readonly state: 'holds' | 'degraded' | 'failed';
-  /** One sentence for a person: what was tried and, where it does not hold, the setting that mends it. */
+  /** One sentence for an operator: what was tried and, if it does not hold, the setting that fixes it. */
   readonly says: string;
 };
 
@@ -16,8 +16,8 @@ export function isReady(checks: readonly Check[]): boolean {
 }
 
 /**
- * What `/readyz` answers with.
- * @param verbose one line for each check, as `/readyz?verbose` of Kubernetes has it
+ * The body of `/readyz`.
+ * @param verbose gives one line for each check, like `/readyz?verbose` of Kubernetes
  */
 export function readinessText(checks: readonly Check[], verbose: boolean): string {
   const verdict = isReady(checks) ? 'ok' : 'not ready';

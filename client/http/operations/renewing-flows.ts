@@ -1,8 +1,8 @@
 import type { FailureCode } from '../../../workflows/operation/failures.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 
-/** The flows that let a key begin anew after an operation that ended with this code. */
+/** The flows in which a key may begin a new operation after one that ended with this code. */
 export function renewingFlows(flows: readonly AnyFlow[], code: FailureCode): readonly AnyFlow[] {
-  // Each end but a refusal has a code of its own name.
+  // Every final state except `refused` has a code of the same name.
   return flows.filter(({ renewsAfter }) => renewsAfter.some((state) => state.replaceAll('_', '-') === code));
 }

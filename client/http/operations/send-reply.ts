@@ -6,7 +6,10 @@ import type { OperationState } from '../../../workflows/operation/state.ts';
 import type { Reply, SettledReply } from '../../gateway/reply.ts';
 import { describeTrouble } from './describe-operation.ts';
 
-/** What describes an answer, and so is a part of it. Cookies, the connection's own and whatever else was stored stay behind. */
+/**
+ * Headers that describe the answer, and so are part of it. Cookies, connection headers and any other stored header are
+ * left out.
+ */
 const replayed = new Set([
   'content-disposition',
   'content-language',
@@ -21,11 +24,11 @@ const replayed = new Set([
 
 type Prepared = {
   readonly headers: Readonly<Record<string, string>>;
-  /** A text where it gives the stored bytes: Node sends it in one piece with the headers. */
+  /** A string when that gives exactly the stored bytes: Node sends a string in one piece with the headers. */
   readonly body: string | Buffer;
 };
 
-/** Made once for each reply that is kept in memory: a replay is mostly headers. */
+/** Made once for each reply that is kept in memory, since a replay is mostly headers. */
 const prepared = new WeakMap<SettledReply, Prepared>();
 
 function prepare(reply: SettledReply): Prepared {
@@ -33,7 +36,7 @@ function prepare(reply: SettledReply): Prepared {
   if (known !== undefined) return known;
   const { body } = reply.answer;
   const headers = settledHeaders(reply);
-  // Fastify would name the charset of a text where its type does not.
+  // Fastify adds a charset to the type of a string that names none.
   const asText = isUtf8(body) && headers['content-type']?.includes('charset=') === true;
   const made = { headers, body: asText ? body.toString() : body };
   prepared.set(reply, made);
@@ -55,14 +58,14 @@ function commonHeaders({ how, workflowId }: Extract<Reply, { kind: 'settled' | '
   return { 'idempotency-status': how, 'hapax-workflow-id': workflowId };
 }
 
-/** Where an open operation stands, as its caller is told. */
+/** The state of an open operation, as the answer gives it. */
 type State = {
-  /** 201: it was made, and waits for its caller. 202: it is under way. */
+  /** 201: the operation exists and waits for its caller. 202: it is under way. */
   readonly status: 201 | 202;
   readonly body: { readonly state: OperationState } & Readonly<Record<string, unknown>>;
 };
 
-/** Writes what became of a request. A settled answer leaves byte for byte as it was stored. */
+/** Sends the result of a request. A settled answer is sent byte for byte as it was stored. */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -74,7 +77,7 @@ export function sendReply(
   if (answer.kind === 'settled') {
     const { headers, body } = prepare(answer);
     reply.code(answer.answer.status).headers(headers);
-    // Without a body there is no type, unless one was stored: Fastify would give bytes one.
+    // An empty body gets no type unless one was stored: Fastify would give bytes a type.
     return body.length === 0 && !reply.hasHeader('content-type') ? reply.send() : reply.send(body);
   }
   reply.headers(commonHeaders(answer));

@@ -4,8 +4,8 @@ import type { Caller } from '../callers/caller.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 /**
- * The subject whose operations a caller is shown; undefined shows those of every subject. Viewers and operators are
- * people's roles, for support: they see what their tenant does in their environment.
+ * The subject whose operations a caller may see; undefined means every subject. Viewers and operators are roles for
+ * support staff, who see all operations of their tenant and environment.
  */
 export function shownSubject({ role, subject }: Caller): string | undefined {
   return role === 'caller' ? subject : undefined;

@@ -10,7 +10,7 @@ import { keyToEcho } from '../protocol/idempotency-key.ts';
 import { closeWhereUnread } from '../protocol/lingering-close.ts';
 import { type Issue, requestInvalid } from './request-invalid.ts';
 
-/** Every error leaves as problem+json from the one failure table; what is inside stays inside. */
+/** Answers every error with problem+json from the one failure table. Internal details are never shown. */
 export function answerProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const { bodyLimit } = request.routeOptions;
@@ -23,7 +23,7 @@ export function answerProblems(app: FastifyInstance, log: Logger): void {
   );
 }
 
-/** What the router refuses before any hook has run. */
+/** Answers what the router refuses before any hook has run. */
 export function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   reply.header('request-id', request.id);
   closeWhereUnread(request.raw, reply);
@@ -40,7 +40,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, ab
   return reply.code(status).send(body);
 }
 
-/** Codes of Fastify's own refusals, before any route of ours. */
+/** Fastify's own refusals, which come before any route of ours. */
 const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string }>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', detail: 'The body is empty: send a JSON object.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
@@ -48,7 +48,7 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
     detail: 'The body is not as long as Content-Length says.',
   },
   FST_ERR_BAD_URL: { code: 'not-found', detail: 'The path cannot be decoded.' },
-  FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at so long a path.' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'There is nothing at such a long path.' },
 };
 
 type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };
@@ -60,7 +60,7 @@ function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = 
   if (error instanceof FingerprintUnknown)
     return new HttpProblem(
       'fingerprint-unknown',
-      'A newer version of this service has begun the operation of this key, and this one cannot compare the requests: ask again with the same key.',
+      'A newer version of this service began the operation of this key, and this version cannot compare the requests: ask again with the same key.',
     );
   if (error instanceof LedgerFault && error.code === 'unavailable')
     return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');
@@ -69,7 +69,7 @@ function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = 
     return new HttpProblem('body-too-large', `The body is larger than this route takes: at most ${bodyLimit} bytes.`);
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const actual = contentType.slice(0, 100);
-    const detail = `The Content-Type says "${actual}", which is no media type: say what the body is.`;
+    const detail = `The Content-Type is "${actual}", which is not a media type: name the type of the body.`;
     return new HttpProblem('media-type-unsupported', detail, { header: 'Content-Type', actual });
   }
   const known = fastifyCodes[code];

@@ -5,7 +5,7 @@ import { advice } from './advice.ts';
 import { HttpProblem } from './http-problem.ts';
 import { renewingFlows } from '../operations/renewing-flows.ts';
 
-/** What each code means, from the failure table: the page that `type` and `docUrl` of a problem point at. */
+/** Serves a page for each failure code, from the failure table. The `type` and `docUrl` of a problem link to it. */
 export function problemPages(app: FastifyInstance, flows: readonly AnyFlow[]): void {
   app.get('/problems', { schema: { hide: true } }, (_, reply) => {
     const items = failureCodes(flows).map((code) => `<li><a href="/problems/${code}">${code}</a></li>`);
@@ -30,11 +30,14 @@ function table(code: FailureCode): string {
   return `<p>${title}.</p><table>${rows.map(([name, value]) => `<tr><th>${name}</th><td>${value}</td></tr>`).join('')}</table>`;
 }
 
-/** What the table says of a code holds for each flow that has not declared otherwise. */
+/** Notes for the flows that have declared something other than the failure table. */
 function exceptions(flows: readonly AnyFlow[], code: FailureCode): string {
   const { action } = failure(code, true);
   return renewingFlows(flows, code)
-    .map(({ title }) => `<p>${title}: the same key may be used again and begins anew. ${marked(advice[action])}</p>`)
+    .map(
+      ({ title }) =>
+        `<p>${title}: the same key may be used again and begins a new operation. ${marked(advice[action])}</p>`,
+    )
     .join('');
 }
 

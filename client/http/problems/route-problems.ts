@@ -5,12 +5,12 @@ import { problemSchema } from '../documented/schemas.ts';
 
 /** Codes that only some routes answer with, by what these routes do. */
 export const routeCodes = {
-  /** Reads a body, be it to throw it away. */
+  /** Reads a body, even if only to discard it. */
   takesBody: ['body-malformed', 'body-too-large', 'media-type-unsupported'],
   /** Names something in its path. */
   looksUp: ['not-found'],
   takesKey: ['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired', 'fingerprint-unknown'],
-  /** Begins or joins an operation, and tells how it ended. */
+  /** Begins or joins an operation, and answers with how it ended. */
   runs: [
     'in-progress',
     'operation-indeterminate',
@@ -27,18 +27,15 @@ export const routeCodes = {
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 
 const particular: ReadonlySet<string> = new Set(Object.values(routeCodes).flat());
-/**
- * Those of the engine's own that are not particular may come from every route: they are answered before the route is reached,
- * or instead of it.
- */
+/** The engine's other codes may come from every route: they are answered before the route is reached, or instead of it. */
 const everywhere = failureCodes([]).filter((code) => !particular.has(code));
 
-/** A problem that ended an operation comes with the headers of its operation. */
+/** A problem that ended an operation carries the headers of that operation. */
 const kept: ReadonlySet<string> = new Set([...routeCodes.runs, ...flows.flatMap(({ refusals }) => refusals)]);
 
 /**
  * The problems of one route, by status, from the failure table.
- * @param codes what this route answers with besides what every route does
+ * @param codes what this route answers with in addition to what every route does
  */
 export function problems(...codes: readonly FailureCode[]) {
   const byStatus = Map.groupBy(new Set([...everywhere, ...codes]), (code) => failure(code).status);

@@ -4,8 +4,8 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 type Schema = Parameters<typeof validatorCompiler>[0];
 
 /**
- * Validates and leaves what was sent as it is. Fastify would otherwise replace a body by what its schema makes of it:
- * defaults would enter the fingerprint, and a deploy that changes one would take each retry for another request.
+ * Validates a body and leaves it as it was sent. Fastify would otherwise replace it with what the schema makes of it:
+ * defaults would enter the fingerprint, and a deploy that changes one would mistake each retry for another request.
  */
 export function asSent(route: { readonly httpPart?: string | undefined }): FastifyValidationResult {
   // A flow's one header is its key, which is read before the body.

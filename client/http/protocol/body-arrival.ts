@@ -5,17 +5,20 @@ import { HttpProblem } from '../problems/http-problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Gives the body up. */
+    /** Stops waiting for the body. */
     late: NodeJS.Timeout | undefined;
   }
 }
 
-/** What a body may take on top of what its bytes take at the slowest rate: half of one is answered within ten seconds. */
+/**
+ * What a body may take on top of the time its bytes need at the slowest rate: half a body is answered within ten
+ * seconds.
+ */
 const grace = seconds(8);
 
 /**
- * Bounds the time that a body may take, of routes that read it: a caller that sends half of one is answered. A route that
- * streams has its body at once, and looks after it itself.
+ * Limits the time that a body may take on routes that read it, so that a caller that sends half a body gets an answer.
+ * A route that streams gets its body at once, and watches it itself.
  */
 export function limitBodies(app: FastifyInstance): void {
   app.decorateRequest('late', undefined);

@@ -14,26 +14,29 @@ const faults: Readonly<Record<string, Refusal>> = {
   },
 };
 
-/** What Node's HTTP parser refuses never reaches a route; it is answered in the same form, and the line is closed. */
+/**
+ * Answers what Node's HTTP parser refuses, which never reaches a route, in the same form as every refusal. Then it
+ * closes the connection.
+ */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   refuseConnection(socket, faults[error.code ?? ''] ?? malformed);
 }
 
-/** Answers on a connection that has no request of Node's, and closes it. */
+/** Answers on a connection for which Node has made no request, and closes it. */
 export function refuseConnection(
   socket: Socket,
   refusal: Refusal,
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const answer = problemAnswer(refusal, { requestId: `req_${randomUUID()}` });
-  const told = {
+  const all = {
     ...answer.headers,
     ...headers,
     'content-length': String(Buffer.byteLength(answer.body)),
     connection: 'close',
   };
-  const lines = Object.entries(told).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   const { title } = failure(refusal.code);
   closeLingering(socket, `HTTP/1.1 ${answer.status} ${title}\r\n${lines.join('')}\r\n${answer.body}`);
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * A header's values, one for each time that it was sent. Node's own `headersDistinct` says the same and sorts all headers
- * of a request for it.
+ * A header's values, one for each time it was sent. Node's own `headersDistinct` gives the same, but sorts all headers
+ * of the request first.
  * @param name in lower case
  */
 export function headerLines({ rawHeaders }: IncomingMessage, name: string): readonly string[] {

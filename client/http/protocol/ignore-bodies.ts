@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * For routes that need no body: what comes is read, within Fastify's limit of 1 MiB, and not judged. A cancel that is
- * refused because of a body that nobody needs would help no one. Routes that read bodies say so themselves.
+ * For routes that need no body. A body is read, up to Fastify's limit of 1 MiB, and ignored: refusing a cancel because
+ * of a body that it does not need would help nobody. Routes that read bodies add parsers of their own.
  */
 export function ignoreBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

@@ -8,7 +8,7 @@ export const jsonLimit = 64 * 1024;
 
 const json = 'application/json';
 
-/** Keeps nothing between two bodies: each is decoded as a whole. */
+/** Keeps no state between bodies: each is decoded as a whole. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Reads JSON bodies, plain or gzipped, bounded in size, and strictly. */

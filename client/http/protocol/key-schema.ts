@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { longestKey } from './idempotency-key.ts';
 
-/** No quote at its start, which begins the other form, and no comma, which may join two keys. Spaces at the ends are not part of it. */
+/**
+ * No leading quote, which begins the other form, and no comma, which may join two keys. Spaces at either end are not
+ * part of the key.
+ */
 const bare = z
   .string()
   .min(1)
@@ -15,11 +18,11 @@ const quoted = z
   .regex(/^"([\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"( *;[\x20-\x7e]*)?$/)
   .meta({ title: 'quoted', examples: ['"order 4711, first part"'] });
 
-/** The header as the door takes it, for OpenAPI: `idempotencyKey` reads it, and a test holds the two together. */
+/** The header for OpenAPI. `idempotencyKey` reads it, and a test keeps the two in agreement. */
 export const keySchema = z
   .union([bare, quoted])
   .describe(
-    `1–${longestKey} printable ASCII characters, made before the first attempt and kept over retries, such as a random UUID. ` +
+    `1–${longestKey} printable ASCII characters, made before the first attempt and reused for every retry, such as a random UUID. ` +
       'With or without the quotes of a structured field it is the same key; parameters after the quotes are ignored. A ' +
       'key that looks like an e-mail address or a card number is refused.',
   )

@@ -8,8 +8,8 @@ const silence = seconds(5);
 /** Long enough for 30 MB at 8 Mbit/s. A sender that trickles gets no more. */
 const longest = seconds(30);
 /**
- * A caller may send all of its body before it reads. A video from a telephone fits; reading this much costs less than
- * the same caller trying again. Bytes.
+ * A caller may send all of its body before it reads. A video from a phone fits; reading this much costs less than the
+ * same caller trying again. Bytes.
  */
 const most = 64 * 1024 ** 2;
 
@@ -34,15 +34,15 @@ export function lingerOnClose(app: FastifyInstance): void {
   });
 }
 
-/** Says in the answer that the connection ends, where the rest of the request's body will not be read. */
+/** Announces in the answer that the connection closes, if the rest of the request's body will not be read. */
 export function closeWhereUnread(request: IncomingMessage, reply: FastifyReply): void {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
   if (!request.complete && (coding !== undefined || length !== '0')) reply.header('connection', 'close');
 }
 
 /**
- * Closes our half of a connection, then reads and discards what the caller still sends, for a bounded time and size.
- * Nothing of it is taken as a request.
+ * Closes our half of a connection, then reads and discards what the caller still sends, within a limit of time and
+ * size. None of it is treated as a request.
  * @param last what is written before the end
  */
 export function closeLingering(socket: Socket, last = ''): void {
@@ -57,11 +57,11 @@ export function closeLingering(socket: Socket, last = ''): void {
     // Node's parser would go on with the next request. A listener for data takes the bytes from it.
     socket.removeAllListeners('data').removeAllListeners('end');
     socket.on('data', () => {
-      // What is not read stays with the caller, who may still read the answer until the silence ends the connection.
+      // Unread bytes stay with the caller, which may still read the answer until the silence ends the connection.
       if (socket.bytesRead - begun > most) socket.pause();
     });
   };
-  // A body that nobody has read has paused its socket, and Node's parser is what resumes it.
+  // An unread body has paused its socket, and only Node's parser resumes it.
   if (!socket.isPaused()) return discard();
   socket.once('resume', discard);
   socket.resume();

@@ -4,19 +4,19 @@ import Router from 'find-my-way';
 import { refuseConnection } from './broken-request.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
-/** What a method that no route has asks for. Fastify's router has the same limit. */
+/** The limit of Fastify's router, so that both routers find the same paths. */
 type Routes = { readonly maxParamLength: number };
 
 /**
- * Answers what no route is for, before its body is read: a path that there is not (404), a method that its path has not
- * (405 with Allow, RFC 9110, 15.5.6) whether Fastify knows it or not, and OPTIONS (9.3.7), which every path has and which
- * needs no token. Preflights of browsers are OPTIONS too, and go on to what answers them.
+ * Answers requests that no route serves, before their body is read: an unknown path (404), a method that the path does
+ * not have, whether Fastify knows the method or not (405 with Allow, RFC 9110, 15.5.6), and OPTIONS (9.3.7), which
+ * works on every path and needs no token. Browsers' preflights are OPTIONS too, and are passed on.
  */
 export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Routes): void {
   const paths = Router({ maxParamLength });
   const all = new Set<string>();
   app.addHook('onRoute', ({ url, method }) => {
-    // The one route for all preflights is no path of its own.
+    // The catch-all route for preflights is not a path of its own.
     if (url === '*') return;
     const known = paths.findRoute('GET', url)?.store as Set<string> | undefined;
     const methods = known ?? new Set<string>();
@@ -43,7 +43,7 @@ export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Rou
     void reply.code(204).send();
   });
 
-  // A tunnel is asked for without a path, and Node gives it no request of its own.
+  // CONNECT has no path, and Node emits it as an event of its own.
   app.server.on('connect', (_request, socket) =>
     refuseConnection(
       socket as Socket,

@@ -1,6 +1,6 @@
 import { operationId } from '../documented/schemas.ts';
 
-/** The last operation of a page: the next one begins behind it. */
+/** The last operation of a page. The next page begins after it. */
 type PageCursor = { readonly createdAt: string; readonly id: string };
 
 export function writeCursor({ createdAt, id }: { readonly createdAt: Date; readonly id: string }): string {
@@ -10,7 +10,7 @@ export function writeCursor({ createdAt, id }: { readonly createdAt: Date; reado
 /** 54 bytes in base64url: a time of 24, a space, and an id of 29. */
 export const cursorPattern = /^[A-Za-z0-9_-]{72}$/;
 
-/** @returns undefined for anything but what `writeCursor` writes, in years that PostgreSQL knows: it was tampered with */
+/** @returns undefined when the cursor was tampered with: `writeCursor` did not write it, or PostgreSQL has no such year */
 export function readCursor(after: string): PageCursor | undefined {
   const match = /^(2\d{3}-[\dT:.-]{18}Z) (.+)$/.exec(Buffer.from(after, 'base64url').toString());
   const [, createdAt = '', id = ''] = match ?? [];

@@ -2,7 +2,7 @@ import { seconds } from '../../../workflows/operation/duration.ts';
 
 /** Most operations settle in a tenth of a second; a person waits ten seconds before doing something else. */
 const usual = seconds(10);
-/** Proxies cut what is silent for longer. */
+/** Proxies cut connections that are silent for longer. */
 const longest = seconds(30);
 
 /** `Prefer: wait=n` (RFC 7240, 4.3), in milliseconds, bounded; a preference that cannot be read is ignored, as the RFC says. */

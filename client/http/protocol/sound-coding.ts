@@ -3,9 +3,9 @@ import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 /**
- * A body that was coded for its transfer, beyond chunks, is no body that we can read: "A server that receives a request
- * message with a transfer coding it does not understand SHOULD respond with 501" (RFC 9112, 6.1). Node looks at the last
- * coding alone. The connection is closed, since a proxy before us may have seen another end of the body.
+ * We cannot read a body with a transfer coding other than chunked: "A server that receives a request message with a
+ * transfer coding it does not understand SHOULD respond with 501" (RFC 9112, 6.1). Node checks the last coding only.
+ * The connection is closed, because a proxy in front of us may have seen a different end of the body.
  * @throws HttpProblem
  */
 export function requireSoundCoding({ headers, httpVersion }: IncomingMessage, reply: FastifyReply): void {
@@ -20,7 +20,7 @@ export function requireSoundCoding({ headers, httpVersion }: IncomingMessage, re
   if (httpVersion === '1.0')
     throw new HttpProblem('http-malformed', 'HTTP/1.0 has no Transfer-Encoding: send a Content-Length.', more);
   if (other === undefined)
-    throw new HttpProblem('http-malformed', 'Transfer-Encoding may name chunked once: send it once.', more);
+    throw new HttpProblem('http-malformed', 'Transfer-Encoding may name chunked only once: send it once.', more);
   throw new HttpProblem(
     'transfer-coding-unsupported',
     `Transfer-Encoding ${other.slice(0, 100)} is not supported: send the body plain, with a Content-Length or chunked.`,

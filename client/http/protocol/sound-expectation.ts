@@ -6,8 +6,8 @@ import { HttpProblem } from '../problems/http-problem.ts';
 const known = /^100-continue$/i;
 
 /**
- * What else a request expects cannot be promised, so nothing of it is begun. Node answers such a request without a body
- * before any route sees it; here it is refused in the form of all refusals.
+ * Any other expectation cannot be met, so nothing of the request is begun. Node answers such a request without a body
+ * before any route sees it; here it is refused in the same form as every refusal.
  */
 export function requireSoundExpectation(app: FastifyInstance): void {
   app.server.on('checkContinue', continueWhenRead);
@@ -19,8 +19,8 @@ export function requireSoundExpectation(app: FastifyInstance): void {
 }
 
 /**
- * A caller that waits for `100 Continue` sends its body only where somebody reads it: a refusal that needs no body saves
- * it. Node would say so before any route has looked.
+ * A caller that waits for `100 Continue` sends its body only once a route reads it, so a refusal that needs no body
+ * saves the transfer. Node would send `100 Continue` before any route has looked.
  */
 function continueWhenRead(this: FastifyInstance['server'], request: IncomingMessage, response: ServerResponse): void {
   const read = request._read.bind(request);

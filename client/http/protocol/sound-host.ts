@@ -2,23 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { headerLines } from './header-lines.ts';
 
-/** A name or an address, and a port (RFC 3986, 3.2.2): our own URLs are made of it. */
+/** A name or an address, with an optional port (RFC 3986, 3.2.2): our own URLs are built from it. */
 const name = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
-/** The last one that was found to be sound: nearly all requests ask for the same. */
-let sound: string | undefined;
+/** The last valid host: nearly all requests name the same one. */
+let lastValid: string | undefined;
 
 export function isHost(text: string): boolean {
-  if (text === sound) return true;
+  if (text === lastValid) return true;
   if (!name.test(text) || !URL.canParse(`http://${text}`)) return false;
-  sound = text;
+  lastValid = text;
   return true;
 }
 
 /**
- * HTTP/1.1 asks a server to refuse with 400 what has no Host, two of them, or one that is no host (RFC 9112, 3.2).
- * HTTP/1.0 may omit it where we build no URL from it, or where the target has named the host: load balancers probe health
- * that way.
+ * HTTP/1.1 requires a server to refuse with 400 a request that has no Host, two of them, or an invalid one (RFC 9112,
+ * 3.2). HTTP/1.0 may omit Host when we build no URL from it, or when the target has named the host. Load balancers
+ * probe health that way.
  * @throws HttpProblem http-malformed
  */
 export function requireSoundHost(request: IncomingMessage, forUrls: boolean): void {
@@ -32,10 +32,10 @@ export function requireSoundHost(request: IncomingMessage, forUrls: boolean): vo
       ? 'The request has no Host header'
       : lines.length > 1
         ? 'Host was sent twice'
-        : 'Host is no host';
+        : 'Host is not a valid host';
   throw new HttpProblem(
     'http-malformed',
-    `${fault}: name the host that you ask, once, with its port where it has one.`,
+    `${fault}: send one Host with the name of this server, and its port if it has one.`,
     {
       header: 'Host',
     },

@@ -5,13 +5,13 @@ import { isHost } from './sound-host.ts';
 
 const absolute = /^(https?):\/\/([^/?#]*)(.*)$/i;
 
-/** The schemes of requests that named one; undefined where their target is none that we take. */
+/** The schemes of requests whose target named one; undefined when the target is not valid. */
 const schemes = new WeakMap<IncomingMessage, string | undefined>();
 
 /**
- * Takes `GET http://door/path` as `GET /path` (RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests"), and
- * its authority in place of Host, which "an origin server MUST ignore" then. Routes are looked up before any hook runs, so
- * what cannot be taken is remembered, for `requireSoundTarget` to refuse.
+ * Treats `GET http://host/path` as `GET /path` (RFC 9112, 3.2.2: "a server MUST accept the absolute-form in requests").
+ * The authority replaces Host, which "an origin server MUST ignore" then. Routes are looked up before any hook runs, so
+ * an invalid target is only remembered here, and `requireSoundTarget` refuses it.
  * @returns the path and query, as they were sent
  */
 export function originForm(request: IncomingMessage): string {
@@ -36,7 +36,7 @@ export function requireSoundTarget(request: IncomingMessage): void {
   );
 }
 
-/** Scheme and host that a request was made to, which our own URLs begin with. */
+/** The scheme and host that a request was sent to, with which our own URLs begin. */
 export function originOf(request: FastifyRequest): string {
   return `${schemes.get(request.raw) ?? request.protocol}://${request.host}`;
 }

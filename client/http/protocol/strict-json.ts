@@ -14,7 +14,7 @@ export function strictJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // V8 quotes what stands around the fault, which may be a secret: only the fault itself is told.
+    // V8 quotes the text around the fault, which may be a secret, so only the fault itself is shown.
     const [fault = ''] = (error as Error).message.split(/, (?:\.\.\.)?"| is not valid JSON/);
     throw new HttpProblem('body-malformed', `The body is not valid JSON: ${fault}.`);
   }
@@ -55,11 +55,11 @@ function stringEnd(text: string, start: number): number {
   return text.length - 1;
 }
 
-/** A string that has ended and escapes nothing. */
+/** A complete string without escapes. */
 const whole = /^"[^"\\]*"$/;
 
 function checked(literal: string): string {
-  // Most strings are what they look like. A bare NUL is no JSON: JSON.parse refuses it.
+  // Most strings have no escapes. A bare NUL is not JSON, and JSON.parse refuses it.
   if (whole.test(literal) && literal.isWellFormed()) return literal.slice(1, -1);
   let value: string;
   try {
@@ -67,9 +67,12 @@ function checked(literal: string): string {
   } catch {
     return literal;
   }
-  if (value.includes('\0')) throw new HttpProblem('body-malformed', 'A string in the body holds a NUL character.');
+  if (value.includes('\0')) throw new HttpProblem('body-malformed', 'A string in the body contains a NUL character.');
   if (!value.isWellFormed())
-    throw new HttpProblem('body-malformed', 'A string in the body holds half of a surrogate pair: it is not Unicode.');
+    throw new HttpProblem(
+      'body-malformed',
+      'A string in the body contains half of a surrogate pair: it is not Unicode.',
+    );
   return value;
 }
 
@@ -78,7 +81,7 @@ function name(members: Set<string>, value: string): void {
   if (members.has(value))
     throw new HttpProblem(
       'body-malformed',
-      `The member "${value.slice(0, 100)}" stands twice in one object: send it once.`,
+      `The member "${value.slice(0, 100)}" appears twice in one object: send it once.`,
     );
   members.add(value);
 }

@@ -9,7 +9,7 @@ import { lookHeaders } from '../documented/answer-headers.ts';
 import { longestKey } from '../protocol/idempotency-key.ts';
 import { problems } from '../problems/route-problems.ts';
 
-/** It changes with a deploy only. Seconds. */
+/** The answer changes only with a deploy. Seconds. */
 const maxAge = 300;
 
 const duration = z.object({
@@ -20,7 +20,7 @@ const duration = z.object({
 const published = z.object({
   name: z.string(),
   title: z.string(),
-  url: z.string().describe('Where a POST begins it'),
+  url: z.string().describe('A POST to it begins an operation'),
   key: z.object({
     header: z.literal('Idempotency-Key'),
     required: z.literal(true),
@@ -29,32 +29,37 @@ const published = z.object({
   }),
   lifetime: z.object({
     answer: duration.describe(
-      'From its end on, an operation answers its key for this long with the same bytes: a retry is safe and learns the outcome. `Idempotency-Expires` names that moment.',
+      'For this long after an operation has ended, its key gets the same bytes: a retry is safe and learns the outcome. `Idempotency-Expires` names the end of that time.',
     ),
     key: duration.describe(
-      'From its end on, a used key begins nothing new for this long. After `answer` it gets 409 `key-expired`; after `key` it is unknown and would begin anew.',
+      'For this long after an operation has ended, its key begins nothing new. After `answer` it gets 409 `key-expired`; after `key` it is unknown and would begin a new operation.',
     ),
     retries: duration.describe('For how long callers are expected to retry after their first try'),
   }),
   fingerprint: z.object({
     version: z.int(),
-    fields: z.array(z.string()).describe('Two requests with one key are the same where these fields are'),
+    fields: z
+      .array(z.string())
+      .describe('Two requests with one key are the same request when these fields are the same'),
   }),
 });
 
-/** What a client needs to know before it asks: above all, for how long a retry with the same key is safe. No token needed. */
+/**
+ * What a client needs to know before its first request: above all, for how long a retry with the same key is safe. No
+ * token needed.
+ */
 export function configRoute(instance: FastifyInstance, flows: readonly AnyFlow[]): void {
   const config = { flows: flows.map(publish) };
   instance.withTypeProvider<ZodTypeProvider>().get(
     '/v1/config',
     {
       schema: {
-        summary: 'See what each flow promises of its keys',
+        summary: 'See how long each flow keeps keys and answers',
         description: 'Public: no token is needed. The answer may be cached for as long as `Cache-Control` says.',
         tags: ['config'],
         security: [],
         response: {
-          200: answer('What holds for each flow.', z.object({ flows: z.array(published) }), lookHeaders),
+          200: answer('The rules of each flow.', z.object({ flows: z.array(published) }), lookHeaders),
           ...problems(),
         },
       },
@@ -66,7 +71,7 @@ export function configRoute(instance: FastifyInstance, flows: readonly AnyFlow[]
   );
 }
 
-/** In-flight operations never expire, so both lifetimes count from the end, and are longer still for whoever counts from the first try. */
+/** Open operations never expire, so both lifetimes count from the end. Counted from the first try they are longer still. */
 function publish({
   name,
   title,
@@ -94,7 +99,7 @@ function durationOf(milliseconds: number): z.input<typeof duration> {
   return { iso8601: isoDuration(milliseconds), seconds: milliseconds / seconds(1) };
 }
 
-/** ISO 8601: days where it comes out even, else the next smaller unit. */
+/** ISO 8601, in the largest unit from days to seconds that gives a whole number. */
 export function isoDuration(milliseconds: number): string {
   const whole = (unit: number) => milliseconds % unit === 0;
   if (whole(days(1))) return `P${milliseconds / days(1)}D`;

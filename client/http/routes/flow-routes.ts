@@ -62,28 +62,28 @@ export function flowRoutes(
   }
 }
 
-/** Looked at before the body: a request without a key costs nothing. */
+/** Checked before the body is read: a request without a key costs nothing. */
 export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   const key = idempotencyKey(request.raw);
   if (key === undefined)
     throw new HttpProblem(
       'key-missing',
-      'Send an Idempotency-Key that was made before the first attempt and is kept over retries, such as a random UUID, or ask POST /v1/keys for one.',
+      'Send an Idempotency-Key that was made before the first attempt and is reused for every retry, such as a random UUID, or get one from POST /v1/keys.',
       { header: 'Idempotency-Key' },
     );
   request.idempotencyKey = key;
   next();
 }
 
-/** Whether the caller may begin something new; it is counted. */
+/** Whether the caller may begin a new operation. Each call is counted. */
 export async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
   const limit = await app.newOperations(request);
   return limit.isAllowed || !limit.isExceeded;
 }
 
 /**
- * Flows that answer with their state give the current one, and what the caller is to do next. One that has ended meanwhile
- * gives its answer: whoever reads that it succeeded is to have the result.
+ * Answers with the current state and what the caller has to do next. If the operation has ended in the meantime,
+ * answers with its outcome: a caller that reads `succeeded` must get the result too.
  */
 async function respondWithState(
   gateway: Gateway,
@@ -100,7 +100,7 @@ async function respondWithState(
     const { answer, renewable } = record;
     return sendReply(request, reply, { ...open, kind: 'settled', answer, state: record.state, renewable });
   }
-  // Whoever asks again is answered as the first one was, for as long as it waits for its caller.
+  // A repeated request gets the same status as the first, for as long as the operation waits for its caller.
   const offered = flow.answers === 'state' && (state === 'claimed' || state === 'waiting');
   const body = { state, ...(await additions.offer(record, request)), ...describeWait(flow, record) };
   return sendReply(request, reply, open, { status: offered ? 201 : 202, body });
@@ -132,7 +132,7 @@ async function respond(
     case 'key-expired':
       throw new HttpProblem(
         'key-expired',
-        'The answer of this key has expired. It is not run again: look at the operation, and make a new key for a new request.',
+        'The answer for this key has expired, and the request is not run again: look at the operation, and make a new key for a new request.',
         { header: 'Idempotency-Key' },
         { operation: answer.id },
       );
@@ -161,20 +161,30 @@ function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
       ...(flow.answers === 'state'
         ? {
             201: documented(
-              'It waits for its caller and says what is next, or it has succeeded.',
+              'The operation waits for its caller and says what to do next, or it has succeeded.',
               z.union([open, succeeded]),
               flowHeaders,
             ),
-            202: documented('It goes on by itself, or has just ended: `Location` tells how.', open, flowHeaders),
+            202: documented(
+              'The operation goes on by itself, or has just ended: look at `Location`.',
+              open,
+              flowHeaders,
+            ),
           }
         : {
             201: documented(
-              'It has succeeded. Ask again with the same key and you get these same bytes.',
+              'The operation has succeeded. Ask again with the same key and you get these same bytes.',
               succeeded,
               flowHeaders,
             ),
             ...(Object.values(flow.steps).some(({ effect }) => effect === 'await')
-              ? { 202: documented('It waits for something from outside, and says what is next.', open, flowHeaders) }
+              ? {
+                  202: documented(
+                    'The operation waits for something from outside, and says what comes next.',
+                    open,
+                    flowHeaders,
+                  ),
+                }
               : {}),
           }),
       ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals),

@@ -9,7 +9,7 @@ import { answer } from '../documented/answer.ts';
 import { requestHeaders } from '../documented/answer-headers.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 
-/** For callers that cannot make a key: they ask for one first, keep it, and then begin. A key alone does nothing. */
+/** For callers that cannot make a key themselves: they get one first, keep it, and then begin. A key alone does nothing. */
 export function keyRoutes(app: FastifyInstance, database: Database): void {
   const issued = z.object({ key: z.string() });
   app.post(
@@ -19,7 +19,7 @@ export function keyRoutes(app: FastifyInstance, database: Database): void {
         summary: 'Get a key to begin an operation with',
         tags: ['keys'],
         response: {
-          201: answer('A key that nobody else has. Nothing has begun.', issued, requestHeaders),
+          201: answer('A key that no other caller has. No operation has begun.', issued, requestHeaders),
           ...problems(...routeCodes.takesBody),
         },
       },

@@ -20,7 +20,7 @@ import { problems, routeCodes } from '../problems/route-problems.ts';
 import { operationId, preferHeader } from '../documented/schemas.ts';
 import { isOwn, shownOperation, shownSubject } from '../operations/shown-operations.ts';
 
-/** What a key may be made of, as it stands in the ledger: without quotes. */
+/** A key as the ledger stores it, without quotes. */
 const key = z
   .string()
   .max(longestKey)
@@ -28,7 +28,7 @@ const key = z
 
 /** A page fits one screen; the largest still answers in milliseconds. */
 const pageSize = { usual: 50, most: 200 };
-const asItWas = 'give the `next` of the page before, as it was';
+const nextUnchanged = 'give the `next` of the previous page, unchanged';
 const pageRange = `give a whole number from 1 to ${pageSize.most}`;
 
 export type OperationParts = {
@@ -58,7 +58,7 @@ export function operationRoutes(
         params,
         headers: z.looseObject(preferHeader),
         response: {
-          200: answer('The operation as it is now, or as it has ended.', operation, lookHeaders),
+          200: answer('The operation as it is now, or as it ended.', operation, lookHeaders),
           ...problems(...routeCodes.looksUp),
         },
       },
@@ -70,7 +70,7 @@ export function operationRoutes(
         await gateway.settled(record.tenant, record.id, wait);
         record = await shownOperation(gateway, request.caller, record.id);
       }
-      // A signed transfer lets its holder write: it is for those who may send the bytes themselves.
+      // A signed transfer lets its holder write, so only callers that may send the bytes get one.
       const acts = mayActAs(request.caller.role, 'caller') && isOwn(request.caller, record);
       return {
         ...describeOperation(flowOf(flows, record), record, request.caller),
@@ -86,7 +86,7 @@ export function operationRoutes(
       .enum([...operationStates, 'open', 'settled'])
       .optional()
       .describe('A state, or a group of them: `open` has not ended, `settled` has.'),
-    trouble: z.enum(['true', 'false']).optional().describe('`true`: only those that make no progress.'),
+    trouble: z.enum(['true', 'false']).optional().describe('`true`: only operations that make no progress.'),
     limit: z.coerce
       .number(pageRange)
       .int({ error: pageRange, abort: true })
@@ -95,10 +95,10 @@ export function operationRoutes(
       .default(pageSize.usual),
     after: z
       .string()
-      .regex(cursorPattern, { error: asItWas, abort: true })
-      .refine((cursor) => readCursor(cursor) !== undefined, asItWas)
+      .regex(cursorPattern, { error: nextUnchanged, abort: true })
+      .refine((cursor) => readCursor(cursor) !== undefined, nextUnchanged)
       .optional()
-      .describe('`next` of the page before'),
+      .describe('`next` of the previous page'),
   });
   const page = z.object({ operations: z.array(operation), next: z.string().regex(cursorPattern).optional() });
   app.get(
@@ -110,7 +110,7 @@ export function operationRoutes(
         tags,
         querystring,
         response: {
-          200: answer('One page. `next` is there while older ones may follow.', page, lookHeaders),
+          200: answer('One page. `next` is present while older operations may follow.', page, lookHeaders),
           ...problems(),
         },
       },
@@ -140,12 +140,12 @@ export function operationRoutes(
     '/v1/operations/:id/cancel',
     {
       schema: {
-        summary: 'Ask for a cancel; repeatable, needs no key',
+        summary: 'Request a cancel; repeatable, needs no key',
         tags,
         params,
         response: {
           202: answer(
-            'The cancel is in time, or is done already: `Location` tells how the operation ends.',
+            'The cancel is in time, or has already been done: `Location` shows how the operation ends.',
             accepted,
             placeHeaders,
           ),
@@ -158,14 +158,14 @@ export function operationRoutes(
       const decision = await gateway.cancel(record);
       const { id, state } =
         decision === 'already-settled' ? await shownOperation(gateway, request.caller, record.id) : record;
-      const told = () =>
+      const answerRequested = () =>
         reply.code(202).header('location', operationUrl(id)).send({ id, state, cancelRequested: true });
       switch (decision) {
         case 'requested':
-          return told();
+          return answerRequested();
         case 'already-settled':
-          // Asked twice and done: the second caller wants no more than the first.
-          if (state === 'cancelled') return told();
+          // A repeated cancel that has been done: the second caller gets the same answer as the first.
+          if (state === 'cancelled') return answerRequested();
           throw new HttpProblem(
             'already-settled',
             `The operation has ended as ${state}: it cannot be cancelled.`,
@@ -186,7 +186,7 @@ export function operationRoutes(
   );
 }
 
-/** @returns undefined where a build that knows another flow has made the operation */
+/** @returns undefined when this build does not know the operation's flow */
 export function flowOf(flows: readonly AnyFlow[], { flow }: OperationRecord): AnyFlow | undefined {
   return flows.find(({ name }) => name === flow);
 }

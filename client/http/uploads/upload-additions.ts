@@ -15,17 +15,17 @@ const transferSchema = z
   .object({
     method: z.literal('PUT'),
     url,
-    headers: z.record(z.string(), z.string()).describe('To be sent as they are'),
+    headers: z.record(z.string(), z.string()).describe('Send them unchanged'),
     complete: z
       .object({ method: z.literal('POST'), url })
       .optional()
-      .describe('What ends a transfer straight to the object store: asked once the PUT was answered, and repeatable'),
+      .describe('Ends a transfer straight to the object store: send it once the PUT was answered. Repeatable.'),
   })
-  .meta({ id: 'Transfer', description: 'Where and how to send the bytes, signed anew for each answer' });
+  .meta({ id: 'Transfer', description: 'Where and how to send the bytes. Signed afresh for each answer.' });
 
 type Transfer = z.output<typeof transferSchema>;
 
-/** @param publicUrl the address of the HTTP API as callers see it; by default what they asked for */
+/** @param publicUrl the address of the HTTP API as callers see it; by default the address that a request was sent to */
 export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: string | undefined): FlowAdditions {
   return {
     flow: uploadFlow,
@@ -39,14 +39,14 @@ export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: s
   };
 }
 
-/** Signed anew for each answer: signed URLs are never stored. */
+/** Signed afresh for each answer: signed URLs are never stored. */
 async function transferOf(
   uploads: Uploads,
   record: OperationRecord,
   request: FastifyRequest,
   base: string,
 ): Promise<Transfer | undefined> {
-  // Whoever announces again may have learnt that the other way suits them better.
+  // A caller that announces again may choose the other way this time.
   const { transfer: wanted } = (request.body ?? {}) as Pick<RequestOf<typeof uploadFlow>, 'transfer'>;
   const plan = await uploads.plan(record, wanted);
   const urlOf = (what: string) => new URL(`/v1/uploads/${record.id}/${what}`, base).href;

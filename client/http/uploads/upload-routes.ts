@@ -24,7 +24,7 @@ const answered = z.object({
   state: z.enum(operationStates),
   size: z.int(),
   sha256: z.string().nullable(),
-  result: uploadFlow.result.optional().describe('There once the upload has succeeded.'),
+  result: uploadFlow.result.optional().describe('Present once the upload has succeeded.'),
 });
 const tags = ['uploads'];
 const { takesBody, looksUp } = routeCodes;
@@ -38,20 +38,23 @@ const takesBytes = [
 ] as const;
 const response = {
   200: documented(
-    'The bytes are there and in the ledger, by this request or by one before it.',
+    'The bytes are stored and recorded in the ledger, by this request or by an earlier one.',
     answered,
     placeHeaders,
   ),
   ...problems(...takesBody, ...looksUp, ...takesBytes),
 };
-/** OpenAPI's word for bytes as they are. Nothing is read of them to validate: a stream passes. */
+/** OpenAPI's notation for raw bytes. Validation reads none of them, so a stream passes. */
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
-/** Bytes and their arrival. Both may be repeated: the bytes that came first count, and asking twice is answered twice. */
+/**
+ * The routes that take the bytes of an upload and complete it. Both are repeatable: the bytes that came first count,
+ * and a repeated request gets the same answer.
+ */
 export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   app.removeAllContentTypeParsers();
-  // The body flows through: it is never held in memory.
+  // The body is streamed, and is never held in memory.
   app.addContentTypeParser('*', (_request, body, done) => done(null, body));
 
   app.put(
@@ -63,8 +66,8 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
         summary: 'Send the bytes of an upload',
         tags,
         description:
-          'For a transfer plan that names the door: the answered PUT ends the transfer. Repeatable, needs no key. ' +
-          'Bytes of another length, or of another SHA-256 than announced, are refused and the upload goes on waiting for the ' +
+          'For a transfer plan that names this API: the answered PUT ends the transfer. Repeatable, needs no key. ' +
+          'Bytes whose length or SHA-256 is not the announced one are refused, and the upload goes on waiting for the ' +
           'right ones.',
         params,
         consumes: ['application/octet-stream', '*/*'],
@@ -95,7 +98,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       schema: {
         summary: 'Say that the bytes have been sent; repeatable, needs no key',
         description:
-          'For a transfer plan that names the object store: its PUT is not heard of here, and this ends the transfer.',
+          'For a transfer plan that names the object store: this API does not see that PUT, so this request ends the transfer.',
         tags,
         params,
         response,
@@ -109,7 +112,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
 }
 
 /**
- * A body that is a part of the bytes, or another form of them, must not be kept as the whole.
+ * A body that holds only a part of the bytes, or another form of them, must not be stored as the whole.
  * @returns why it is refused, if it is (RFC 9110, 8.4 and 14.5)
  */
 function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
@@ -123,7 +126,7 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
   return {
     code: 'media-type-unsupported',
-    detail: `Content-Encoding ${encoding.slice(0, 100)} is not taken: send the announced bytes themselves, without the header.`,
+    detail: `Content-Encoding ${encoding.slice(0, 100)} is not accepted: send the announced bytes themselves, without the header.`,
     more: { header: 'Content-Encoding', expected: 'identity', actual: encoding.slice(0, 100) },
   };
 }
@@ -131,7 +134,7 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
 async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
   const record = await shownOperation(gateway, request.caller, id);
   if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
-  // An operator sees it, and yet the bytes are for the subject that announced them to send.
+  // An operator may see the upload, but only the subject that announced it may send the bytes.
   if (!isOwn(request.caller, record))
     throw new HttpProblem('forbidden', 'Only the subject that announced an upload may send its bytes or complete it.');
   return record;
@@ -146,7 +149,7 @@ async function answer(gateway: Gateway, record: OperationRecord, received: Answe
   const { id, tenant } = record;
   if (received.kind === 'refused') throw refusedUpload(received.refusal, id);
   const { size, sha256 } = received;
-  // Read after the commit, as the next GET reads it: what is told here is never ahead of the row.
+  // Read after the commit, as the next GET reads it, so that the answer is never ahead of the row.
   const now = (await gateway.status(tenant, id)) ?? record;
   const result = now.state === 'succeeded' && now.result !== null ? { result: now.result } : {};
   return reply.header('location', operationUrl(id)).send({ id, state: now.state, size, sha256, ...result });
