@@ -90,7 +90,9 @@ describe('a fingerprint', () => {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? 0 : value;
-  return Object.entries(value)
+  const members = Object.entries(value)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, part]) => ['member', name, sorted(part)]);
+    .map(([name, part]) => [name, sorted(part)]);
+  // An object stays one: `{}` and `[]` are different intents.
+  return { members };
 }
