@@ -9,8 +9,8 @@ import { seedCatalogue } from './stores/postgres/orders/seed-catalogue.ts';
 import type { Stores } from './stores.ts';
 
 /** How the steps of a checkout are done: rows of the shop, and a card payment in three calls. */
-function steps({ database, stripe, sandboxed }: Stores) {
-  const { openPayment, authorise, capture } = paymentSteps(stripe, sandboxed);
+function steps({ database, payments }: Stores) {
+  const { openPayment, authorise, capture } = paymentSteps(payments);
   return stepsOf<typeof checkoutFlow>()({
     reserve: statementActivities(database, reserve),
     openPayment: outsideActivities(database, openPayment),

@@ -2,10 +2,13 @@ import { activitiesOf } from './engine/flow-activities.ts';
 import { ledgerMoves } from './engine/ledger-moves.ts';
 import type { Activity } from './engine/named-activities.ts';
 import type { Registration } from './registration.ts';
-import type { Stores } from './stores.ts';
+import type { MediaStores } from './stores.ts';
 
 /** All activities of the operations worker, named by flow and step. */
-export function createActivities(stores: Stores, registered: readonly Registration[]): Record<string, Activity> {
+export function createActivities<Reach extends MediaStores>(
+  stores: Reach,
+  registered: readonly Registration<Reach>[],
+): Record<string, Activity> {
   const { database } = stores;
   return {
     ...ledgerMoves(database),

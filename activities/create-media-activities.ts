@@ -6,7 +6,7 @@ import type { MediaStores } from './stores.ts';
 /** All activities of the media worker. */
 export async function createMediaActivities(
   stores: MediaStores,
-  registered: readonly Registration[],
+  registered: readonly Pick<Registration, 'flow' | 'media'>[],
 ): Promise<Record<string, Activity>> {
   const made = registered.map(async ({ flow, media }) => ({ flow, made: (await media?.(stores)) ?? {} }));
   return activitiesOf(stores.database, await Promise.all(made));

@@ -9,7 +9,7 @@ import type { MediaStores } from './stores.ts';
  */
 export function createSweeps(
   stores: MediaStores,
-  registered: readonly Registration[],
+  registered: readonly Pick<Registration, 'flow' | 'sweep'>[],
 ): Readonly<Record<string, (about: About) => Promise<number>>> {
   return Object.fromEntries(
     registered.flatMap(({ flow, sweep }) => {

@@ -3,6 +3,7 @@ import { hours } from '../workflows/operation/duration.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './engine/outside-step.ts';
+import type { Payments } from './outside/payments.ts';
 import { Doubtful } from './stores/outcomes/doubtful.ts';
 import { EffectFree } from './stores/outcomes/effect-free.ts';
 import { Refused } from './stores/outcomes/refused.ts';
@@ -30,9 +31,8 @@ const keyWindow = hours(23);
 /**
  * A card payment in three calls, so that the provider itself is a fence: opening moves nothing, its id is in the ledger
  * before the confirm, and an undo cancels what a thawed worker would still confirm.
- * @param sandboxed the provider is a sandbox, which has test money only and serves both environments
  */
-export function paymentSteps(stripe: Stripe, sandboxed: boolean) {
+export function paymentSteps({ stripe, sandboxed }: Payments) {
   const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenRequest, Opened> = {
     request: ({ amount, orderId }, { operation, tenant }) => ({
       amount: amount.minor,

@@ -6,10 +6,10 @@ import type { Stray } from './stores/postgres/ledger/strays.ts';
 import type { MediaStores, Stores } from './stores.ts';
 
 /** All that a flow brings besides its declaration and its story. `activities/{flow}.ts` exports it as `registration`. */
-export type Registration = {
+export type Registration<Reach extends MediaStores = Stores> = {
   readonly flow: AnyFlow;
   /** Makes the steps that the operations worker runs. */
-  readonly steps: (stores: Stores) => MadeSteps;
+  readonly steps: (stores: Reach) => MadeSteps;
   /** Makes the steps that the media worker runs. Only that worker imports what decodes files. */
   readonly media?: (stores: MediaStores) => Promise<MadeSteps>;
   /**

@@ -1,4 +1,5 @@
-import type Stripe from 'stripe';
+import type { ClientsOf } from './outside/outside-system.ts';
+import type { systems } from './outside/systems.ts';
 import type { Database } from './stores/postgres/database.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 
@@ -8,9 +9,5 @@ export type MediaStores = {
   readonly objects: ObjectStore;
 };
 
-/** What the worker for operations may reach. */
-export type Stores = MediaStores & {
-  readonly stripe: Stripe;
-  /** Whether `stripe` speaks to a sandbox and not to Stripe. */
-  readonly sandboxed: boolean;
-};
+/** What the worker for operations may reach: the stores, and the client of each outside system by its name. */
+export type Stores = MediaStores & ClientsOf<typeof systems>;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { systems } from '../activities/outside/systems.ts';
 import { given, startedByNpm } from './config.ts';
 import { bringUp } from './local/bring-up.ts';
 import { runMainJob } from './local/main-job.ts';
@@ -70,6 +71,7 @@ async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
   const photograph = fileURLToPath(new URL('../docs/photograph.jpg', import.meta.url));
   return runMainJob({
     ...stack,
+    sandboxUrl: stack.fakes.payments,
     photograph,
     say: (line) => {
       if (!stopping) say(line);
@@ -82,7 +84,8 @@ async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
  * files. The cache of binaries stays.
  */
 async function beginAnew(directory: string): Promise<void> {
-  const parts = ['postgres', 'temporal', 's3', 'sandbox', 'logs', 'logs.last'];
+  const fakes = Object.values(systems).map(({ fake }) => fake.name);
+  const parts = ['postgres', 'temporal', 's3', ...fakes, 'logs', 'logs.last'];
   await Promise.all(parts.map((part) => rm(join(directory, part), { recursive: true, force: true })));
   say(`Starting afresh: ${parts.join(', ')} in ${directory} were removed`);
 }

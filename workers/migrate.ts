@@ -26,7 +26,7 @@ export async function migrate(
 export async function seed(
   databaseUrl: string,
   tenants: readonly string[],
-  registered: readonly Registration[],
+  registered: readonly Pick<Registration, 'seed'>[],
 ): Promise<void> {
   const database = new Database(databaseUrl, 'hapax_owner', 1);
   try {

@@ -1,12 +1,12 @@
-import type Stripe from 'stripe';
 import { createActivities } from '../activities/create-activities.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
+import { connectSystems } from '../activities/outside/connect-systems.ts';
+import { systemSettings, systems } from '../activities/outside/systems.ts';
 import type { ObjectStore } from '../activities/stores/s3/object-store.ts';
 import type { Stores } from '../activities/stores.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
-import { connectStripe } from './connect-stripe.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess } from './process.ts';
@@ -18,8 +18,7 @@ export const operationsSettings = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
-  'STRIPE_API_BASE',
-  'STRIPE_SECRET_KEY',
+  ...systemSettings,
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
@@ -27,8 +26,8 @@ export const operationsSettings = [
   'HAPAX_LOG_LEVEL',
 ] as const;
 
-/** What the worker reaches outside; a test hands in its own, to stop it at a boundary. */
-export type Ports = { readonly database: Database; readonly stripe: Stripe; readonly objects: ObjectStore };
+/** The stores that the worker uses. A test passes its own, to stop the worker at a boundary. */
+export type Ports = { readonly database: Database; readonly objects: ObjectStore };
 
 /** After this long without a poll from the worker that knows a workflow, any other takes it: 12.2 → 3.3 s of recovery. */
 const stickyTimeout = '1s';
@@ -48,11 +47,11 @@ export async function startOperations(
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
-    stripe: connectStripe(config),
     objects: connectS3(config),
   };
   const ground = await Ground.prove(own.database, own.objects, createLogger('operations', config.HAPAX_LOG_LEVEL));
-  const { database, stripe, objects } = ports(own);
+  const { database, objects } = ports(own);
+  const outside = await connectSystems(systems, config);
   countFlushes(() => database.flushes);
   return await runWorker(
     config,
@@ -61,7 +60,7 @@ export async function startOperations(
       workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
         ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
         : { code: await bundleWorkflows() },
-      activities: await activities({ database, stripe, sandboxed: Boolean(config.STRIPE_API_BASE), objects }),
+      activities: await activities({ database, objects, ...outside.clients }),
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
       maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
@@ -74,6 +73,7 @@ export async function startOperations(
       async close() {
         await database.close();
         objects.close();
+        await outside.close();
       },
     },
   );

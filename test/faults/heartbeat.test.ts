@@ -6,7 +6,7 @@ import { workflowId } from '../../workflows/operation/key.ts';
 import { heartbeat } from '../../workflows/operation/budget.ts';
 import { checkoutScope } from '../support/lane.ts';
 import { Uploader } from '../support/uploader.ts';
-import { watchedObjects } from '../support/watched-objects.ts';
+import { watchedObjects } from '../support/boundaries/watched-objects.ts';
 import { workerHere } from '../support/worker-here.ts';
 import { World } from '../support/world.ts';
 

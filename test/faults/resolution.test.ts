@@ -161,7 +161,7 @@ describe('a step in trouble', () => {
       const id = checkouts.idOf('of-a-test');
       const payment = await paymentOf(id);
       // Stripe itself, as far as the step knows: a sandbox serves both environments.
-      const { openPayment } = paymentSteps(provider(), false);
+      const { openPayment } = paymentSteps({ stripe: provider(), sandboxed: false });
       const look = async (environment: 'live' | 'test') =>
         await openPayment.check?.({ paymentIntent: payment }, { amount: 1250, currency: 'eur' }, {
           ...{ operation: id, tenant: world.tenants.alpha, environment },

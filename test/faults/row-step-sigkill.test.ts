@@ -44,7 +44,7 @@ describe('a row step whose worker dies with SIGKILL', () => {
       const entries = await world.sql('select stamped from guestbook.entry where operation_id = $1', id);
       return { entries, steps: steps.map(({ step }) => step) };
     };
-    const victim = await world.start('test/support/faulty-flow-worker.ts', env, ['kill', point]);
+    const victim = await world.start('test/support/faulty-worker.ts', env, ['kill', point]);
     const { gateway, close } = await ownGateway(env);
     await gateway.start(guestbookFlow, { ...caller, request: { page: key, words: 'Hello' } });
     await victim.gone();

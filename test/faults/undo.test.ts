@@ -1,10 +1,12 @@
 import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { operationId } from '../../workflows/operation/key.ts';
-import { connectStripe } from '../../workers/connect-stripe.ts';
-import type { Ports } from '../../workers/operations.ts';
+import { createActivities } from '../../activities/create-activities.ts';
+import type { Stores } from '../../activities/stores.ts';
+import { registrations } from '../../workers/registrations.ts';
 import { checkoutScope, Lane } from '../support/lane.ts';
 import { expectEqualAnswers, moneyHeld, stockOf, traces } from '../support/one-checkout.ts';
+import { paymentClient } from '../support/payment-client.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
 import { World } from '../support/world.ts';
 
@@ -15,8 +17,7 @@ describe.concurrent('a checkout that cannot go on', () => {
   let elsewhere: Stripe;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0' } });
-    const { STRIPE_SECRET_KEY = '', STRIPE_API_BASE } = world.env;
-    elsewhere = connectStripe({ STRIPE_SECRET_KEY, STRIPE_API_BASE });
+    elsewhere = await paymentClient(world);
   });
   afterAll(async () => {
     const stock = await stockOf(world);
@@ -130,7 +131,10 @@ describe.concurrent('a checkout that cannot go on', () => {
       type: 'invalid_request_error',
       message: 'No such payment',
     });
-    await one.healthy((own) => answering(own, 'cancel', () => Promise.reject(gone)));
+    await one.healthy(
+      undefined,
+      answering('cancel', () => Promise.reject(gone)),
+    );
     await one.start();
     await one.settled();
     const { first } = await one.answers();
@@ -156,8 +160,9 @@ describe.concurrent('a checkout that cannot go on', () => {
   it('because the provider opened a payment of another amount never confirms it', async (context) => {
     const one = await Lane.open(world, 'other-amount');
     context.onTestFinished(() => one.close());
-    await one.healthy((own) =>
-      answering(own, 'create', async (real) => Object.assign((await real()) as object, { amount: 125_000 })),
+    await one.healthy(
+      undefined,
+      answering('create', async (real) => Object.assign((await real()) as object, { amount: 125_000 })),
     );
     await one.start();
     await one.settled();
@@ -171,8 +176,9 @@ describe.concurrent('a checkout that cannot go on', () => {
     const one = await Lane.open(world, 'other-capture', { items: [{ sku: 'book-small', quantity: 1 }] });
     context.onTestFinished(() => one.close());
     let wrong = true;
-    await one.healthy((own) =>
-      answering(own, 'capture', async (real) =>
+    await one.healthy(
+      undefined,
+      answering('capture', async (real) =>
         wrong ? Object.assign((await real()) as object, { amount_received: 1 }) : await real(),
       ),
     );
@@ -195,18 +201,21 @@ describe.concurrent('a checkout that cannot go on', () => {
 
 type Method = 'create' | 'cancel' | 'capture';
 
-/** The provider's client with one method that answers otherwise. */
-function answering(own: Ports, method: Method, answer: (real: () => Promise<unknown>) => Promise<unknown>): Ports {
-  const paymentIntents = new Proxy(own.stripe.paymentIntents, {
-    get(target, member) {
-      const value = Reflect.get(target, member, target) as (...given: unknown[]) => Promise<unknown>;
-      if (member !== method) return value.bind(target);
-      return (...given: unknown[]) => answer(() => value.apply(target, given));
-    },
-  });
-  const stripe = new Proxy(own.stripe, {
-    get: (target, member) =>
-      member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown),
-  });
-  return { ...own, stripe };
+/** Activities whose provider answers one method otherwise. */
+function answering(method: Method, answer: (real: () => Promise<unknown>) => Promise<unknown>) {
+  return async (stores: Stores) => {
+    const real = stores.payments.stripe;
+    const paymentIntents = new Proxy(real.paymentIntents, {
+      get(target, member) {
+        const value = Reflect.get(target, member, target) as (...given: unknown[]) => Promise<unknown>;
+        if (member !== method) return value.bind(target);
+        return (...given: unknown[]) => answer(() => value.apply(target, given));
+      },
+    });
+    const stripe = new Proxy(real, {
+      get: (target, member) =>
+        member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown),
+    });
+    return createActivities({ ...stores, payments: { ...stores.payments, stripe } }, await registrations());
+  };
 }

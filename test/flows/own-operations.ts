@@ -10,6 +10,7 @@ import {
   bookingVoidable,
 } from './booking/booking.ts';
 import { guestbook } from './guestbook/guestbook.ts';
+import { letter } from './letter/letter.ts';
 import { oddAgain, oddFinal, oddNatural, oddReceive, oddThrow } from './odd/odd.ts';
 
 /** The product's flows and those that only tests need. The fault matrix takes every one whose request has an example. */
@@ -23,6 +24,7 @@ export const ownOperations: readonly Operation[] = [
   bookingUnforeseen,
   bookingVoidable,
   guestbook,
+  letter,
   oddAgain,
   oddFinal,
   oddNatural,

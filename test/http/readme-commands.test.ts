@@ -8,16 +8,22 @@ import { World } from '../support/world.ts';
 /** A bare container may have neither: nothing else of ours needs them. */
 const typed = ['bash', 'curl'].every((command) => spawnSync(command, ['--version']).status === 0);
 
-describe.skipIf(!typed)("the README's commands, typed as they stand", () => {
+async function commandsOf(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8');
+  return [...text.matchAll(/```bash\n([\s\S]*?)```/g)].map(([, block]) => block).join('\necho\n');
+}
+
+async function run(script: string): Promise<string> {
+  return (await promisify(execFile)('bash', ['-euc', script], { timeout: 60_000 })).stdout;
+}
+
+describe.skipIf(!typed)('the commands of the documents, typed as they stand', () => {
   let world: World;
   let printed: string;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { media: true });
-    const readme = await readFile('README.md', 'utf8');
-    const commands = [...readme.matchAll(/```bash\n([\s\S]*?)```/g)].map(([, block]) => block);
     const { address } = world.doors[0] ?? expect.unreachable();
-    const script = commands.join('\necho\n').replaceAll('http://127.0.0.1:8080', address);
-    ({ stdout: printed } = await promisify(execFile)('bash', ['-euc', script], { timeout: 60_000 }));
+    printed = await run((await commandsOf('README.md')).replaceAll('http://127.0.0.1:8080', address));
   });
   afterAll(() => world.close());
 
@@ -36,5 +42,19 @@ describe.skipIf(!typed)("the README's commands, typed as they stand", () => {
     );
     expect(states).toEqual(['door', 'presigned'].map((method) => ({ state: 'succeeded', method })));
     expect(printed.match(/"flow":"upload".*?"state":"succeeded"/g)).toHaveLength(2);
+  });
+
+  it('of the sandbox are answered, and leave it without a plan', async () => {
+    const commands = await commandsOf('docs/sandbox.md');
+    // With -f, curl fails where the sandbox refuses.
+    const script = commands
+      .replaceAll('http://127.0.0.1:12111', world.sandbox.address)
+      .replaceAll('curl -s', 'curl -sf');
+    const answers = await run(script);
+    expect(answers).toContain('"type":"payment_intent.captured"');
+    expect(answers).toMatch(/"rules":\[\{[^\]]*"drop_after"/);
+    expect(answers).toContain('"released":[]');
+    expect(await world.sandboxControl('GET', 'faults')).toEqual({ rules: [], held: [] });
+    expect(await world.sandboxControl('GET', 'settings')).toMatchObject({ clockOffsetMs: 0 });
   });
 });

@@ -58,6 +58,14 @@ const httpSettings = {
   S3_SECRET_ACCESS_KEY: 'none',
 };
 
+test('a worker without the settings of an outside system does not start, and names what declares them', async () => {
+  const { code, out, told } = await start({ ...httpSettings, STRIPE_SECRET_KEY: '' }, 'workers/operations.ts');
+  expect(told).toContain(
+    'STRIPE_SECRET_KEY is empty: give the secret key of the payment provider (declared in activities/outside/payments.ts)',
+  );
+  expect([code, out]).toEqual([1, '']);
+});
+
 test('an HTTP API that could know no caller does not start, and names the three ways', async () => {
   const { code, out, told } = await start(httpSettings, 'workers/http.ts');
   for (const way of ['HAPAX_JWKS_URL', 'HAPAX_API_KEYS=on', 'HAPAX_TOKENS']) expect(told).toContain(way);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { systems } from '../../activities/outside/systems.ts';
 import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 import { readText, repository } from './source-files.ts';
 import { dynamicConfig } from '../../workers/local/temporal.ts';
@@ -144,11 +145,29 @@ it.each(ours)('runs a worker that is there: %s', (_, service) => {
   expect(existsSync(join(repository, script))).toBe(true);
 });
 
-it('gives our processes only settings that workers/config.ts knows', () => {
-  const config = readText('workers/config.ts');
+it('gives our processes only settings that are declared', () => {
+  const declaring = ['workers/config.ts', ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`)];
+  const config = declaring.map(readText).join('');
   const given = ours.flatMap(([, service]) => Object.keys(service.environment ?? {}));
   const names = new Set(given.map((name) => name.replace(/_FILE$/, '')));
   expect([...names].filter((name) => !config.includes(`  ${name}: `))).toEqual([]);
+});
+
+describe.each(Object.entries(systems))('the outside system %s', (_, { settings, own, fake }) => {
+  const workers = compose.services.operations?.environment ?? {};
+
+  it('has all of its settings passed to the workers, and told in the README', () => {
+    expect(Object.keys(settings).filter((name) => !(name in workers))).toEqual([]);
+    expect(own.givenBy.filter((name) => !readText('README.md').includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('has its fake as a service of the local profile, which the workers reach unless told otherwise', () => {
+    const service = compose.services[fake.name];
+    expect([service?.command.slice(0, 2), service?.profiles]).toEqual([['node', fake.script], ['local']]);
+    const [port = ''] = Object.keys(fake.port);
+    expect(service?.ports?.join()).toContain(`\${${port}:-`);
+    expect(workers[own.address]).toContain(`-http://${fake.name}:`);
+  });
 });
 
 it("mounts PostgreSQL's volume where 18 wants it", () => {

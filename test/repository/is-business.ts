@@ -12,6 +12,7 @@ export const enginePlaces = [
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/registration.ts', 'activities/stores.ts'],
+  ...['connect-systems', 'outside-system', 'setting', 'systems'].map((file) => `activities/outside/${file}.ts`),
   'activities/stores/postgres/*',
   ...['callers', 'ground', 'ledger', 'migrations', 'upkeep'].map((folder) => `activities/stores/postgres/${folder}/`),
 ] as const;

@@ -13,6 +13,7 @@ type Room =
   | 'postgres'
   | 's3'
   | 'stores'
+  | 'outside'
   | 'step engine'
   | 'activities'
   | 'gateway'
@@ -88,6 +89,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['postgres', 'heart'],
     because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
   },
+  outside: {
+    at: ['activities/outside/'],
+    knows: [],
+    because: 'The declaration of an outside system is read by every process: it knows nothing of ours.',
+  },
   'step engine': {
     at: ['activities/engine/'],
     knows: ['postgres', 's3', 'stores', 'heart'],
@@ -95,7 +101,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'postgres', 's3', 'stores', 'declarations', 'heart'],
+    knows: ['step engine', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -129,7 +135,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 's3', 'stores', 'heart'] as const),
+      ...(['postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -148,7 +154,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'teller',
         'engine',
       ] as const),
-      ...(['activities', 'step engine', 'postgres', 's3', 'stores', 'heart'] as const),
+      ...(['activities', 'step engine', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Tests may import everything in a room.',
   },
@@ -166,7 +172,7 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   '@fastify': ['http'],
   // The gateway listens on a connection that it is given.
   pg: ['postgres', 'gateway', 'workers'],
-  stripe: ['stores', 'activities', 'workers'],
+  stripe: ['stores', 'outside', 'activities'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

@@ -1,7 +1,6 @@
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { connectStripe } from '../../workers/connect-stripe.ts';
 import {
   bookingBackwardsFlow,
   bookingFinalFlow,
@@ -13,6 +12,7 @@ import {
 } from '../flows/booking/booking.flow.ts';
 import type { Booking } from '../support/booking.ts';
 import { Bookings } from '../support/bookings.ts';
+import { paymentClient } from '../support/payment-client.ts';
 
 const forms = [bookingRefundableFlow, bookingFinalFlow, bookingVoidableFlow].map((flow) => [flow.name, flow] as const);
 const stepsOf = (flow: BookingFlow) => Object.keys(flow.steps) as BookingStep[];
@@ -42,8 +42,8 @@ describe.concurrent('a booking', () => {
   let temporal: Connection;
   beforeAll(async () => {
     bookings = await Bookings.open(inject('ground'));
-    const { STRIPE_SECRET_KEY = '', STRIPE_API_BASE, TEMPORAL_ADDRESS = '' } = bookings.world.env;
-    elsewhere = connectStripe({ STRIPE_SECRET_KEY, STRIPE_API_BASE });
+    const { TEMPORAL_ADDRESS = '' } = bookings.world.env;
+    elsewhere = await paymentClient(bookings.world);
     temporal = Connection.lazy({ address: TEMPORAL_ADDRESS });
   });
   afterAll(async () => {

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
-import { stepBegun } from './step-statements.ts';
+import { stepBegun } from './boundaries/step-statements.ts';
 
 /** What is lost on its way: the request, or the answer after the effect. */
 export type Loss = 'before the effect' | 'after the effect';

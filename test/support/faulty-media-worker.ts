@@ -1,8 +1,8 @@
 import { readConfig } from '../../workers/config.ts';
 import { mediaSettings, startMedia } from '../../workers/media.ts';
 import { runProcess } from '../../workers/process.ts';
-import { harmAt, type Reach } from './failpoint.ts';
-import { watchedObjects } from './watched-objects.ts';
+import { harmAt, type Reach } from './boundaries/harm-at.ts';
+import { watchedObjects } from './boundaries/watched-objects.ts';
 
 /** The media worker as it ships, except that it is killed when it reaches one boundary of the store: POINT [TIMES]. */
 const [point = '', times = '1'] = process.argv.slice(2);

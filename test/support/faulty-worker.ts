@@ -1,11 +1,7 @@
-import { readConfig } from '../../workers/config.ts';
-import { operationsSettings, startOperations } from '../../workers/operations.ts';
-import { runProcess } from '../../workers/process.ts';
-import { type Harm, harmAt, watchedPorts } from './failpoint.ts';
+import { type Harm, harmAt } from './boundaries/harm-at.ts';
+import { startHarmed } from './boundaries/start-harmed.ts';
 
-/** The operations worker as it ships, except that it is killed or frozen when it reaches one boundary: HARM POINT. */
+/** An operations worker that is killed or frozen when it reaches one boundary: HARM POINT. */
 const [harm = 'kill', point = ''] = process.argv.slice(2);
 
-await runProcess('operations', () =>
-  startOperations(readConfig(operationsSettings), (own) => watchedPorts(own, harmAt(point, harm as Harm))),
-);
+await startHarmed(harmAt(point, harm as Harm));

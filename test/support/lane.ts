@@ -5,7 +5,7 @@ import type { ConnectedGateway } from '../../client/gateway/connect.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { operationId, type Scope, workflowId } from '../../workflows/operation/key.ts';
 import type { Ports } from '../../workers/operations.ts';
-import type { Harm } from './failpoint.ts';
+import type { Harm } from './boundaries/harm-at.ts';
 import { type OwnQueue, ownQueue, scopeOf } from './own-queue.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import { type WorkerHere, workerHere } from './worker-here.ts';
@@ -53,8 +53,8 @@ export class Lane {
   }
 
   /** A healthy worker, in the process of the test. */
-  async healthy(ports?: (own: Ports) => Ports): Promise<WorkerHere> {
-    const worker = await workerHere({ ...this.world.env, HAPAX_TASK_QUEUE: this.queue }, ports);
+  async healthy(ports?: (own: Ports) => Ports, activities?: Parameters<typeof workerHere>[2]): Promise<WorkerHere> {
+    const worker = await workerHere({ ...this.world.env, HAPAX_TASK_QUEUE: this.queue }, ports, activities);
     this.#here.push(worker);
     return worker;
   }

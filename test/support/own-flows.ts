@@ -23,7 +23,7 @@ export type OwnFlows = Pick<ConnectedGateway, 'gateway' | 'close'> & {
  */
 export async function ownFlows(world: World, ports?: (own: Ports) => Ports): Promise<OwnFlows> {
   const env = { ...world.env, HAPAX_WORKFLOW_BUNDLE: await ownBundle(world) };
-  const start = () => workerHere(env, ports, createFlowActivities);
+  const start = () => workerHere(env, ports, (stores) => createFlowActivities(stores, env));
   let worker = await start();
   const connected = await ownGateway(env);
   return {

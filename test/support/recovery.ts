@@ -1,4 +1,4 @@
-import type { Harm } from './failpoint.ts';
+import type { Harm } from './boundaries/harm-at.ts';
 import { frozen, Lane } from './lane.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import type { World } from './world.ts';

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { AnySystem, Systems } from '../../activities/outside/outside-system.ts';
+import { systems } from '../../activities/outside/systems.ts';
 import { seed } from '../../workers/migrate.ts';
 import { registrations } from '../../workers/registrations.ts';
 import { databaseNamed, dropDatabase } from './database-named.ts';
@@ -26,6 +28,8 @@ export type Options = {
   readonly media?: boolean;
   /** Settings for every process of this world. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Outside systems besides the product's. */
+  readonly systems?: Systems;
   /** Seeded tenants besides alpha and beta are not needed: these two exist in every world. */
   readonly temporalAddress?: string;
 };
@@ -60,7 +64,8 @@ export class World {
   readonly directory: string;
   readonly processes: ProcessHandle[] = [];
   readonly doors: ProcessHandle[] = [];
-  sandbox!: ProcessHandle;
+  /** The fakes of the outside systems, by the system's name. */
+  readonly fakes = new Map<string, ProcessHandle>();
   readonly #sql: pg.Pool;
 
   private constructor(ground: Ground, name: string, databaseUrl: string, options: Options) {
@@ -86,7 +91,6 @@ export class World {
         `operator-alpha=${this.tenants.alpha}:test:default:operator`,
         `operator-beta=${this.tenants.beta}:test:default:operator`,
       ].join(','),
-      STRIPE_SECRET_KEY: 'sk_test_world',
       S3_ENDPOINT: s3.endpoint,
       S3_BUCKET: 'hapax',
       S3_ACCESS_KEY_ID: s3.accessKeyId,
@@ -101,15 +105,7 @@ export class World {
     const world = new World(ground, name, await databaseNamed(ground.postgresUrl, name, ground.template), options);
     await mkdir(world.directory, { recursive: true });
     await seed(world.databaseUrl, Object.values(world.tenants), await registrations());
-    world.sandbox = await world.start('workers/sandbox/main.ts', {}, [
-      '--host',
-      '127.0.0.1',
-      '--port',
-      '0',
-      '--data',
-      join(world.directory, 'sandbox'),
-    ]);
-    world.env.STRIPE_API_BASE = world.sandbox.address;
+    await Promise.all(Object.entries({ ...systems, ...options.systems }).map((system) => world.#startFake(...system)));
     const starts: Promise<ProcessHandle>[] = [];
     for (let n = 0; n < (options.workers ?? 1); n += 1) starts.push(world.start('workers/operations.ts'));
     if (options.media) starts.push(world.start('workers/media.ts'));
@@ -118,6 +114,27 @@ export class World {
     world.doors.push(...doors);
     await Promise.all(starts);
     return world;
+  }
+
+  /** The fake of an outside system, which every process that starts from now on reaches. */
+  async #startFake(name: string, { fake }: AnySystem): Promise<void> {
+    const place = ['--host', '127.0.0.1', '--port', '0', '--data', join(this.directory, fake.name)];
+    const started = await this.start(fake.script, {}, place);
+    this.fakes.set(name, started);
+    Object.assign(this.env, fake.settings(started.address));
+  }
+
+  get sandbox(): ProcessHandle {
+    return this.fakes.get('payments') as ProcessHandle;
+  }
+
+  /** Every effect that the outside systems have had, by their own books. */
+  async booked(): Promise<(Pick<Effect, 'type' | 'operation'> & { readonly system: string })[]> {
+    const books = [...this.fakes].map(async ([system, { address }]) => {
+      const effects = (await (await fetch(`${address}/_audit`)).json()) as Effect[];
+      return effects.map(({ type, operation }) => ({ system, type, operation }));
+    });
+    return (await Promise.all(books)).flat();
   }
 
   /** Starts one more process of this world. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../workers/config.ts';
+import { z } from 'zod';
+import { readConfig, readSettings } from '../../workers/config.ts';
 
 describe('a setting at fault', () => {
   it.each([
@@ -11,6 +12,11 @@ describe('a setting at fault', () => {
     ['DATABASE_URL', 'nonsense', 'DATABASE_URL is no address: give the address of PostgreSQL, such as postgres://'],
     ['TEMPORAL_ADDRESS', undefined, 'TEMPORAL_ADDRESS is not set: give the address of the Temporal server'],
     ['S3_SECRET_ACCESS_KEY', '', 'S3_SECRET_ACCESS_KEY is empty: give the secret key of the S3 server'],
+    [
+      'STRIPE_SECRET_KEY',
+      undefined,
+      'STRIPE_SECRET_KEY is not set: give the secret key of the payment provider (declared in activities/outside/payments.ts)',
+    ],
   ] as const)('is named with what was given and what is expected: %s=%s', (name, value, words) => {
     expect(() => readConfig([name], { [name]: value })).toThrow(words);
   });
@@ -26,6 +32,17 @@ describe('a setting at fault', () => {
 it('an address that holds a password is not told', () => {
   expect(() => readConfig(['DATABASE_URL'], { DATABASE_URL: 'mysql://ann:secret@127.0.0.1/x' })).toThrow(
     /^(?!.*secret).*DATABASE_URL is no address/s,
+  );
+});
+
+it('a secret of an outside system is not told, nor an address with a password', () => {
+  const declared = {
+    MAIL_TOKEN: z.string().regex(/^tok_/, 'give tok_…'),
+    MAIL_URL: z.url({ protocol: /^smtp$/, error: 'give an address' }),
+  };
+  const read = () => readSettings(declared, { MAIL_TOKEN: 'hush', MAIL_URL: 'https://ann:hush@mail.test' });
+  expect(read).toThrow(
+    /^(?!.*hush)Cannot start:\n {2}MAIL_TOKEN does not fit: give tok_…\n {2}MAIL_URL does not fit: give/s,
   );
 });
 

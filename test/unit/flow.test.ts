@@ -124,7 +124,7 @@ describe.each(flows.map((flow) => [flow.name, flow] as const))('the flow %s', (n
       expected.push(activityName(name, step));
       if (undo === 'own') expected.push(undoActivityName(name, step));
     }
-    const stores = {} as never;
+    const stores = { payments: {} } as never;
     const brought = await registrations();
     const made = Object.keys({
       ...createActivities(stores, brought),

@@ -30,7 +30,7 @@ describe('what a flow brings', () => {
 
   it('has a sweep where its declaration asks for one, and only there', () => {
     const registered = (flow: Registration['flow'], sweep?: Registration['sweep']) => () =>
-      createSweeps(stores, [{ flow, steps: () => ({}), ...(sweep === undefined ? {} : { sweep }) }]);
+      createSweeps(stores, [{ flow, ...(sweep === undefined ? {} : { sweep }) }]);
     expect(registered(uploadFlow)).toThrow(
       'Flow upload declares `sweepAfter` and has no sweep: add `sweep` to the registration in activities/upload.ts.',
     );

@@ -6,7 +6,7 @@ import { migrate } from '../migrate.ts';
 import { tenantsOf } from '../tokens.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
-import { providePayments } from './provide-payments.ts';
+import { type Outside, provideOutside } from './provide-outside.ts';
 import { provideS3 } from './provide-s3.ts';
 import { provideTemporal } from './provide-temporal.ts';
 import { checkRequirements } from './requirements.ts';
@@ -27,7 +27,8 @@ type LocalStack = {
   /** How the token is shown to people. */
   shownToken: string;
   uiUrl: string | undefined;
-  sandboxUrl: string | undefined;
+  /** Where effects can be counted, for each outside system that is a fake. */
+  fakes: Outside['fakes'];
   /** Everything one can look at, by name. */
   addresses: Record<string, string>;
 };
@@ -46,14 +47,14 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, payments, bundle] = await Promise.all([
+  const [database, temporal, s3, outside, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
     }),
     ready('Temporal', provideTemporal(context)),
     ready('S3', provideS3(context)),
-    ready('The payment provider', providePayments(context)),
+    provideOutside(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
   ]);
@@ -64,14 +65,14 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...database.environment,
     ...temporal.environment,
     ...s3.environment,
-    ...payments.environment,
+    ...outside.environment,
   });
   const addresses = {
     HTTP: processes.http,
     'API documentation': `${processes.http}/docs`,
     ...temporal.addresses,
     ...s3.addresses,
-    ...payments.addresses,
+    ...outside.addresses,
     ...database.addresses,
     ...processes.addresses,
   };
@@ -83,7 +84,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     token,
     shownToken: ownTokens ? 'one of HAPAX_TOKENS' : token, // a person's own secret is not printed
     uiUrl: temporal.uiUrl,
-    sandboxUrl: payments.sandboxUrl,
+    fakes: outside.fakes,
     addresses,
   };
 }

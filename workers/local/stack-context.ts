@@ -1,9 +1,11 @@
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ConfigFault, given, readConfig, type Setting } from '../config.ts';
+import { fakePorts } from '../../activities/outside/systems.ts';
+import { ConfigFault, readConfig } from '../config.ts';
 import type { Say } from './say.ts';
 import { freePorts } from './free-port.ts';
 import { type Keeper, startKeeper } from './keeper.ts';
+import { portsToOpen } from './parts.ts';
 import { claimStack, type Stack } from './stack-file.ts';
 import { type Running, supervise } from './supervise.ts';
 
@@ -14,7 +16,7 @@ const wanted = [
   'HAPAX_TEMPORAL_PORT',
   'HAPAX_TEMPORAL_UI_PORT',
   'HAPAX_S3_PORT',
-  'HAPAX_SANDBOX_PORT',
+  ...fakePorts,
   'HAPAX_STATE_DIRECTORY',
   'TEMPORAL_NAMESPACE',
   'TEMPORAL_CLI',
@@ -89,26 +91,16 @@ export async function openContext(say: Say): Promise<Context> {
   };
 }
 
-/** Each port, and the variable that leaves its part to another program. */
-const ports = {
-  HAPAX_HTTP_PORT: undefined,
-  HAPAX_POSTGRES_PORT: 'DATABASE_URL',
-  HAPAX_TEMPORAL_PORT: 'TEMPORAL_ADDRESS',
-  HAPAX_TEMPORAL_UI_PORT: 'TEMPORAL_ADDRESS',
-  HAPAX_S3_PORT: 'S3_ENDPOINT',
-  HAPAX_SANDBOX_PORT: 'STRIPE_API_BASE',
-} as const;
-
 /** @throws ConfigFault where two of our own parts are to use one port */
 function expectApart(settings: Settings): void {
   const users = new Map<number, string>();
-  for (const [name, instead] of Object.entries(ports) as [keyof typeof ports, Setting | undefined][]) {
-    const port = settings[name];
-    if (port === 0 || (instead !== undefined && given(instead))) continue;
+  for (const { variable } of portsToOpen()) {
+    const port = settings[variable];
+    if (port === 0) continue;
     const other = users.get(port);
     if (other !== undefined)
-      throw new ConfigFault(`Cannot start:\n  ${other} and ${name} are both ${port}: give each a port of its own`);
-    users.set(port, name);
+      throw new ConfigFault(`Cannot start:\n  ${other} and ${variable} are both ${port}: give each a port of its own`);
+    users.set(port, variable);
   }
 }
 

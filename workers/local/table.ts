@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Outside } from './provide-outside.ts';
 
 /** The last thing that `npm start` prints: where everything is. */
 export function printTable(stack: {
@@ -6,7 +7,7 @@ export function printTable(stack: {
   shownToken: string;
   directory: string;
   uiUrl: string | undefined;
-  sandboxUrl: string | undefined;
+  fakes: Outside['fakes'];
   checkoutWorkflow?: string | undefined;
   uploadWorkflow?: string | undefined;
 }): void {
@@ -14,7 +15,7 @@ export function printTable(stack: {
     ...Object.entries(stack.addresses),
     ['The checkout’s workflow', workflowLink(stack.uiUrl, stack.checkoutWorkflow)],
     ['The upload’s workflow', workflowLink(stack.uiUrl, stack.uploadWorkflow)],
-    ['What was charged', stack.sandboxUrl && `${stack.sandboxUrl}/_audit`],
+    ['What was charged', stack.fakes.payments && `${stack.fakes.payments}/_audit`],
     ['Token', `Authorization: Bearer ${stack.shownToken}`],
     ['Logs', join(stack.directory, 'logs')],
     ['Addresses, for programs', join(stack.directory, 'stack.json')],

@@ -1,6 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import pg from 'pg';
-import { connectStripe } from '../../../workers/connect-stripe.ts';
+import { payments as provider } from '../../../activities/outside/payments.ts';
 import { sentStatements } from '../measure/sent-statements.ts';
 import { answerQuestions, given } from '../stack/conversation.ts';
 import type { WorkerSettings } from '../stack/worker-settings.ts';
@@ -12,6 +12,7 @@ const settings = given<WorkerSettings>();
 Runtime.install({ logger: new DefaultLogger('WARN') });
 const statements = sentStatements();
 const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 24 });
+const { stripe } = await provider.connect({ STRIPE_SECRET_KEY: 'sk_test_bench', STRIPE_API_BASE: settings.stripe });
 const connection = await NativeConnection.connect({ address: settings.temporalAddress });
 const worker = await Worker.create({
   connection,
@@ -19,7 +20,7 @@ const worker = await Worker.create({
   workflowBundle: { codePath: settings.bundle },
   activities: {
     ...orders(pool),
-    ...payments(connectStripe({ STRIPE_SECRET_KEY: 'sk_test_bench', STRIPE_API_BASE: settings.stripe })),
+    ...payments(stripe),
   },
   maxConcurrentWorkflowTaskExecutions: 40,
   maxConcurrentActivityTaskExecutions: 80,

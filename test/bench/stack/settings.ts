@@ -1,3 +1,4 @@
+import { systemSettings } from '../../../activities/outside/systems.ts';
 import { type Config, readConfig } from '../../../workers/config.ts';
 import { callerSettings } from '../../../workers/callers.ts';
 import { s3Settings } from '../../../workers/connect-s3.ts';
@@ -28,8 +29,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       'DATABASE_URL',
       'TEMPORAL_ADDRESS',
       'TEMPORAL_NAMESPACE',
-      'STRIPE_API_BASE',
-      'STRIPE_SECRET_KEY',
+      ...systemSettings,
       ...s3Settings,
       'HAPAX_TASK_QUEUE',
       'HAPAX_WORKFLOW_BUNDLE',

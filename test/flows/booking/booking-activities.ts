@@ -18,8 +18,8 @@ import { finalTicket, seatMap, ticket } from './office-steps.ts';
 import { confirm, hold } from './seat-steps.ts';
 
 /** What all bookings have in common: a seat and a payment. */
-function paid({ database, stripe, sandboxed }: Stores) {
-  const { openPayment, authorise, capture } = paymentSteps(stripe, sandboxed);
+function paid({ database, payments }: Stores) {
+  const { openPayment, authorise, capture } = paymentSteps(payments);
   return {
     hold: statementActivities(database, hold),
     openPayment: outsideActivities(database, openPayment),

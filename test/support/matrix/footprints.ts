@@ -15,7 +15,7 @@ export type Footprint = {
   /** Rows of the tenant in all tables that are not the ledger's own, as JSON. */
   readonly rows: readonly string[];
   readonly objects: readonly string[];
-  /** What the provider's and the office's books show of it. */
+  /** What the books of the outside systems show of it. */
   readonly effects: readonly string[];
   /** What they hold for it: minor units, issued papers. */
   readonly held: { readonly money: number; readonly papers: number };
@@ -36,10 +36,11 @@ export async function footprints(
   subjects: readonly Subject[],
 ): Promise<Map<string, Footprint>> {
   const ids = subjects.map(({ id }) => id);
-  const [rows, objects, audit, operations, steps, troubles] = await Promise.all([
+  const [rows, objects, audit, booked, operations, steps, troubles] = await Promise.all([
     rowsByTenant(world),
     everyObject(world),
     world.audit(),
+    world.booked(),
     world.sql<{ id: string; state: OperationState; answer: string | null; settled: boolean }>(
       `select id, state, convert_from(answer_body, 'utf8') as answer from hapax.operation where id = any($1)`,
       ids,
@@ -55,7 +56,11 @@ export async function footprints(
       const { id, tenant } = subject;
       const operation = operations.find((one) => one.id === id);
       const paid = audit.filter((effect) => effect.operation === id);
-      const papers = office.effects.filter(({ key }) => key.startsWith(`${id}:`));
+      // The office is the tests' own; the other systems are declared, and have a fake each.
+      const papers = [
+        ...office.effects.filter(({ key }) => key.startsWith(`${id}:`)),
+        ...booked.filter(({ system, operation }) => system !== 'payments' && operation === id),
+      ];
       const sign = (type: string) => (type.endsWith('.issued') ? 1 : -1);
       return [
         id,

@@ -7,10 +7,10 @@ import { runProcess } from '../../../workers/process.ts';
 import { registry } from '../../../workers/telemetry.ts';
 import { createFlowActivities, ownRegistrations } from '../../flows/own-registrations.ts';
 import { ownOperations } from '../../flows/own-operations.ts';
-import { loseAnswers } from './lose-answers.ts';
+import { loseAnswers } from '../boundaries/lose-answers.ts';
 import { type Plan, PlannedFaults } from './planned-faults.ts';
-import { watchedActivities } from './watched-activities.ts';
-import { watchedDatabase } from './watched-database.ts';
+import { watchedActivities } from '../boundaries/watched-activities.ts';
+import { watchedDatabase } from '../boundaries/watched-database.ts';
 
 /** The workers of all flows in one process, in which each operation meets its own faults: PLANS is a file. */
 const [plans = ''] = process.argv.slice(2);

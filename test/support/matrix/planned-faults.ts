@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import type { Boundaries } from '../boundaries/boundaries.ts';
 
 /** An operation stops where it reaches a boundary: for good, since its worker is then killed, or until it is let go. */
 type Stop = { readonly at: string; readonly until: 'killed' | 'released' };
@@ -15,7 +16,7 @@ export type Plan = {
  * The faults of one worker process, by operation. Many operations stand at their boundaries together and die with one kill.
  * An operation that stands does nothing else: whatever it tries besides stands with it.
  */
-export class PlannedFaults {
+export class PlannedFaults implements Boundaries {
   readonly #plans: ReadonlyMap<string, Plan>;
   readonly #met = new Map<string, number>();
   readonly #standing = new Map<string, { readonly gone: Promise<void>; readonly release: () => void }>();

@@ -1,5 +1,6 @@
 import { seed as seedTenants } from '../../../workers/migrate.ts';
 import { ownRegistrations } from '../../flows/own-registrations.ts';
+import { ownSystems } from '../../flows/letter/letter-shop.ts';
 import { seatTable } from '../../flows/booking/seat-steps.ts';
 import { entryTable } from '../../flows/guestbook/entry-steps.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
@@ -19,7 +20,7 @@ const batchSize = 14;
 
 /** Runs the cases and the references of their flows. @returns what is wrong, a sentence each */
 export async function runMatrix(ground: Ground, cases: readonly FaultCase[]): Promise<readonly string[]> {
-  const world = await World.create(ground, { workers: 0, doors: 0, upkeep: false });
+  const world = await World.create(ground, { workers: 0, doors: 0, upkeep: false, systems: ownSystems });
   const office = await TicketOffice.open();
   const outside = { world, office };
   const opened: MatrixLane[] = [];

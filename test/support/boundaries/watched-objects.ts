@@ -1,6 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { ObjectStore } from '../../activities/stores/s3/object-store.ts';
-import type { Reach } from './failpoint.ts';
+import type { ObjectStore } from '../../../activities/stores/s3/object-store.ts';
+import type { Reach } from './harm-at.ts';
 
 /** The object store with a boundary before and after each call: `{Command}:before-effect`, `{Command}:after-effect`. */
 export function watchedObjects(objects: ObjectStore, reach: Reach): ObjectStore {

@@ -2,7 +2,7 @@ import type { Activity } from '../../../activities/engine/named-activities.ts';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { StepDeclaration } from '../../../workflows/operation/step-declaration.ts';
 import { doing } from './doing.ts';
-import type { PlannedFaults } from './planned-faults.ts';
+import type { Boundaries } from './boundaries.ts';
 
 /**
  * Activities whose effect is outside have it behind them when they return, and nothing is recorded before the operation's
@@ -11,7 +11,7 @@ import type { PlannedFaults } from './planned-faults.ts';
 export function watchedActivities(
   activities: Readonly<Record<string, Activity>>,
   flows: readonly AnyFlow[],
-  faults: PlannedFaults,
+  faults: Boundaries,
 ): Record<string, Activity> {
   const declared = new Map(flows.map((flow) => [flow.name, flow.steps]));
   const watched: Record<string, Activity> = {};
@@ -24,9 +24,11 @@ export function watchedActivities(
     const around = async (call: { readonly operation: { readonly id: string } }): Promise<unknown> => {
       const operation = call.operation.id;
       await faults.stands(operation);
-      const reply = await doing.run({ operation, name, loses: faults.loses(operation, name) }, () => work(call));
-      if (outside) await faults.reach(operation, `${name}:after-effect`);
-      return reply;
+      try {
+        return await doing.run({ operation, name, loses: faults.loses(operation, name) }, () => work(call));
+      } finally {
+        if (outside) await faults.reach(operation, `${name}:after-effect`);
+      }
     };
     watched[activity] = around as Activity;
   }

@@ -1,20 +1,22 @@
 import type { Database, Row, Statement, Transaction } from '../../../activities/stores/postgres/database.ts';
-import { stepBegun, stepsEnded, undoBegun, waitBegun } from '../step-statements.ts';
+import type { Boundaries } from './boundaries.ts';
 import { doing } from './doing.ts';
-import type { PlannedFaults } from './planned-faults.ts';
+import { stepBegun, stepsEnded, undoBegun, waitBegun } from './step-statements.ts';
 
 /**
  * A worker's ledger with boundaries that any step passes, whatever its flow: `{step}:before-effect`, `:after-effect` and
  * `:after-record`, and the same of `{step}.undo`. An effect of rows that leaves with its commit is torn from it. An effect
  * outside is about to happen once `sent` is committed, and its record rides in a later transaction.
  */
-export function watchedDatabase(database: Database, faults: PlannedFaults): Database {
+export function watchedDatabase(database: Database, faults: Boundaries): Database {
   const flush: Database['flush'] = async (tenant, ...statements) => {
     const about = doing.getStore();
     if (about === undefined || tenant === null) return await database.flush(tenant, ...statements);
     const { operation, name } = about;
     const reach = (point: string) => faults.reach(operation, `${name}:${point}`);
     await faults.stands(operation);
+    const moves = statements.flatMap(moveOf);
+    for (const move of moves) await faults.reach(operation, `${move}:before-record`);
     const begins = statements.findIndex(beginsSomething);
     const torn = begins >= 0 && begins < statements.length - 1;
     if (torn) await reach('before-effect');
@@ -26,7 +28,8 @@ export function watchedDatabase(database: Database, faults: PlannedFaults): Data
       : await database.flush(tenant, ...statements);
     await recorded(faults, operation, statements);
     if (torn) await reach('after-record');
-    else if (begins >= 0) await reach('before-effect');
+    for (const move of moves) await faults.reach(operation, `${move}:after-record`);
+    if (begins >= 0 && !torn) await reach('before-effect');
     return rows;
   };
   const transaction = async <T>(
@@ -60,11 +63,24 @@ export function watchedDatabase(database: Database, faults: PlannedFaults): Data
   });
 }
 
+/** Moves of the ledger that are no step's. */
+function moveOf({ name }: Statement): string[] {
+  switch (name) {
+    case 'take':
+    case 'settle':
+      return [name];
+    case 'turn_to_compensating':
+      return ['compensate'];
+    default:
+      return [];
+  }
+}
+
 function beginsSomething(statement: Statement): boolean {
   return [stepBegun, undoBegun, waitBegun].some((begun) => begun(statement) !== undefined);
 }
 
-async function recorded(faults: PlannedFaults, operation: string, statements: readonly Statement[]): Promise<void> {
+async function recorded(faults: Boundaries, operation: string, statements: readonly Statement[]): Promise<void> {
   for (const { step, state } of statements.flatMap(stepsEnded)) {
     const undoing = state === 'undone' || state === 'undo_failed';
     await faults.reach(operation, `${undoing ? `${step}.undo` : step}:after-record`);

@@ -1,9 +1,9 @@
-import type { Statement } from '../../activities/stores/postgres/database.ts';
-import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
-import { beginUndo } from '../../activities/stores/postgres/ledger/begin-undo.ts';
-import { lookAtWait } from '../../activities/stores/postgres/ledger/begin-wait.ts';
-import { enter, recordSteps } from '../../activities/stores/postgres/ledger/enter.ts';
-import type { Finished } from '../../workflows/operation/call.ts';
+import type { Statement } from '../../../activities/stores/postgres/database.ts';
+import { beginStep } from '../../../activities/stores/postgres/ledger/begin-step.ts';
+import { beginUndo } from '../../../activities/stores/postgres/ledger/begin-undo.ts';
+import { lookAtWait } from '../../../activities/stores/postgres/ledger/begin-wait.ts';
+import { enter, recordSteps } from '../../../activities/stores/postgres/ledger/enter.ts';
+import type { Finished } from '../../../workflows/operation/call.ts';
 
 /** Which step of which operation a statement is about. */
 type AboutStep = { readonly operation: string; readonly step: string };

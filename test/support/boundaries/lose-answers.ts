@@ -1,13 +1,12 @@
 import { channel } from 'node:diagnostics_channel';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { doing } from './doing.ts';
-import type { PlannedFaults } from './planned-faults.ts';
 
 /**
  * From now on this process loses answers on their way in, where a plan says so: the outside has had the request and has
  * done its work. Clients speak HTTP by `node:http` or by `fetch`, whatever the outside system is.
  */
-export function loseAnswers(faults: PlannedFaults): void {
+export function loseAnswers(faults: { lost(operation: string, step: string): void }): void {
   channel('http.client.request.created').subscribe((message) => {
     const about = doing.getStore();
     if (about?.loses !== true) return;

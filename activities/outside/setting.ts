@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+const whole = (what: string, least: number, fallback: number, most?: number) => {
+  const error = `give ${what}, a whole number from ${least} ${most === undefined ? 'on' : `to ${most}`}`;
+  const number = z.coerce.number({ error }).int({ error }).min(least, { error });
+  return (most === undefined ? number : number.max(most, { error })).default(fallback);
+};
+
+/**
+ * The schemas of settings. Each error continues the sentence that names the variable, and tells a person what to give.
+ *
+ * @example
+ * { SHOP_URL: setting.required('address of the shop'), SHOP_PORT: setting.port(12_112) }
+ */
+export const setting = {
+  /** A number with a default. */
+  whole,
+  /** 0 takes any free port. */
+  port: (fallback: number) => whole('a port', 0, fallback, 65_535),
+  /** Text that has no default. */
+  required: (what: string) => z.string({ error: `give the ${what}` }).min(1, `give the ${what}`),
+  /** Text that may be missing. */
+  optional: () => z.string().optional(),
+} as const;
