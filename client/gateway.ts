@@ -13,7 +13,7 @@ import { type AwaitDeclaration, placementOf, type StepDeclaration } from '../wor
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
-import type { Arrivals } from './gateway/arrivals.ts';
+import type { SeenRequests } from './gateway/seen-requests.ts';
 import { type Call, CallRefused, sound } from './gateway/call.ts';
 import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
@@ -22,7 +22,7 @@ import type { Outcome, Outcomes } from './gateway/outcomes.ts';
 import { RememberedAnswers } from './gateway/remembered-answers.ts';
 import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
 import { soundEvidence } from './gateway/sound-evidence.ts';
-import { type Told, told } from './gateway/told.ts';
+import { type ServiceAnswer, told } from './gateway/service-answer.ts';
 import type { Signal } from './gateway/workflows.ts';
 
 /** The result of `arrive`, with the evidence typed as the flow declares it. */
@@ -46,7 +46,7 @@ type Joining = {
 
 export type GatewayParts = ClaimParts & {
   readonly outcomes: Outcomes;
-  readonly arrivals: Arrivals;
+  readonly seen: SeenRequests;
   /** Settled answers kept in memory; 0 keeps none. */
   readonly cacheEntries?: number;
   /** Called once for each request, with the decision and the layer that made it. */
@@ -75,7 +75,7 @@ export class Gateway {
    * @throws Overloaded when a new operation could not finish in time; retry with the same key after `retryAfter` seconds
    * @throws LedgerFault `unavailable` when nothing was accepted, or we cannot tell; retry with the same key
    */
-  async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<Told<F>> {
+  async start<F extends AnyFlow>(flow: F, call: Call<F>): Promise<ServiceAnswer<F>> {
     return told(await this.ask(flow, sound(flow, call), 0));
   }
 
@@ -84,7 +84,7 @@ export class Gateway {
    * @param wait at most, in milliseconds; 30 s by default
    * @example await gateway.run(checkoutFlow, { tenant: 'acme', environment: 'live', subject: 'shop', key, request })
    */
-  async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<Told<F>> {
+  async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<ServiceAnswer<F>> {
     return told(await this.ask(flow, sound(flow, call), wait));
   }
 
@@ -237,7 +237,7 @@ export class Gateway {
   #seen({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {
     const { tenant, requestId = '', userAgent = null } = call;
     this.#parts.count?.(flow.name, decision, layer);
-    this.#parts.arrivals.add({ tenant, operation, requestId, decision, layer, userAgent });
+    this.#parts.seen.add({ tenant, operation, requestId, decision, layer, userAgent });
   }
 }
 

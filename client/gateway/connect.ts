@@ -6,7 +6,7 @@ import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-ch
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { Gateway, type GatewayParts } from '../gateway.ts';
 import { Admission } from './admission.ts';
-import { Arrivals } from './arrivals.ts';
+import { SeenRequests } from './seen-requests.ts';
 import { Outcomes } from './outcomes.ts';
 import { SettledNews } from './settled-news.ts';
 import { Workflows } from './workflows.ts';
@@ -54,7 +54,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
       await Promise.all([news.close(), database.close(), connection.close()]);
       throw groundFaultOf(error) ?? error;
     });
-  const arrivals = new Arrivals(database);
+  const seen = new SeenRequests(database);
   const log = given.log ?? ((message: string, error: unknown) => console.warn(message, error));
   // A connection of its own: queued behind the claims of a crowd, the count would learn of the crowd too late.
   const counting = new Database(databaseUrl, 'hapax_app', 1);
@@ -64,7 +64,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     admission,
     workflows: new Workflows(new Client({ connection, namespace }), taskQueue),
     outcomes: new Outcomes(database, news),
-    arrivals,
+    seen,
     ...given,
     log,
   });
@@ -75,7 +75,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     proofs: () => [...database.proofs, ...server, news.proof],
     async close() {
       admission.close();
-      await arrivals.close();
+      await seen.close();
       await news.close();
       await connection.close();
       await counting.close();

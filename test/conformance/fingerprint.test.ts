@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
-import { KeyMisused } from '../../client/gateway/told.ts';
+import { KeyMisused } from '../../client/gateway/service-answer.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { rawRequest } from '../http/raw-exchange.ts';
 import { type Answered, World } from '../support/world.ts';

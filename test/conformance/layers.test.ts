@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Longer than the ledger takes to write a batch of arrivals. Milliseconds. */
+/** Longer than the ledger takes to write a batch of requests. Milliseconds. */
 const quiet = 300;
 
 const agentOf = (door: number) => ({ 'user-agent': `asks door ${door}` });
@@ -34,7 +34,7 @@ async function decided(door: number, decision: string): Promise<Record<string, n
   );
 }
 
-/** How often a door went to PostgreSQL for its answers meanwhile: the batches that record arrivals are no part of it. */
+/** How often a door went to PostgreSQL for its answers meanwhile: the batches that record requests are no part of it. */
 async function readsOf(door: number, work: () => Promise<unknown>): Promise<number> {
   const before = await reads(door);
   await work();

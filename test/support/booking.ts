@@ -5,7 +5,7 @@ import type {
   ResolveDecision,
 } from '../../activities/stores/postgres/ledger/resolutions/record-resolution.ts';
 import type { Gateway } from '../../client/gateway.ts';
-import type { Told } from '../../client/gateway/told.ts';
+import type { ServiceAnswer } from '../../client/gateway/service-answer.ts';
 import type { AnyFlow, AwaitStep, EvidenceOf } from '../../workflows/operation/flow.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
@@ -61,7 +61,7 @@ export class Booking {
   }
 
   /** Asks, or asks again with the same key, and waits for the outcome at most `wait` milliseconds. */
-  async ask(wait = 30_000): Promise<Told<AnyBooking>> {
+  async ask(wait = 30_000): Promise<ServiceAnswer<AnyBooking>> {
     const { world, gateway, flow, key, request } = this.#parts;
     // A connection may take longer than its second while many begin in one process; the same key is asked again.
     return await world.until(`${key} is accepted`, () =>

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { Database } from '../../../activities/stores/postgres/database.ts';
 import { newsChannel, sendProbe } from '../../../activities/stores/postgres/news-channel.ts';
-import { Arrivals } from '../../../client/gateway/arrivals.ts';
+import { SeenRequests } from '../../../client/gateway/seen-requests.ts';
 import { Outcomes } from '../../../client/gateway/outcomes.ts';
 import { SettledNews } from '../../../client/gateway/settled-news.ts';
 import { Workflows } from '../../../client/gateway/workflows.ts';
@@ -16,21 +16,21 @@ import { cartOf, type Load, runLoad } from './load.ts';
 const settings = given<WorkerSettings>();
 const statements = sentStatements();
 const database = new Database(settings.databaseUrl, 'hapax_app');
-// Arrivals are written in batches beside the answers: counted apart from what an operation waits for.
-const arrivalsDatabase = new Database(settings.databaseUrl, 'hapax_app', 2);
+// SeenRequests are written in batches beside the answers: counted apart from what an operation waits for.
+const seenDatabase = new Database(settings.databaseUrl, 'hapax_app', 2);
 const connection = await Connection.connect({ address: settings.temporalAddress });
 const news = new SettledNews({
   url: settings.databaseUrl,
-  channel: () => newsChannel(arrivalsDatabase),
-  probe: (channel, token) => sendProbe(arrivalsDatabase, channel, token),
+  channel: () => newsChannel(seenDatabase),
+  probe: (channel, token) => sendProbe(seenDatabase, channel, token),
 });
 await news.listen();
-const arrivals = new Arrivals(arrivalsDatabase);
+const seen = new SeenRequests(seenDatabase);
 const parts = {
   database,
   workflows: new Workflows(new Client({ connection }), settings.taskQueue),
   outcomes: new Outcomes(database, news),
-  arrivals,
+  seen,
   log: (message: string, error: unknown) => console.error(message, error),
 };
 
@@ -56,7 +56,7 @@ answerQuestions(
   },
   async () => {
     await news.close();
-    await arrivals.close();
-    await Promise.all([database.close(), arrivalsDatabase.close(), connection.close()]);
+    await seen.close();
+    await Promise.all([database.close(), seenDatabase.close(), connection.close()]);
   },
 );

@@ -1,7 +1,7 @@
 import type { Figure } from '../measure/figure.ts';
 import type { Side, Sides } from './sides.ts';
 
-/** Enough that what is written in batches, such as arrivals, has its share. */
+/** Enough that what is written in batches, such as the requests seen, has its share. */
 const operations = 50;
 
 /** SQL statements that worker and caller of each side send for one checkout. */

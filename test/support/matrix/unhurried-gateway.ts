@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { Database } from '../../../activities/stores/postgres/database.ts';
 import { newsChannel, sendProbe } from '../../../activities/stores/postgres/news-channel.ts';
-import { Arrivals } from '../../../client/gateway/arrivals.ts';
+import { SeenRequests } from '../../../client/gateway/seen-requests.ts';
 import type { ConnectedGateway } from '../../../client/gateway/connect.ts';
 import { Outcomes } from '../../../client/gateway/outcomes.ts';
 import { SettledNews } from '../../../client/gateway/settled-news.ts';
@@ -24,12 +24,12 @@ export async function unhurriedGateway(world: World, taskQueue: string): Promise
     probe: (channel, token) => sendProbe(database, channel, token),
   });
   await news.listen();
-  const arrivals = new Arrivals(database);
+  const seen = new SeenRequests(database);
   const gateway = new Gateway({
     database,
     workflows: new Workflows(new Client({ connection }), taskQueue),
     outcomes: new Outcomes(database, news),
-    arrivals,
+    seen,
     cacheEntries: 0,
     log: console.error,
   });
@@ -37,7 +37,7 @@ export async function unhurriedGateway(world: World, taskQueue: string): Promise
     gateway,
     database,
     async close() {
-      await arrivals.close();
+      await seen.close();
       await news.close();
       await connection.close();
       await database.close();

@@ -1,6 +1,6 @@
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
-import { type Arrival, recordArrivals } from '../../activities/stores/postgres/ledger/record-arrivals.ts';
+import { type SeenRequest, recordSeenRequests } from '../../activities/stores/postgres/ledger/record-seen-requests.ts';
 
 /**
  * Long enough to fill a batch, and short enough that an operator who searches by request id finds a request of a moment
@@ -16,8 +16,8 @@ const apart = 20;
 const kept = 10_000;
 
 /** Records every request seen for an operation, in batches, off the path of the answers. */
-export class Arrivals {
-  #rows: Arrival[] = [];
+export class SeenRequests {
+  #rows: SeenRequest[] = [];
   #seen = new Map<string, number>();
   #writing = Promise.resolve();
   readonly #database: Database;
@@ -31,13 +31,13 @@ export class Arrivals {
     this.#timer.unref();
   }
 
-  add(arrival: Omit<Arrival, 'at' | 'times'>): void {
-    const name = `${arrival.operation} ${arrival.decision} ${arrival.layer}`;
+  add(request: Omit<SeenRequest, 'at' | 'times'>): void {
+    const name = `${request.operation} ${request.decision} ${request.layer}`;
     const count = (this.#seen.get(name) ?? 0) + 1;
     this.#seen.set(name, count);
     // A backend service passes on the User-Agent of its own caller, and PostgreSQL stores no NUL.
-    const userAgent = arrival.userAgent?.replaceAll('\0', '').slice(0, 200) ?? null;
-    if (count <= apart) this.#rows.push({ ...arrival, userAgent, at: new Date(), times: 1 });
+    const userAgent = request.userAgent?.replaceAll('\0', '').slice(0, 200) ?? null;
+    if (count <= apart) this.#rows.push({ ...request, userAgent, at: new Date(), times: 1 });
   }
 
   async #flush(): Promise<void> {
@@ -52,7 +52,7 @@ export class Arrivals {
     });
     this.#rows = [];
     this.#seen = new Map();
-    await recordArrivals(this.#database, rows).catch((error: unknown) => {
+    await recordSeenRequests(this.#database, rows).catch((error: unknown) => {
       // A batch that PostgreSQL refuses would block every later one.
       if (error instanceof LedgerFault && error.code !== 'unavailable') return;
       this.#rows = [...rows, ...this.#rows].slice(-kept);

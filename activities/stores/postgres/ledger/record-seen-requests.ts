@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 
 /** One request that came for an operation, and which layer knew what to do with it. */
-export type Arrival = {
+export type SeenRequest = {
   readonly tenant: string;
   readonly operation: string;
   readonly at: Date;
@@ -18,6 +18,6 @@ select tenant, operation, at, "requestId", decision, layer, "userAgent", times
 from jsonb_to_recordset($1::jsonb) as arrived(tenant text, operation text, at timestamptz, "requestId" text,
   decision text, layer text, "userAgent" text, times integer)`;
 
-export async function recordArrivals(database: Database, arrivals: readonly Arrival[]): Promise<void> {
-  await database.flush(null, { name: 'record_arrivals', text, values: [JSON.stringify(arrivals)] });
+export async function recordSeenRequests(database: Database, seen: readonly SeenRequest[]): Promise<void> {
+  await database.flush(null, { name: 'record_seen_requests', text, values: [JSON.stringify(seen)] });
 }

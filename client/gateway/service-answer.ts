@@ -5,7 +5,7 @@ import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { How, Reply } from './reply.ts';
 
 /** The answer that a backend service gets. */
-export type Told<F extends AnyFlow> =
+export type ServiceAnswer<F extends AnyFlow> =
   | { readonly id: string; readonly state: 'succeeded'; readonly how: How; readonly result: ResultOf<F> }
   | {
       readonly id: string;
@@ -39,7 +39,7 @@ class Overloaded extends Error {
 }
 
 /** @throws KeyMisused, Overloaded */
-export function told<F extends AnyFlow>(reply: Reply): Told<F> {
+export function told<F extends AnyFlow>(reply: Reply): ServiceAnswer<F> {
   switch (reply.kind) {
     case 'open':
       return { id: reply.id, state: reply.state, how: reply.how, trouble: reply.trouble };
