@@ -92,16 +92,22 @@ export function defineFlow<
   const Steps extends Readonly<Record<string, StepDeclaration>>,
 >(declaration: Declaration<Flow<Request, Result, Steps>>): Flow<Request, Result, Steps> {
   const { name, steps, intent, failures = {}, refusals = Object.keys(failures) as FailureCode[] } = declaration;
-  if (!flowName.test(name)) throw new TypeError(`Flow name ${name} must match ${flowName.source}`);
-  if (intent.length === 0) throw new TypeError(`Flow ${name} declares no intent: two requests could not be told apart`);
+  if (!flowName.test(name))
+    throw new TypeError(
+      `Flow name ${name} must match ${flowName.source}: it stands in workflow ids. Mend its declaration.`,
+    );
+  if (intent.length === 0)
+    throw new TypeError(
+      `Flow ${name} declares no intent: two requests could not be told apart. Name fields of its request in workflows/${name}.flow.ts.`,
+    );
   addFailures(failures);
   const unknown = refusals.filter((code) => !isFailureCode(code));
   if (unknown.length > 0)
     throw new TypeError(
-      `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\`.`,
+      `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\` in workflows/${name}.flow.ts.`,
     );
   const faults = stepFaults(name, steps, declaration.patience);
-  if (faults.length > 0) throw new TypeError(faults.join('\n'));
+  if (faults.length > 0) throw new TypeError([...faults, `Mend it in workflows/${name}.flow.ts.`].join('\n'));
   return { ...declaration, refusals };
 }
 
