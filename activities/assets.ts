@@ -24,12 +24,14 @@ type AssetSteps = {
 type Finalized = {
   readonly assetId: string;
   readonly content: string;
-  /** Of the object that holds the content; another than the uploaded one where the scope had these bytes already. */
+  /**
+   * The key of the object that holds the content. It is not the uploaded object if the scope already had these bytes.
+   */
   readonly objectKey: string;
   readonly deduplicated: boolean;
 };
 
-/** What an upload becomes: a name for a content, all of it rows of ours. No byte is copied. */
+/** An upload becomes a name for a content. Both are rows of ours, and no byte is copied. */
 export const finalize: StatementStep<AssetSteps['finalize']['input'], Finalized> = {
   effect: (input, { operation, step }) => placeAsset({ operation, ...owned(operation), ...input }, step),
   result: z.object({ assetId: z.string(), content: z.string(), objectKey: z.string(), deduplicated: z.boolean() }),
@@ -50,7 +52,7 @@ export const publish: StatementStep<AssetSteps['publish']['input'], null> = {
   },
 };
 
-/** The names of what an upload makes: its own, whoever repeats it. */
+/** The names of what an upload makes. They come from the operation, so a repetition makes the same. */
 function owned(operation: string): { asset: string; content: string } {
   return { asset: ownedId('ast', operation), content: ownedId('cnt', operation) };
 }

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { Refused } from './stores/outcomes/refused.ts';
 
-/** A part of every thumbnail's key: grows with each change of what is made, so that old and new never mix. */
+/** A part of every thumbnail's key. Raise it with each change of what is made, so that old and new never mix. */
 export const recipe = 'v1';
 export const thumbnailType = 'image/webp';
 /** For a list, a card and a page. Pixels; a smaller picture is not enlarged. */
@@ -9,7 +9,7 @@ export const widths = [160, 480, 1_280] as const;
 
 /** The largest cameras take 50 megapixels; a 249 KB PNG of 16,000² passes sharp's own limit of 268. */
 const mostPixels = 50_000_000;
-/** 50 megapixels take about 2 s on one core; what takes ten times as long is made to. Seconds. */
+/** 50 megapixels take about 2 s on one core. A picture that takes ten times as long was made to. Seconds. */
 const longest = 20;
 /** Indistinguishable at these sizes, at a tenth of a JPEG's bytes. */
 const quality = 80;
@@ -21,12 +21,12 @@ type Picture = {
   readonly height: number;
 };
 
-// One decoder at a time uses one core, and none keeps pictures of another tenant in memory.
+// One decoder at a time uses one core. No decoder keeps pictures of another tenant in memory.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * Decodes a picture once, its first page only, upright, and makes it small in each width.
+ * Decodes the first page of a picture once, upright, and makes a small picture of each width.
  * @throws Refused `content-undecodable` for a picture that is broken, too large or too slow to decode
  */
 export async function decodeThumbnails(bytes: Buffer): Promise<readonly Picture[]> {

@@ -13,7 +13,7 @@ import { thumbnailPrefix } from './stores/s3/upload-keys.ts';
 
 type MediaSteps = {
   thumbnails: {
-    /** `shown` is the type that the first bytes show: what a caller declares starts no decoder. */
+    /** `shown` is the type that the first bytes show. The declared type never starts a decoder. */
     input: { readonly content: string; readonly objectKey: string; readonly size: number; readonly shown: string };
     result: { readonly thumbnails: readonly Thumbnail[] };
   };
@@ -27,7 +27,9 @@ type Thumbnail = {
   readonly size: number;
 };
 
-/** Formats with one well-tested decoder each. SVG is none of them: a drawing may name files for the decoder to read. */
+/**
+ * Formats with one well-tested decoder each. SVG is not among them: a drawing may name files for the decoder to read.
+ */
 const decodable = new Set([
   'image/jpeg',
   'image/png',
@@ -40,7 +42,7 @@ const decodable = new Set([
 /** 50 megapixels of camera raw in a TIFF are 300 MB, of a photograph in JPEG 30 MB; memory has room for two of these. Bytes. */
 const largest = 128 * 1024 * 1024;
 
-/** Small pictures of a content: made once for each content and recipe, whoever asks and however often. */
+/** Makes the thumbnails of a content, once for each content and recipe. */
 export function mediaSteps(database: Database, store: ObjectStore) {
   type Input = MediaSteps['thumbnails']['input'];
   const thumbnails: OutsideStep<Input, Input, { thumbnails: readonly Thumbnail[] }> = {

@@ -24,15 +24,15 @@ type ObjectSteps = {
   tidy: { input: null; result: { readonly removed: number } };
 };
 
-/** `shown` is the type that the first bytes show, '' where they show none. */
+/** `shown` is the type that the first bytes show, or '' if they show none. */
 type Verified = { readonly sha256: string; readonly shown: string };
 
 type VerifyInput = ObjectSteps['verify']['input'];
 
-/** The bytes of an upload: awaited, read once, and cleared away where nobody refers to them. */
+/** The steps for the bytes of an upload: wait for them, read them once, and remove what nobody refers to. */
 export function objectSteps(database: Database, store: ObjectStore) {
   const receive: AwaitedStep<ReceivedBytes> = {
-    // A presigned PUT that was made, by a caller who never came back to say so.
+    // Finds a presigned PUT whose caller never came back to report it.
     adopt: ({ operation }) => presignedBytes(store, operation),
     async undo(_request, _result, about) {
       await removeObjects(database, store, about);

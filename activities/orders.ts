@@ -25,7 +25,7 @@ type OrderSteps = {
   complete: { input: { readonly paymentIntent: string }; result: null };
 };
 
-/** Prices, stock and orders: all of it rows of ours. */
+/** Prices, stock and orders, all of them rows of ours. */
 export const reserve: StatementStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
   effect: (input, about) => reserveOrder(reservationOf(input, about), about.step),
   result: z.object({ orderId: z.string(), amount: money }),

@@ -25,12 +25,15 @@ type OpenRequest = Stripe.PaymentIntentCreateParams;
 type ConfirmRequest = Opened & { readonly paymentMethod: string };
 type CaptureRequest = Opened & { readonly amount: Money };
 
-/** Stripe keeps a key for at least 24 hours; an hour before that a key no longer proves that nothing will run twice. */
+/**
+ * Stripe keeps a key for at least 24 hours. With an hour to spare, an older key no longer proves that nothing will run
+ * twice.
+ */
 const keyWindow = hours(23);
 
 /**
- * A card payment in three calls, so that the provider itself is a fence: opening moves nothing, its id is in the ledger
- * before the confirm, and an undo cancels what a thawed worker would still confirm.
+ * A card payment in three calls, so that the provider itself is a fence. Opening moves nothing, and its id is in the
+ * ledger before the confirm. An undo cancels what a thawed worker would still confirm.
  */
 export function paymentSteps({ stripe, sandboxed }: Payments) {
   const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenRequest, Opened> = {
@@ -116,7 +119,8 @@ export function paymentSteps({ stripe, sandboxed }: Payments) {
       const intent = await settledBy(sending, paymentIntent, () =>
         stripe.paymentIntents.capture(paymentIntent, { amount_to_capture: amount.minor }, options(sending)),
       );
-      // Nobody can guess what to do about another amount: the operation stays open, and visible, until a person looked.
+      // Nobody can guess what to do about another amount. The operation stays open and visible until a person has
+      // looked.
       if (intent.status === 'succeeded' && intent.amount_received !== amount.minor)
         throw new Doubtful(`The provider captured ${intent.amount_received} instead of ${amount.minor}`);
       if (intent.status === 'succeeded') return { paymentIntent };
@@ -145,7 +149,7 @@ export function paymentSteps({ stripe, sandboxed }: Payments) {
   }
 
   /**
-   * The payment that a person names, if it is this operation's own: another one would pay two orders with one payment.
+   * The payment that a person names. It must be this operation's own, or one payment would pay two orders.
    * @throws Unconfirmed where it is not
    */
   async function paymentOf({ operation, tenant, timeout }: Sending, id: string): Promise<Stripe.PaymentIntent> {
@@ -157,7 +161,10 @@ export function paymentSteps({ stripe, sandboxed }: Payments) {
     return intent;
   }
 
-  /** Sends, or looks the intent up by its id (consistent, unlike a search) where the key can no longer be trusted. */
+  /**
+   * Sends. If the key can no longer be trusted, it looks the intent up by its id instead (consistent, unlike a
+   * search).
+   */
   async function settledBy(
     { age, timeout }: Sending,
     id: string,
@@ -185,7 +192,7 @@ export function paymentSteps({ stripe, sandboxed }: Payments) {
 }
 
 function options({ key, timeout }: Sending): Stripe.RequestOptions {
-  // Retries are ours: the client's own would make calls that the ledger knows nothing of.
+  // Retries are ours: the client's own would make calls that the ledger does not know.
   return { idempotencyKey: key, timeout, maxNetworkRetries: 0 };
 }
 

@@ -13,11 +13,11 @@ export type Registration<Reach extends MediaStores = Stores> = {
   /** Makes the steps that the media worker runs. Only that worker imports what decodes files. */
   readonly media?: (stores: MediaStores) => Promise<MadeSteps>;
   /**
-   * Looks for what arrived outside after an operation had ended, and removes it (`sweepAfter` of the declaration).
+   * Finds what arrived outside after an operation had ended, and removes it (`sweepAfter` of the declaration).
    * @param found evidence that did not count
    * @returns how many things were found and removed
    */
   readonly sweep?: (stores: MediaStores, about: About, found: readonly Stray[]) => Promise<number>;
-  /** Fills in what the tenants of a local stack begin with. What is there already stays. */
+  /** Fills in what the tenants of a local stack begin with. Existing rows stay. */
   readonly seed?: (tenants: readonly string[]) => Statement;
 };

@@ -8,9 +8,9 @@ import type { ObjectStore } from './stores/s3/object-store.ts';
 import { thumbnailPrefix, uploadPrefix } from './stores/s3/upload-keys.ts';
 
 /**
- * Deletes whatever an operation has written that nobody refers to: bytes that did not count, bytes that another upload
- * had already brought, and what belongs to contents that its undo gave up. It looks at what is there, not at what it
- * remembers, so that it also finds what a process left that died between its write and its row.
+ * Deletes what an operation has written and nobody refers to: bytes that did not count, bytes that another upload had
+ * already brought, and objects of contents that its undo gave up. It lists what is there instead of remembering it, so
+ * it also finds what a process left that died between its write and its row.
  * @returns how many objects were found and removed
  */
 export async function removeObjects(database: Database, store: ObjectStore, about: About): Promise<number> {

@@ -13,16 +13,16 @@ const aliases: Readonly<Record<string, string>> = {
   'application/x-pdf': 'application/pdf',
 };
 
-/** Documents that are XML or text inside: nothing in the first bytes proves them. */
+/** Documents that are XML or text inside. Nothing in the first bytes proves them. */
 const plain = /^(text\/.*|application\/octet-stream|.*\+xml|.*\+json|application\/(json|xml|javascript))$/;
-/** Containers for sound, pictures that move, or both: which of them it is shows only further inside. */
+/** Containers for sound, pictures that move, or both: only bytes further inside show which. */
 const moving = /^(audio|video)\//;
 const zipped = /^application\/(zip|.*\+zip|vnd\.openxmlformats.*|vnd\.oasis.*|epub.*|java-archive|vnd\.android.*)$/;
 
 /**
- * Whether the first bytes may be of the declared type. A type without magic numbers is believed; one that has them must
- * show them.
- * @param sniffed what the bytes show, '' where they show nothing
+ * Whether the first bytes may be of the declared type. A type without magic numbers is believed; one that has them
+ * must show them.
+ * @param sniffed what the bytes show, or '' if they show nothing
  */
 export function typeFits(declared: string, sniffed: string): boolean {
   const asked = registered(declared);

@@ -4,7 +4,9 @@ import { outsideActivities } from './engine/outside-step.ts';
 import { mediaSteps } from './media.ts';
 import type { MediaStores } from './stores.ts';
 
-/** What the media worker does for an upload. It decodes what strangers send, so that it is given no key to a payment. */
+/**
+ * What the media worker does for an upload. It decodes what strangers send, so it gets no key of the payment provider.
+ */
 export function uploadMedia({ database, objects }: MediaStores) {
   const { thumbnails } = mediaSteps(database, objects);
   return mediaStepsOf<typeof uploadFlow>()({ thumbnails: outsideActivities(database, thumbnails) });

@@ -29,7 +29,7 @@ export const registration: Registration = {
   flow: uploadFlow,
   steps,
   media: async (stores) => (await import('./upload-media.ts')).uploadMedia(stores),
-  // An upload's objects are found by their prefix, whoever has told of them.
+  // An upload's objects are found by their prefix, reported or not.
   async sweep({ database, objects }, about) {
     const removed = await removeObjects(database, objects, about);
     await forgetContents(database, about.tenant, about.operation);

@@ -4,12 +4,12 @@ import { type FailureRows, newKey, wait } from './operation/failures.ts';
 import { defineFlow } from './operation/flow.ts';
 import { paymentFailures } from './payment.failures.ts';
 
-/** Stripe's ids of payment methods. A card number never fits, and never comes near us. */
+/** Stripe's ids of payment methods. A card number does not match, so it never reaches us. */
 const paymentMethod = z
   .string()
   .regex(/^pm_[A-Za-z0-9_]{1,250}$/, "give the id of a payment method, such as 'pm_card_visa', never card data");
 
-/** The HTML standard's definition: whatever a browser's `<input type=email>` takes. */
+/** The HTML standard's definition, which a browser's `<input type=email>` follows. */
 const email = z.email({ pattern: z.regexes.html5Email, error: "give an e-mail address, such as 'ann@example.com'" });
 
 const item = z.strictObject({
@@ -18,7 +18,7 @@ const item = z.strictObject({
   quantity: z.int().min(1).max(1_000),
 });
 
-/** What each call to the provider gives. */
+/** The result of each call to the provider. */
 const opened = z.strictObject({
   paymentIntent: z
     .string()
@@ -69,10 +69,10 @@ export const checkoutFlow = defineFlow({
   workflow: 'tells',
   failures: { ...checkoutFailures, ...paymentFailures },
   renewsAfter: [],
-  // A buyer who is still told "confirming" after ten minutes has left; the money is then given back.
+  // A buyer who still sees "confirming" after ten minutes has left. The money is then given back.
   patience: minutes(10),
   undoPatience: hours(24),
-  // Providers' incidents of a few minutes mend themselves; then somebody should ask the provider.
+  // A provider's incident of a few minutes passes by itself. After that somebody should ask the provider.
   personAfter: minutes(15),
   // A browser's retries end in minutes; a shop's own queue may repeat for three days.
   retryHorizon: days(3),
@@ -104,7 +104,7 @@ export const checkoutFlow = defineFlow({
       placement: 'outside',
       resolvedAs: opened,
     },
-    // The money is taken here, so a cancel that comes later is refused. Were something behind it to fail, it is refunded.
+    // The money is taken here, so a later cancel is refused. If a later step fails, the money is refunded.
     capture: {
       effect: 'keyed',
       says: 'Capturing the payment',

@@ -3,7 +3,7 @@ import { dispatch } from './temporal/dispatch.ts';
 
 export { sentinel } from './temporal/sentinel.ts';
 
-/** What Temporal runs where no workflow has the name that is asked for: the flows. */
+/** Temporal runs this for every workflow name that has no export of its own: the flows. */
 export default dispatch(operations);
 
 // The SDK takes a stack trace for each promise of a workflow, for the call stack in Temporal's UI. Three frames show where

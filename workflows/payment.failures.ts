@@ -2,11 +2,12 @@ import { type FailureRows, newKey, support, wait } from './operation/failures.ts
 
 const pay = { retryable: false, sameKeySafe: false, action: 'change_payment_method' } as const;
 
-/** What a payment provider can refuse a payment for. Flows that take payments share these rows. */
+/** The refusals of a payment provider. Flows that take payments share these rows. */
 export const paymentFailures = {
   'card-declined': { status: 402, title: 'The card was declined', ...pay },
   'authentication-required': { status: 402, title: 'The bank asks for an authentication of this card', ...pay },
-  // The bank's trouble and no verdict on the card. Ten seconds, so that clients leave the next try to the person.
+  // This is the bank's trouble and not a verdict on the card. Ten seconds, so that clients leave the next try to the
+  // person.
   'payment-not-processed': {
     status: 402,
     title: 'The bank could not process the payment just now',

@@ -8,18 +8,18 @@ import { transferTime } from './operation/transfer-time.ts';
 export const largestPut = 5 * 1024 ** 3;
 
 /**
- * Until a body has taken this long nobody is called too slow for it: a photograph of 5 MB takes 45 minutes at the 2 KB a
- * second that are left of a telephone line in bad weather.
+ * No sender counts as too slow before this time: a photograph of 5 MB takes 45 minutes at 2 KB a second, which is what
+ * a very bad mobile connection gives.
  */
 export const transferGrace = hours(1);
 
-/** What the slowest sender may take for the largest body; longer than this no body is on its way. */
+/** The time of the slowest sender for the largest body. No body takes longer than this. */
 export const longestTransfer = transferGrace + transferTime(largestPut);
 
-/** A signed URL that leaks is of use for this long at most; a caller that needs longer asks for the plan again. */
+/** A leaked signed URL can be used for at most this long. A caller that needs longer asks for a new one. */
 export const signatureLifetime = hours(1);
 
-/** PostgreSQL stores no half of a surrogate pair. A pattern that says so would be read by JavaScript alone. */
+/** PostgreSQL cannot store half of a surrogate pair. A pattern for that would work in JavaScript only. */
 const isWellFormed = (text: string): boolean => text.isWellFormed();
 
 /** A name, never a path: no separator, no control character (NUL among them), not the two names of directories. */
@@ -51,22 +51,22 @@ const thumbnail = z.object({
   size: z.int(),
 });
 
-/** The bytes that came, by whatever way, in an object of their own. */
+/** The bytes that came, in an object of their own. */
 const receivedBytes = z.strictObject({
   method: z.enum(['door', 'presigned']),
   objectKey: z.string(),
   size: z.int(),
-  /** null where nobody of ours has read them yet. */
+  /** null if we have not read them yet. */
   sha256: sha256.nullable(),
-  /** What the first bytes show, '' where they show nothing; null where nobody has looked yet. */
+  /** The type that the first bytes show, or '' if they show none; null if nobody has looked yet. */
   sniffedType: z.string().nullable(),
 });
 
 const uploadFailures = {
-  // Where the object was removed behind us the upload ends with it, and the key may begin anew.
+  // If someone else has removed the object, the upload ends, and the key may begin anew.
   'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
   'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
-  // Nothing has counted yet: the upload goes on waiting. Once bytes have counted, a fault of theirs ends it.
+  // No bytes have counted yet, so the upload goes on waiting. Once bytes have counted, a fault in them ends it.
   'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
   'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
@@ -80,7 +80,7 @@ declare module './operation/failures.ts' {
   interface FlowFailures extends UploadFailures {}
 }
 
-/** Takes a file once: announced, sent in whatever way, verified, placed, and shown in small. */
+/** Takes a file once: it is announced, sent, verified, placed, and given thumbnails. */
 export const uploadFlow = defineFlow({
   name: 'upload',
   version: 1,
@@ -105,9 +105,9 @@ export const uploadFlow = defineFlow({
         // oxlint-disable-next-line no-control-regex -- as in a file's name
         .regex(/^[^\x00-\x1f\x7f-\x9f]+$/, 'give a destination without control characters')
         .refine(isWellFormed, 'holds half a surrogate pair'),
-      /** Who shares one object for the same bytes; `account` where nothing is said. */
+      /** Who shares one object for the same bytes; `account` by default. */
       dedup: z.enum(['global', 'account', 'folder', 'intent']).optional(),
-      /** How the bytes come: by the door, where nothing is said, or straight to the object store. */
+      /** How the bytes come: through the HTTP API (the default) or straight to the object store. */
       transfer: z.enum(['door', 'presigned']).optional(),
     })
     .refine(({ transfer, sha256: declared }) => transfer !== 'presigned' || declared !== undefined, {
@@ -128,7 +128,7 @@ export const uploadFlow = defineFlow({
     /** Optional steps that failed, by name and reason. */
     failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
   }),
-  // How the bytes travel is no part of what is meant: the same upload may be begun in one way and finished in another.
+  // How the bytes travel is not part of the intent: the same upload may begin in one way and finish in another.
   intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup'],
   keyScope: 'subject',
   answers: 'state',
@@ -137,7 +137,7 @@ export const uploadFlow = defineFlow({
   refusals: ['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],
-  // An object store or a media worker that is away for a day is put right, or the upload is given back.
+  // Within a day an object store or a media worker is repaired, or the upload is undone.
   patience: hours(24),
   undoPatience: hours(24),
   // An object store that is away for an hour is an incident that somebody looks at anyway.
@@ -157,7 +157,7 @@ export const uploadFlow = defineFlow({
       says: 'Waiting for the bytes',
       undo: 'own',
       placement: 'outside',
-      // A laptop that is shut in the evening goes on in the morning.
+      // A laptop that is closed in the evening goes on in the morning.
       patience: hours(24),
       evidence: receivedBytes,
       same: ['objectKey'],

@@ -6,7 +6,7 @@ import type { Refusal } from './operation/outcome.ts';
 import { finish, step } from './engine/step.ts';
 import { uploadFlow } from './upload.flow.ts';
 
-/** A file is awaited, verified and placed; then it is shown in small, and is ready even where that fails. */
+/** A file is awaited, verified and placed. Then it gets thumbnails, and is ready even if they fail. */
 export const upload = operation<typeof uploadFlow, UploadSteps>(uploadFlow, async (story) => {
   const { name, size, type, destination, sha256: declared, dedup = 'account' } = story.request;
   const received = await awaitStep(story, 'receive');

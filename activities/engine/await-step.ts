@@ -11,11 +11,11 @@ import { type OutsideStep, outsideUndo } from './outside-step.ts';
 import type { WaitActivities } from './step-activities.ts';
 import { ledgerMove } from './step-failure.ts';
 
-/** What a flow adds to a step that waits. Whoever brings the evidence says so through `arrive`; the step looks there. */
+/** What a flow adds to a step that waits. Evidence comes in through `arrive`, and the step looks for it there. */
 export type AwaitedStep<Evidence> = {
-  /** The deadline has passed: what is there and nobody has told. */
+  /** Called after the deadline: finds evidence that is there although nobody has reported it. */
   readonly adopt?: (about: About) => Promise<Evidence | undefined>;
-  /** Takes back what may have come; `evidence` is null where nobody knows. */
+  /** Takes back what may have come. `evidence` is null if nobody knows what came. */
   readonly undo?: NonNullable<OutsideStep<never, null, Evidence>['undo']>;
 };
 
@@ -32,12 +32,12 @@ export function awaitedActivities<Evidence extends Readonly<Record<string, unkno
         const value = waiting(opened, closing);
         if (value.cancelRequested || value.outcome.kind !== 'arrived') return { value, closing: [] };
         const { step, position } = call;
-        // Recorded for the step whatever its try: a wait has none.
+        // A wait has no tries, so it is recorded for the step as such.
         const ended = { step, position, attempt: 0, state: 'done', result: value.outcome.evidence } as const;
         return { value, closing: [recordSteps(call, [ended]), endWait(call)] };
       },
     );
-    // Thrown after the commit: the step's row stands, and its undo looks for what may have arrived all the same.
+    // Thrown after the commit, so the step's row stays, and its undo looks for what may still have arrived.
     if (seen.cancelRequested) throw new LedgerFault('cancel-requested', `${call.operation.id} is to be cancelled`);
     return seen;
   };

@@ -18,9 +18,9 @@ export class HttpDoubt extends Doubtful {
 }
 
 /**
- * Makes one call within the time of its try, and says what its answer means.
+ * Makes one call within the time of its try and interprets the answer.
  * @param key sent along; undefined for a call that only looks
- * @throws Refused, Throttled; HttpDoubt for everything else that is no answer of the declared form
+ * @throws Refused, Throttled; HttpDoubt for everything else that is not an answer of the declared form
  */
 export async function exchange<Result>(
   asked: HttpRequest,
@@ -92,7 +92,9 @@ async function textOf(response: Response, longest: number): Promise<string> {
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** @returns null for nothing, undefined for what is no JSON, which fits no schema but one that takes anything */
+/**
+ * @returns null for an empty body; undefined for a body that is not JSON, which fits only a schema that takes anything
+ */
 function parsed(text: string): unknown {
   if (text.trim() === '') return null;
   try {

@@ -10,24 +10,28 @@ import { exchange } from './http-exchange.ts';
 import type { OutsideStep } from './outside-step.ts';
 
 /**
- * A step at an outside system that speaks HTTP and JSON and honours a key. Key, time limits, `Retry-After`, the size of an
- * answer and what is in doubt are seen to here: no answer, a status that nobody declared (a 5xx, a 409 of a key that is
- * still at work), a redirect, or a body of another form. What is in doubt is sent again under the same key.
+ * A step at an outside system that speaks HTTP and JSON and honours a key. The key, time limits, `Retry-After` and the
+ * size of an answer are handled here. The step is in doubt after no answer, a status that nobody declared (a 5xx, a
+ * 409 of a key that is still at work), a redirect, or a body of another form. It is then sent again under the same
+ * key.
  */
 type HttpStep<Input, Result> = HttpAnswers<Result> & {
   readonly request: (input: Input, about: About) => HttpRequest;
   /**
-   * For how long the system knows a key; for ever unless said otherwise. Past it a try is not sent, since it might act
-   * twice: the step stays in doubt until a person says what became of it. Milliseconds.
+   * How long the system remembers a key; for ever by default. After that no try is sent, since it might act twice: the
+   * step stays in doubt until a person says what became of it. Milliseconds.
    */
   readonly keyWindow?: number;
-  /** Takes the step back. `result` is null where nobody knows what became of it; `about.stepKey` is what it was sent with. */
+  /**
+   * Takes the step back. `result` is null if nobody knows what became of it. `about.stepKey` is the key that it was
+   * sent with.
+   */
   readonly undo?: Partial<HttpAnswers<unknown>> & {
     readonly request: (sent: HttpRequest, result: Result | null, about: Undoing) => HttpRequest;
   };
   /**
-   * Looks for what a person says has happened: a GET, sent without a key. What it answers must be what was said, and a
-   * status that it refuses by denies it.
+   * Checks what a person says has happened, with a GET without a key. The answer must equal what was said; a status
+   * listed under `refuses` denies it.
    */
   readonly check?: Partial<HttpAnswers<Result>> & {
     readonly request: (said: Result, sent: HttpRequest, about: Sending) => HttpRequest;
@@ -55,7 +59,7 @@ function undoing<Result>(
   answers: HttpAnswers<Result>,
   { request, ...own }: NonNullable<HttpStep<never, Result>['undo']>,
 ): NonNullable<OutsideStep<never, HttpRequest, Result>['undo']> {
-  // What the step refuses by says nothing of its undo.
+  // A refusal of the step means nothing for its undo.
   const theirs: HttpAnswers<unknown> = { ...answers, answer: z.unknown(), refuses: {}, ...own };
   return async (sent, result, about) => {
     await exchange(webRequest(request(sent, result, about)), theirs, about, about.key);
@@ -81,7 +85,7 @@ function checking<Result>(
 function webRequest(asked: HttpRequest): HttpRequest {
   const { protocol, username, password } = new URL(asked.url);
   if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is no protocol of an HTTP step`);
-  // It would stand in the ledger, and `fetch` refuses it.
+  // Credentials would stand in the ledger, and `fetch` refuses them.
   if (username !== '' || password !== '')
     throw new TypeError('The address of an HTTP step holds credentials: use headers');
   return asked;

@@ -1,2 +1,2 @@
-/** What survives being kept as JSON unchanged. */
+/** A value that JSON keeps unchanged. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };

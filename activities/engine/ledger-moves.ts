@@ -31,7 +31,7 @@ export function ledgerMoves(database: Database): LedgerMoves {
     reportBug: ({ step, says, carry, ...held }) =>
       ledgerMove(async () => {
         await followWord(database, { ...held, step, carry });
-        // No try of the same story mends it. Upkeep makes the next one, since a fix may have been deployed.
+        // No further try of the same run can mend it. Upkeep starts another run, since a fix may have been deployed.
         await reportTrouble(database, held, {
           ...{ step, says, undoing: false, nextTry: null, personAfter: 0 },
           entering: { kind: 'record' },

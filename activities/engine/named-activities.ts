@@ -16,7 +16,7 @@ import type { Database } from '../stores/postgres/database.ts';
 
 export type Activity = (call: never) => Promise<unknown>;
 
-/** The activities of a flow's steps, by the names that its story calls them by. */
+/** The activities of a flow's steps, under the names by which its story calls them. */
 export function namedActivities(
   database: Database,
   flow: string,
@@ -38,7 +38,7 @@ export function namedActivities(
   return named;
 }
 
-/** Activities beside the workflow are not heartbeated; the others are, so that a dead worker is noticed in 1.5 s. */
+/** Local activities send no heartbeats. The others do, so a dead worker is noticed within 1.5 s. */
 async function heartbeating<T>(work: () => Promise<T>): Promise<T> {
   const context = Context.current();
   if (context.info.isLocal) return await work();

@@ -15,25 +15,27 @@ import { sendingOf } from './sending-of.ts';
 import type { StepActivities, UndoActivity } from './step-activities.ts';
 import { translated } from './step-failure.ts';
 
-/** An effect outside: what is sent is frozen with `sent`, and sent again under the same key until the outcome is known. */
+/**
+ * An effect outside. The request is frozen with `sent`, and sent again under the same key until the outcome is known.
+ */
 export type OutsideStep<Input, Request, Result> = {
   readonly request: (input: Input, about: About) => Request;
   /**
    * @throws Refused when the outside has definitively said no
    * @throws EffectFree when the key is spent on a failure and a look-up has proven that nothing happened
    * @throws Throttled when the outside has turned the call away without doing anything
-   * @throws anything else when the outcome is not known: it is asked for again
+   * @throws anything else when the outcome is not known; the step is sent again
    */
   readonly send: (request: Request, about: Sending) => Promise<Result>;
   /**
-   * Looks outside whether the step has happened and given what a person says, and never acts.
+   * Checks outside whether the step has happened with the result that a person gives. It has no effect.
    * @param said in the form of the declaration's `resolvedAs`
    * @returns the step's result
    * @throws Unconfirmed where the outside says otherwise
    */
   readonly check?: (said: Result, request: Request, about: Sending) => Promise<Result>;
   /**
-   * `result` is null where nobody knows what became of the step.
+   * `result` is null if nobody knows what became of the step.
    * @throws EffectFree when the undo's key is spent, and a look-up has proven that there is still something to undo
    */
   readonly undo?: (request: Request, result: Result | null, about: Undoing) => Promise<void>;
@@ -82,14 +84,14 @@ export function outsideActivities<Input, Request, Result>(
 }
 
 /**
- * Whether the result is recorded at once, and not with the next step: nothing may be said of what cannot be taken back, or
- * of what people have seen in trouble, that its result would contradict.
+ * Whether the result is recorded at once and not with the next step. This applies to what cannot be taken back, and to
+ * what people have seen in trouble: nobody may be told otherwise in between.
  */
 function isUrgent({ irreversible, again }: StepCall, attempt: number): boolean {
   return irreversible || again === true || attempt > 1;
 }
 
-/** Makes the undo of an effect that is outside. `request` is what was sent, `result` null where nobody knows. */
+/** Makes the undo of an effect outside. `request` is what was sent; `result` is null if nobody knows it. */
 export function outsideUndo<Request, Result>(
   database: Database,
   undo: NonNullable<OutsideStep<never, Request, Result>['undo']>,

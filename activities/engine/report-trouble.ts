@@ -6,21 +6,21 @@ import type { Database } from '../stores/postgres/database.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { reportTrouble } from '../stores/postgres/ledger/report-trouble.ts';
 
-/** A call of a step or of its undo, as far as its trouble goes. */
+/** The part of a step's or an undo's call that its trouble needs. */
 type Troubled = Hold & {
   readonly step: string;
   readonly personAfter: number;
   readonly carry: readonly Finished[];
 } & Partial<Pick<StepCall, 'effect'>>;
 
-/** A single failed try is an accident that the next one makes up for. */
+/** A single failed try is normal: the next one makes up for it. */
 const worthTelling = 2;
 
 /**
- * Runs one try of a step, and remembers in the ledger what a failed one has met, so that people see an operation that makes
- * no progress. What ends the step for good is no trouble: it has an answer.
- * @throws what the try has thrown; what is tried again is marked as benign, since the ledger tells of it, and not a log line
- * for each retry
+ * Runs one try of a step and records in the ledger why it failed, so that people see an operation that makes no
+ * progress. A failure that ends the step for good is no trouble: it has an answer.
+ * @throws what the try has thrown; an error that leads to a retry is marked as benign, since the ledger shows it and
+ *   the log need not repeat it
  */
 export async function troubleReported<T>(
   database: Database,
@@ -38,7 +38,7 @@ export async function troubleReported<T>(
 }
 
 async function report(database: Database, call: Troubled, undoing: boolean, error: unknown): Promise<void> {
-  // PostgreSQL is away: there is nobody to tell, and it tells by itself.
+  // PostgreSQL is away, so nothing can be recorded, and its absence is reported elsewhere.
   if (error instanceof LedgerFault && error.code === 'unavailable') return;
   const { log } = Context.current();
   const { operation, step, personAfter, carry, effect } = call;
@@ -47,7 +47,7 @@ async function report(database: Database, call: Troubled, undoing: boolean, erro
       ? ({ kind: 'step', step, effect, noReturn: false } as const)
       : ({ kind: 'record' } as const);
   const met = { step, undoing, says: says(error), nextTry: nextTry(error), personAfter, entering, carry } as const;
-  // What cannot be reported is tried again all the same.
+  // The step is tried again even if its trouble cannot be reported.
   const tries = await reportTrouble(database, call, met).catch(() => 0);
   if (tries !== worthTelling) return;
   log.warn('An operation makes no progress', {
@@ -58,7 +58,7 @@ async function report(database: Database, call: Troubled, undoing: boolean, erro
   });
 }
 
-/** In a person's words, and without what may stand inside a foreign error: statements, addresses, names of tables. */
+/** A sentence for people, without the details of a foreign error: statements, addresses, names of tables. */
 function says(error: unknown): string {
   if (error instanceof Doubtful || error instanceof EffectFree || error instanceof ApplicationFailure)
     return error.message;
@@ -71,7 +71,7 @@ function says(error: unknown): string {
   return `No usable answer came back${known}: the worker's log has more.`;
 }
 
-/** Milliseconds; by the policy that Temporal follows. */
+/** Milliseconds, by the policy that Temporal follows. */
 function nextTry(error: unknown): number {
   const asked = error instanceof ApplicationFailure ? Number(error.nextRetryDelay ?? Number.NaN) : Number.NaN;
   if (asked > 0) return asked;
@@ -84,6 +84,6 @@ function nextTry(error: unknown): number {
 function benign(error: unknown): unknown {
   if (error instanceof ApplicationFailure) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
-  // Temporal shows the message to people. What the error was inside is its cause.
+  // Temporal shows the message to people. The original error is its cause.
   return ApplicationFailure.create({ message: says(error), type: cause.name, category: 'BENIGN', cause });
 }

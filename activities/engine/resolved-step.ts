@@ -28,9 +28,9 @@ import {
 type Reply = StepReply | WaitReply;
 
 /**
- * Runs one try of a step, unless a person has said meanwhile what became of it. That is only looked for where the step has
- * been tried before, so a step that goes well does not pay for it.
- * @throws what the ledger's own moves throw, and `stopped` where the step was said to have had no effect
+ * Runs one try of a step, unless a person has said in the meantime what became of it. It looks for that only if the
+ * step was tried before, so a step that goes well does not pay for it.
+ * @throws what the ledger's own moves throw, and `stopped` if a person said that the step had no effect
  */
 export async function unlessResolved<R extends Reply>(
   database: Database,
@@ -54,8 +54,8 @@ export async function unlessResolved<R extends Reply>(
 }
 
 /**
- * Follows what a person has said of a step that the flow's code is at fault for: no try of it will.
- * @throws Stopped where it was said to have had no effect
+ * Follows what a person has said of a step whose code is at fault, since no try would.
+ * @throws Stopped if a person said that it had no effect
  */
 export async function followWord(
   database: Database,
@@ -72,7 +72,7 @@ export async function followWord(
   }
 }
 
-/** @returns what the step has given; undefined where what was said has not held, so that the step is tried like before */
+/** @returns the step's result; undefined if what was said did not hold, and the step is to be tried as before */
 async function confirmed(
   database: Database,
   call: StepCall | WaitCall,
@@ -89,7 +89,7 @@ async function confirmed(
     result = await check(call, said);
   } catch (error) {
     const why = error instanceof Unconfirmed ? error.message : undefined;
-    // Not kept until it can be checked: the person may have something else to say by then.
+    // It is not kept until it can be checked: by then the person may say something else.
     await lapsed(why ?? 'The outside system gave no usable answer, so it could not be checked. Say it again later.');
     return undefined;
   }

@@ -1,12 +1,12 @@
 import { minutes, seconds } from '../../workflows/operation/duration.ts';
 
-/** After a longer pause we ask again: a wrong header costs minutes and not days. Milliseconds. */
+/** A longer pause is cut to this: a wrong header then costs minutes and not days. Milliseconds. */
 const longestPause = minutes(5);
 
 /**
- * `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). A date is read by the clock that wrote it, where the
- * answer carries its `Date`, so that two clocks need not agree.
- * @returns milliseconds, or undefined where it says nothing of use
+ * `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). If the answer carries a `Date`, a date is read by
+ * that clock, so the two clocks need not agree.
+ * @returns milliseconds, or undefined if it says nothing useful
  */
 export function retryAfter(headers: Headers, now: number): number | undefined {
   const asked = headers.get('retry-after')?.trim() ?? '';

@@ -13,17 +13,17 @@ import { rowTry, rowUndo } from './row-try.ts';
 import type { StepActivities } from './step-activities.ts';
 import { translated } from './step-failure.ts';
 
-/** Rows of ours, written by code of the flow's own inside the ledger's transaction. */
+/** Writes rows of ours by code, inside the ledger's transaction. */
 export type RowStep<Input, Result extends Json> = {
   /**
-   * Reads and writes rows through `tx`, by `tx.query` or a query builder. All of it is committed together with the step's
-   * record, or nothing is. It may run again, so it has no effect outside the transaction. It does not begin, commit or
-   * roll back, it awaits each query, and a query that has failed cannot be made good by catching the error.
-   * @throws Refused to say no: its writes are taken back, and the step has failed
-   * @throws anything else for what went wrong: everything is rolled back, and it is tried again
+   * Reads and writes rows through `tx`, by `tx.query` or a query builder. All of it is committed together with the
+   * step's record, or nothing is. It may run again, so it has no effect outside the transaction. It does not begin,
+   * commit or roll back, it awaits each query, and a query that has failed cannot be made good by catching the error.
+   * @throws Refused to refuse: its writes are rolled back, and the step has failed
+   * @throws any other error when something went wrong: everything is rolled back, and the step is tried again
    */
   readonly run: (tx: RowClient, input: Input, about: About) => Promise<Result>;
-  /** Takes the rows back, under the same rules. `result` is null where the step was begun and not done. */
+  /** Takes the rows back, under the same rules. `result` is null if the step was begun and not done. */
   readonly undo?: (tx: RowClient, result: Result | null, about: About) => Promise<void>;
 };
 
@@ -51,7 +51,7 @@ export function rowActivities<Input, Result extends Json>(
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         await tx.run(dropEffect);
-        // That the step was begun is committed: what opens an operation along the way counts, whatever the answer.
+        // The beginning of the step is committed even after a refusal, since it may have opened the operation.
         return { value: { refused: error, attempt: begun(opened[begin.length - 1]).attempt }, closing: [] };
       }
     });
@@ -70,7 +70,7 @@ export function rowActivities<Input, Result extends Json>(
   };
 }
 
-/** What a later look into the ledger gives as well. */
+/** The same form that a later look into the ledger gives. */
 function asKept(result: unknown): unknown {
   return JSON.parse(JSON.stringify(result ?? null));
 }

@@ -10,8 +10,8 @@ import type { StepActivity, UndoActivity } from './step-activities.ts';
 import { translated } from './step-failure.ts';
 
 /**
- * One try of a step whose effect is rows of ours. The ledger refuses a step that is done: a former try was committed and
- * its answer was lost, so its recorded result is given.
+ * One try of a step whose effect is rows of ours. The ledger refuses a step that is done: an earlier try was committed
+ * and its answer was lost. Its recorded result is then returned.
  * @param known checks a result that the ledger has recorded
  */
 export function rowTry(
@@ -31,7 +31,7 @@ export function rowTry(
     });
 }
 
-/** The undo of a step whose effect is rows of ours: committed together with its record. */
+/** The undo of a step whose effect is rows of ours. It is committed together with its record. */
 export function rowUndo(
   database: Database,
   undo: (tx: Transaction, about: About, result: unknown) => Promise<void>,

@@ -3,7 +3,7 @@ import type { StepCall, UndoCall } from '../../workflows/operation/call.ts';
 import type { Sending } from '../stores/sending.ts';
 import { aboutOf } from './about-of.ts';
 
-/** Leaves the try 10 % of its time for what follows the answer. */
+/** Leaves 10 % of the try's time for what follows the answer. */
 const ownTime = 0.9;
 
 export function sendingOf(call: StepCall | UndoCall, key: string, age: number, attempt: number): Sending {

@@ -12,20 +12,21 @@ import type { StepActivities } from './step-activities.ts';
 import { translated } from './step-failure.ts';
 
 /**
- * Rows of ours, written by one statement: fence, effect, record and commit are a single flush. A step that needs several
+ * Writes rows of ours by one statement. Fence, effect, record and commit are a single flush. A step that needs several
  * statements, or a query builder, is a RowStep.
  */
 export type StatementStep<Input, Result> = {
   /**
-   * One statement that does all of the effect or nothing. Where it has, its row has a column `done`: what `step_done()`
-   * gives, which it hands the step's result. No result of the effect is ever without its record, nor the other way round.
+   * One statement that does all of the effect or nothing. It calls `step_done()` with the step's result, and returns
+   * what that gives as the column `done`. So an effect never stands without its record, nor a record without its
+   * effect.
    */
   readonly effect: (input: Input, about: Recording) => Statement;
-  /** What the statement hands to `step_done()`. Nothing of another form reaches the story. */
+  /** What the statement passes to `step_done()`. Nothing of another form reaches the story. */
   readonly result: z.ZodType<Result>;
   /**
    * Why nothing was done, from the statement's row; `ask` looks further.
-   * @throws where there is no reason that a caller could have given: a bug of ours
+   * @throws when no caller could have caused it: a bug of ours
    */
   readonly refusal: (row: Row | undefined, input: Input, about: About, ask: Ask) => Promise<Refusal> | Refusal;
   readonly undo?: (tx: Transaction, about: About) => Promise<void>;

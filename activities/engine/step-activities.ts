@@ -4,18 +4,18 @@ import type { SaidDone } from '../stores/postgres/ledger/resolutions/pending-res
 export type StepActivity = (call: StepCall) => Promise<StepReply>;
 export type UndoActivity = (call: UndoCall) => Promise<StepReply>;
 
-/** What a step becomes for Temporal, whatever it does. */
+/** The activities of one step. */
 export type StepActivities<Input = unknown, Result = unknown> = {
   readonly kind: 'step';
   readonly step: StepActivity;
   readonly undo: UndoActivity | undefined;
-  /** Looks whether what a person says of the step is so; undefined where it cannot be looked for. */
+  /** Checks what a person says of the step; undefined if it cannot be checked. */
   readonly check?: ((call: StepCall, said: SaidDone) => Promise<unknown>) | undefined;
-  /** Never set: what the step takes and gives, for the story that calls it. */
+  /** Never set. It carries the types of input and result to the story. */
   readonly signature?: { readonly input: Input; readonly result: Result };
 };
 
-/** What a step that waits becomes for Temporal. */
+/** The activities of a step that waits. */
 export type WaitActivities = {
   readonly kind: 'wait';
   readonly step: (call: WaitCall) => Promise<WaitReply>;

@@ -5,7 +5,7 @@ import { Stopped } from '../stores/outcomes/stopped.ts';
 import { Throttled } from '../stores/outcomes/throttled.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 
-/** Failures cross Temporal's boundary by name: what is definitive is not tried again, everything else is. */
+/** Failures cross Temporal's boundary by name. Definitive ones are not tried again; all others are. */
 export async function translated<T>(attempt: number, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -14,7 +14,7 @@ export async function translated<T>(attempt: number, work: () => Promise<T>): Pr
   }
 }
 
-/** For the ledger's own moves, which throw the same names. */
+/** Also for the ledger's own moves, which throw the same names. */
 export async function ledgerMove<T>(work: () => Promise<T>): Promise<T> {
   return await translated(1, work);
 }
@@ -51,6 +51,6 @@ function failureOf(error: unknown, attempt: number): unknown {
 }
 
 function named(type: Thrown, error: Error, details: unknown[] = []): ApplicationFailure {
-  // An answer like any other: no line in the log of what goes wrong.
+  // It is an answer like any other, so it is not logged as an error.
   return ApplicationFailure.create({ message: error.message, type, nonRetryable: true, details, category: 'BENIGN' });
 }

@@ -9,7 +9,7 @@ type Attempted<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'failed'; readonly refusal: Refusal };
 
-/** Runs a step that the flow declares as optional: its failure is recorded and told, and the story goes on. */
+/** Runs an optional step. Its failure is recorded and reported, and the story goes on. */
 export async function attempt<
   F extends AnyFlow,
   S extends StepSignatures,
@@ -22,13 +22,13 @@ export async function attempt<
     switch (why?.kind) {
       case 'refused':
         return { kind: 'failed', refusal: why.refusal };
-      // The ledger has it already, and whether its undo is to look.
+      // The ledger already knows it, and whether its undo has to look.
       case 'stopped':
         return { kind: 'failed', refusal: why.ending.refusal };
       case 'failed':
       case 'impatient': {
         const refusal: Refusal = { code: 'step-failed', detail: toldOf(story, error, 'The step') };
-        // Nobody has heard that it did not happen: its undo will look. 0 speaks for the step whatever its last try was.
+        // It may have happened, so its undo will look. Attempt 0 stands for any try.
         story.progress.ended(name, 0, { state: 'unknown', refusal });
         return { kind: 'failed', refusal };
       }

@@ -5,9 +5,9 @@ import type { StepSignatures, Story } from './story.ts';
 import { Unfinished } from './unfinished.ts';
 
 /**
- * Waits for something from outside, such as bytes: looks in the ledger, sleeps until there is news or the deadline of the
- * row has passed, and looks again. What other steps have left to record is written before the sleep. The flow's patience
- * stands still meanwhile.
+ * Waits for something from outside, such as bytes: looks in the ledger, sleeps until there is news or the deadline of
+ * the row has passed, and looks again. Records of other steps that are still to be written are written before the
+ * sleep. The flow's patience stands still meanwhile.
  * @returns the evidence that counts
  * @throws a refusal when the deadline has passed and nothing has arrived; the step's undo still looks for strays
  */

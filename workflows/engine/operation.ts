@@ -18,8 +18,8 @@ export type Operation = {
 };
 
 /**
- * Joins a flow's declaration and its story. The ledger decides at the start whether there is anything to do (a new operation
- * is opened by its first step), and at the end what became of it; a failure in between is undone from step rows.
+ * Joins a flow's declaration and its story. At the start the ledger decides whether there is anything to do (the first
+ * step opens a new operation), and at the end it decides the outcome. A failure in between is undone from step rows.
  */
 export function operation<F extends AnyFlow, S extends StepSignatures>(
   flow: F,
@@ -44,7 +44,10 @@ export function operation<F extends AnyFlow, S extends StepSignatures>(
   };
 }
 
-/** What the ledger will say of an operation that nobody has held: the first step's transaction holds if it is so. */
+/**
+ * What the ledger is expected to say of an operation that nobody has held. The first step's transaction succeeds only
+ * if that is so.
+ */
 function foreseen(teller: Teller, { request, requestId, age }: Opening): Extract<Taken, { kind: 'taken' }> {
   return {
     kind: 'taken',
@@ -96,7 +99,8 @@ async function toItsEnd({ teller, progress, id }: Story, work: () => Promise<Ope
       case 'settled':
         return (await teller.ledger.take({ operation, run: teller.run })).state;
       case 'fenced':
-        // What took over may have been a frozen worker of this very run, which will not live long: upkeep looks soon.
+        // The run that took over may be a frozen worker of this very run, which will not live long. So upkeep looks
+        // soon.
         await teller.ledger.leave({ operation });
         throw new Unfinished({ kind: 'fenced' }, `Another run has taken over ${id}; this one leaves`);
       case undefined:
@@ -118,7 +122,7 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
   switch (why?.kind) {
     case 'bug':
       return await faulty(story, why.step, error);
-    // Temporal shows an error of the story's own code, and tells the story again until it is mended.
+    // Temporal shows an error of the story's own code, and runs the story again until it is mended.
     case undefined:
       return await faulty(
         story,
@@ -146,7 +150,7 @@ async function end(story: Story, error: unknown): Promise<OperationState> {
   }
 }
 
-/** A refusal that nothing can follow any more, since something irreversible has happened, is a fault of the declaration. */
+/** A refusal behind something irreversible cannot be followed by undos: the declaration is at fault. */
 async function undone(story: Story, ending: Ending): Promise<OperationState> {
   try {
     return await compensate(story, ending);
@@ -157,9 +161,9 @@ async function undone(story: Story, ending: Ending): Promise<OperationState> {
 }
 
 /**
- * The flow's code is at fault. People see it as trouble that needs them; nothing is undone for it, unless the operation was
- * cancelled, or a person has said that it is to be given up.
- * @throws the error, unless the operation is given back
+ * The flow's code is at fault. People see it as trouble that needs them. Nothing is undone for it, unless the
+ * operation was cancelled or a person has given it up.
+ * @throws the error, unless the operation was given up
  */
 async function faulty(story: Story, step: string, error: unknown, what?: string): Promise<OperationState> {
   const { teller, progress } = story;

@@ -8,7 +8,7 @@ import { Unfinished } from './unfinished.ts';
 type Begun = {
   readonly operation: OperationRef;
   readonly fence: number;
-  /** The run that takes the operation over with its first step; undefined where that has happened. */
+  /** The run that takes the operation over with its first step; undefined once that has happened. */
   readonly opens: string | undefined;
   readonly done: Readonly<Record<string, unknown>>;
   /** An uncancellable step may have been sent. */
@@ -41,8 +41,8 @@ export class Progress {
   }
 
   /**
-   * The declaration proves that each refusal has a way back, for steps in the order in which it lists them. A story that
-   * goes back in that order would have been proved for nothing.
+   * The declaration proves that each refusal has a way back, for steps in declared order. A story in another order
+   * would be outside that proof.
    * @throws a bug when an earlier step is asked for after a later one
    */
   reach(step: string): void {
@@ -61,7 +61,7 @@ export class Progress {
     return this.#names.indexOf(step);
   }
 
-  /** What a step has given that the ledger knew as done when this run began. */
+  /** The result of a step that the ledger knew as done when this run began. */
   known(step: string): { readonly result: unknown } | undefined {
     return Object.hasOwn(this.#done, step) ? { result: this.#done[step] } : undefined;
   }
@@ -81,7 +81,7 @@ export class Progress {
     return this.#opens === undefined;
   }
 
-  /** A run before this one may have tried its steps. */
+  /** An earlier run may have tried the steps. */
   get isTakenOver(): boolean {
     return this.#hold.fence > 1;
   }
@@ -96,38 +96,41 @@ export class Progress {
     return this.#carry;
   }
 
-  /** The ledger has taken what was carried. @param finished what has ended since, and rides in the next transaction */
+  /**
+   * The ledger has taken what was carried. @param finished what has ended since then, and goes into the next
+   * transaction
+   */
   recorded(finished?: Finished): void {
     this.#carry = finished === undefined ? [] : [finished];
   }
 
-  /** A step has ended, and its end rides in the next transaction. */
+  /** A step has ended. Its end goes into the next transaction. */
   ended(step: string, attempt: number, end: EndOf<Finished>): void {
     const finished = { ...end, step, position: this.positionOf(step), attempt } as Finished;
     this.#carry = [...this.#carry, finished];
   }
 
-  /** From here neither a cancel nor the end of patience stops the story. */
+  /** From now on neither a cancel nor the end of patience stops the story. */
   goForward(): void {
     this.#forward = true;
   }
 
-  /** When patience ends, by the teller's clock; undefined where it does not count any more. Milliseconds. */
+  /** When patience ends, by the teller's clock; undefined once it no longer counts. Milliseconds. */
   get until(): number | undefined {
     return this.#forward ? undefined : this.#until;
   }
 
-  /** A step has waited for something from outside: that time was not ours. Milliseconds. */
+  /** A step has waited for something from outside. That time does not count. Milliseconds. */
   patienceStoodStill(waited: number): void {
     this.#until += waited;
   }
 
-  /** @throws Unfinished when patience has ended: the story is then undone */
+  /** @throws Unfinished when patience has ended, so that the story is undone */
   expectPatience(now: number): void {
     if (this.until !== undefined && this.until <= now)
       throw new Unfinished({ kind: 'impatient' }, `The patience of ${this.#flow.name} has ended`);
   }
 }
 
-/** How a step has ended, without which one it was. */
+/** How a step has ended, without its name. */
 type EndOf<F> = F extends Finished ? Omit<F, 'step' | 'position' | 'attempt'> : never;

@@ -8,7 +8,7 @@ import { toldOf } from './told-of.ts';
 import { Unfinished, whyOf } from './unfinished.ts';
 
 /**
- * Runs the undos, newest first, from the ledger's step rows, and settles truthfully with what was undone.
+ * Runs the undos from the ledger's step rows, newest first, and settles with what was really undone.
  * @throws when the point of no return is passed: the run ends visibly as failed, and upkeep starts it again, forward
  */
 export async function compensate(story: Story, ending: Ending): Promise<OperationState> {
@@ -25,10 +25,10 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   const left: string[] = [];
   for (const { step, state } of plan.steps) {
     const declaration = flow.steps[step];
-    // A step without an undo of its own left nothing, or another step's undo takes it back.
+    // A step without an undo of its own left nothing behind, or another step's undo takes it back.
     if (declaration?.undo !== 'own') continue;
-    // What came first may rest on what could not be taken back: stock is not given free while its money may be taken.
-    // `undone`: a former run of this operation has undone it, and died.
+    // What came first may depend on what could not be taken back: stock is not released while its money may be taken.
+    // `undone`: an earlier run of this operation has undone the step and died.
     const worked = state === 'undone' || (left.length === 0 && (await undo(story, step, declaration)));
     (worked ? undone : left).push(step);
     if (worked) coverWith(story, step, plan.steps);
@@ -36,7 +36,7 @@ export async function compensate(story: Story, ending: Ending): Promise<Operatio
   return await settle(story, plan.ending, undone, left);
 }
 
-/** The effects of these steps went with this undo. */
+/** This undo has taken back the effects of these steps too. */
 function coverWith({ progress, flow }: Story, by: string, steps: readonly { readonly step: string }[]): void {
   for (const { step } of steps) {
     const declared = flow.steps[step];
@@ -62,7 +62,8 @@ async function undo(story: Story, step: string, declaration: StepDeclaration): P
   } catch (error) {
     const why = whyOf(error);
     switch (why?.kind) {
-      // Another run has taken over, or the operation is settled: not a failure of the undo. Nor is a bug of ours.
+      // That another run has taken over, or the operation has settled, is not a failure of the undo. Nor is a bug of
+      // ours.
       case undefined:
       case 'fenced':
       case 'settled':

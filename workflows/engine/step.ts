@@ -15,8 +15,10 @@ import { whyOf } from './unfinished.ts';
 type Done = RowStepDeclaration | OutsideStepDeclaration;
 
 /**
- * Runs one named step: the only way from a story to an effect. A step that the ledger knows as done is not called again.
- * @throws a refusal when the outside has definitively said no; where the declaration does not foresee it, that is a bug
+ * Runs one named step, which is the only way from a story to an effect. A step that the ledger knows as done is not
+ * run again.
+ * @throws a refusal when the outside has definitively said no; a refusal that the declaration does not foresee is a
+ *   bug
  * @throws any other failure when the flow's patience has ended before the point of no return
  */
 export async function step<F extends AnyFlow, S extends StepSignatures, N extends DoneStep<F> & keyof S & string>(
@@ -51,7 +53,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   if (known !== undefined) return known.result;
   const declaration = flow.steps[name] as Done;
   const call: StepCall = {
-    // Only what commits together with its own row can take the operation over in the same transaction.
+    // Only a step that commits together with its own row can take the operation over in the same transaction.
     ...(declaration.effect === 'transaction' ? progress.opening : progress.held),
     step: name,
     position: progress.positionOf(name),
@@ -81,7 +83,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
     progress.opened();
     if (why?.kind !== 'refused') throw error;
     const { refusal, attempt } = why;
-    // Neither undone nor recorded: what the outside meant is for a person to find out.
+    // It is neither undone nor recorded: a person has to find out what the outside meant.
     if (!declaration.refusable && settlement === undefined)
       throw bug(flow, name, `was refused (${refusal.code}: ${refusal.detail}), which its declaration rules out`, error);
     progress.ended(name, attempt, { state: 'failed', refusal });
@@ -89,7 +91,7 @@ async function perform(story: Story, name: string, input: unknown, settlement?: 
   }
 }
 
-/** News interrupts a step that is being retried: the next try, or the ledger, then decides about it. */
+/** News interrupts a step that is being retried. The next try, or the ledger, then decides about it. */
 async function run({ teller, progress, flow }: Story, declaration: Done, call: StepCall): Promise<StepReply> {
   const work = {
     activity: activityName(flow.name, call.step),
@@ -99,7 +101,7 @@ async function run({ teller, progress, flow }: Story, declaration: Done, call: S
     until: progress.until,
     within: declaration.optional?.within,
     cancellable: !call.noReturn,
-    // What opens the operation along the way cannot show trouble: the operation is opened by a move of its own first.
+    // A step that opens the operation cannot show trouble. So the operation is first opened by a move of its own.
     brief: !progress.isOpened,
   };
   for (let again = false; ; again = true) {
@@ -107,7 +109,7 @@ async function run({ teller, progress, flow }: Story, declaration: Done, call: S
       return await teller.perform({ ...work, again }, again ? { ...call, again } : call);
     } catch (error) {
       if (whyOf(error)?.kind !== 'interrupted') throw error;
-      // Asked here, since the worker of the next try may be away for long.
+      // Asked here, because the worker of the next try may be away for a long time.
       if (work.cancellable) await teller.ledger.proceed(progress.held);
     }
   }

@@ -2,10 +2,10 @@ import type { AnyFlow, RequestOf } from '../operation/flow.ts';
 import type { Progress } from './progress.ts';
 import type { Teller } from './teller.ts';
 
-/** What each step takes and gives; the activities declare theirs, stories import it by type. */
+/** Input and result of each step. The activities declare them, and stories import them as types. */
 export type StepSignatures = Readonly<Record<string, { readonly input: unknown; readonly result: unknown }>>;
 
-/** What a story holds while it is told. Stories read `request`, `deadline` and `id`; the rest is the engine's. */
+/** What a story has while it is told. Stories read `request`, `deadline` and `id`; the rest is the engine's. */
 export type Story<F extends AnyFlow = AnyFlow, S extends StepSignatures = StepSignatures> = {
   readonly flow: F;
   readonly id: string;
@@ -14,6 +14,6 @@ export type Story<F extends AnyFlow = AnyFlow, S extends StepSignatures = StepSi
   readonly deadline: number | null;
   readonly teller: Teller;
   readonly progress: Progress;
-  /** Never set: ties the steps' signatures to the story's type. */
+  /** Never set. It ties the steps' signatures to the story's type. */
   readonly signatures?: S;
 };

@@ -1,51 +1,51 @@
 import type { LedgerMoves } from '../operation/call.ts';
 import type { Placement } from '../operation/budget.ts';
 
-/** One step or undo that is to be run. */
+/** A step or undo to run. */
 export type Work = {
   readonly activity: string;
   /** For people. */
   readonly says: string;
   readonly step: string;
   readonly placement: Placement;
-  /** The last time by the teller's clock, after which it is not tried any more; undefined tries on. Milliseconds. */
+  /** When tries end, by the teller's clock; undefined for never. Milliseconds. */
   readonly until?: number | undefined;
-  /** How long it is tried once it was not clear at first; undefined tries on. Milliseconds. */
+  /** How long it is tried after a first try without a clear outcome; undefined for ever. Milliseconds. */
   readonly within?: number | undefined;
   /** Whether a cancel interrupts its pauses. */
   readonly cancellable: boolean;
-  /** It was not clear at first already. */
+  /** The first try has already been without a clear outcome. */
   readonly again: boolean;
-  /** Ends as `failed` where it is not clear at first. */
+  /** A first try without a clear outcome ends as `failed`. */
   readonly brief?: boolean;
 };
 
 /**
- * What tells a story: it runs steps, waits, knows the time, and shows people what goes on. All that the engine knows of where
- * it runs.
+ * Tells a story: it runs steps, waits, knows the time, and shows people what goes on. It is all that the engine knows
+ * of where it runs.
  */
 export type Teller = {
   /** This run, in whose name the operation is taken over. */
   readonly run: string;
   /** Milliseconds since 1970; the same when the story is told again. */
   now(): number;
-  /** Since this run was asked for: it may have waited for a worker. Milliseconds. */
+  /** Time since this run was requested; it may have waited for a worker. Milliseconds. */
   age(): number;
   /** Each move is repeated until the ledger answers. */
   readonly ledger: LedgerMoves;
-  /** Runs an activity once, or a few times where the ledger does not answer. @throws Unfinished */
+  /** Runs an activity once, or a few times if the ledger does not answer. @throws Unfinished */
   look<Call, Reply>(activity: string, says: string, call: Call): Promise<Reply>;
   /**
    * Runs a step or an undo until its outcome is known.
-   * @throws Unfinished; `interrupted` where there is news: what it was about may have happened all the same
+   * @throws Unfinished; `interrupted` if there is news; the effect may still have happened
    */
   perform<Call, Reply>(work: Work, call: Call): Promise<Reply>;
-  /** How often there was news from the ledger. */
+  /** The number of times that there was news from the ledger. */
   heard(): number;
   /** Sleeps until there is more news than `seen`, at most `atMost` milliseconds. */
   listen(seen: number, atMost: number): Promise<void>;
   /** Shows people what goes on, and which step waits or fails. */
   show(details: string, troubled?: string): void;
-  /** For those who look after the worker. */
+  /** A log line for people who run the worker. */
   log(message: string, about: Readonly<Record<string, unknown>>): void;
 };

@@ -2,7 +2,7 @@ import type { Operation } from './operation.ts';
 
 /**
  * The list of flows, each with its story.
- * @throws TypeError where a flow is there twice, or two flows share a route
+ * @throws TypeError if a flow is listed twice, or two flows share a route
  */
 export function toldFlows(...operations: readonly Operation[]): readonly Operation[] {
   for (const [n, { flow }] of operations.entries()) {

@@ -3,8 +3,8 @@ import type { Story } from './story.ts';
 import { whyOf } from './unfinished.ts';
 
 /**
- * @param what what has failed, as a subject
- * @returns what its caller is told. What it was inside (statements, addresses, names of tables) goes to the log alone.
+ * @param what the subject of the sentence: what has failed
+ * @returns the sentence for the caller; details (statements, addresses, names of tables) go to the log only
  */
 export function toldOf({ teller, flow }: Story, error: unknown, what: string): string {
   const inside = error instanceof Error ? (error.cause ?? error) : error;

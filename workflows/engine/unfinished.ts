@@ -3,9 +3,9 @@ import type { Refusal } from '../operation/outcome.ts';
 
 /** Why a piece of work has ended without a result. */
 export type Why =
-  /** The outside has definitively said no. `attempt` is the try that it said so to. */
+  /** The outside has definitively said no. `attempt` is the try that was refused. */
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly attempt: number }
-  /** A person has found that the step had no effect, and the ledger has followed. */
+  /** A person has found that the step had no effect, and the ledger has accepted that. */
   | { readonly kind: 'stopped'; readonly ending: Ending }
   /** The ledger knows that the operation has ended. */
   | { readonly kind: 'settled' }
@@ -16,11 +16,11 @@ export type Why =
   | { readonly kind: 'impatient' }
   /** There is news that the next try should know of. */
   | { readonly kind: 'interrupted' }
-  /** The story does not keep to its declaration. */
+  /** The story breaks its declaration. */
   | { readonly kind: 'bug'; readonly step: string }
   /** The run has to end; upkeep starts another. */
   | { readonly kind: 'forward-only' }
-  /** Nobody knows more: tried for as long as it may be. */
+  /** The outcome is unknown after the longest allowed time. */
   | { readonly kind: 'failed' };
 
 /** Work that has ended without a result. Any other error is a fault of the story's own code. */

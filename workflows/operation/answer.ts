@@ -3,7 +3,7 @@ import type { Outcome, Refusal } from './outcome.ts';
 
 /** HTTP is rendered here and nowhere else: an operation's answer when it settles, and the problems of requests. */
 
-/** An answer as it is stored and given again, byte for byte. */
+/** An answer as it is stored and replayed, byte for byte. */
 type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export function answerOf(operation: string, outcome: Outcome, context: Omit<Prob
     : problemAnswer(outcome.refusal, { ...context, operation });
 }
 
-/** The answer of an operation that succeeded: 201, since the operation is a resource that was made. */
+/** The answer of an operation that succeeded: 201, since the operation is a resource that was created. */
 function successAnswer(operation: string, result: Readonly<Record<string, unknown>>): Answer {
   return {
     status: 201,
@@ -89,7 +89,7 @@ export function problemAnswer(refusal: Refusal, context: ProblemContext): Answer
   };
 }
 
-/** What an operation has given, from the answer that is stored. The only way to read it. */
+/** The result of an operation, read from its stored answer. There is no other way to read it. */
 export function resultOf(body: string): Readonly<Record<string, unknown>> {
   const { id: _id, state: _state, ...result } = JSON.parse(body) as Record<string, unknown>;
   return result;

@@ -9,13 +9,16 @@ export type Tries = {
   readonly growth: number;
   /** Milliseconds. */
   readonly longestPause: number;
-  /** Undefined tries until there is an outcome. */
+  /** Undefined: it is tried until there is an outcome. */
   readonly atMost?: number;
 };
 
-/** Where a step runs, and on what budget. Doing and undoing share it. */
+/** Where a step runs, and on what budget. Its undo has the same. */
 export type Budget = {
-  /** Tried beside the story first, which costs its server nothing; where that gives no outcome, as a task of its own. */
+  /**
+   * It is first tried beside the story, which costs Temporal's server nothing. If that gives no outcome, it becomes a
+   * task of its own.
+   */
   readonly near?: Tries;
   readonly far: Tries;
   /** The worker that runs the tasks. */
@@ -33,8 +36,8 @@ export const budgets = {
     worker: 'operations',
   },
   /**
-   * A call to an outside system. It answers in well under a second, and each task that is saved is 10 ms of CPU. Where it
-   * does not, it stays in doubt, and is asked again by key.
+   * A call to an outside system. It answers in well under a second, and each task that is saved is 10 ms of CPU. If it
+   * does not, the step is in doubt and is sent again under the same key.
    */
   outside: {
     near: { longestTry: seconds(3), firstPause: seconds(1), growth: 2, longestPause: seconds(10), atMost: 1 },
@@ -47,8 +50,8 @@ export const budgets = {
     worker: 'operations',
   },
   /**
-   * Decoding pictures. One that takes longer is an attack, and one that ends the decoder ends it five times at most. Four
-   * pauses of 1, 4, 16 and 64 s outlast an object store that is away for a minute.
+   * Decoding pictures. A picture that takes longer is an attack, and one that crashes the decoder crashes it five
+   * times at most. Four pauses of 1, 4, 16 and 64 s outlast an object store that is away for a minute.
    */
   media: {
     far: { longestTry: minutes(2), firstPause: seconds(1), growth: 4, longestPause: minutes(2), atMost: 5 },
@@ -66,5 +69,5 @@ export const ledgerMove: Tries = {
   longestPause: seconds(2),
 };
 
-/** Work that takes long says so often that it lives: one beat may be lost and the next late before it is taken for dead. */
+/** Long work sends heartbeats this often, so that one may be lost and the next late before the work counts as dead. */
 export const heartbeat = milliseconds(500);

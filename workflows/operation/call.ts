@@ -3,7 +3,9 @@ import type { Environment } from './key.ts';
 import type { Outcome, Refusal } from './outcome.ts';
 import type { OpenState, SettledState, StepState } from './state.ts';
 
-/** What passes between a story and the activities that touch the outside. Plain data: it stands in Temporal's history. */
+/**
+ * What passes between a story and the activities that touch the outside. It is plain data, kept in Temporal's history.
+ */
 
 export type OperationRef = {
   readonly id: string;
@@ -13,13 +15,13 @@ export type OperationRef = {
 };
 
 /**
- * What the claimer knows of an operation that nobody has held yet. With it a story begins at once, and its first step takes
- * the operation over in its own transaction; without it the story first looks into the ledger.
+ * What the claimer knows of an operation that nobody has held yet. With it a story begins at once, and its first step
+ * takes the operation over in its own transaction. Without it the story first looks into the ledger.
  */
 export type Opening = {
   readonly request: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  /** How much of the flow's patience was gone when the run was asked for, by the ledger's clock. Milliseconds. */
+  /** How much of the flow's patience was used up when the run was requested, by the ledger's clock. Milliseconds. */
   readonly age: number;
 };
 
@@ -30,8 +32,8 @@ export type Hold = {
 };
 
 /**
- * A step that has ended and is not in the ledger yet. It rides in the next ledger transaction of the operation, which
- * saves a flush for each step; until then its row says `sent`, and a recovery asks the outside system again by key.
+ * A step that has ended and is not in the ledger yet. It goes into the operation's next ledger transaction, which
+ * saves a flush for each step. Until then its row says `sent`, and a recovery sends it again under the same key.
  */
 export type Finished = {
   readonly step: string;
@@ -45,13 +47,13 @@ export type Finished = {
 
 export type Settlement = {
   readonly outcome: Outcome;
-  /** Of the request that began the operation: a problem names it. */
+  /** The id of the request that began the operation. Problems name it. */
   readonly requestId: string;
   /** The same key will name a new generation. */
   readonly renewable: boolean;
   /** How long the answer and the tombstone live, from the settling. Milliseconds. */
   readonly keep: { readonly response: number; readonly tombstone: number };
-  /** When upkeep looks once more for what came too late outside, from the settling; null where nothing can. Milliseconds. */
+  /** How long after the settling upkeep looks for what came too late outside; null if nothing can. Milliseconds. */
   readonly sweepAfter: number | null;
 };
 
@@ -67,13 +69,13 @@ export type StepCall<Input = unknown> = Hold & {
   readonly irreversible: boolean;
   /** Without it the story goes on. */
   readonly optional?: true;
-  /** Tried before, by this run or another: a person may have said something of it since. */
+  /** It was tried before, by this run or another, so a person may have said something of it. */
   readonly again?: true;
-  /** Of the flow: without progress for this long, a person is asked for. Milliseconds. */
+  /** The flow's time without progress until a person is asked for. Milliseconds. */
   readonly personAfter: number;
-  /** Of the flow: past it neither the story nor its step of no return is begun. Milliseconds. */
+  /** The flow's patience. After it neither the story nor its step of no return is begun. Milliseconds. */
   readonly patience: number;
-  /** The run that takes the operation over with this step, which nobody may have held before. */
+  /** The run that takes the operation over with this step. Nobody may have held it before. */
   readonly opens?: string;
   /** The story ends with this step: outcome and effect are committed together. */
   readonly settlement?: Settlement;
@@ -81,7 +83,7 @@ export type StepCall<Input = unknown> = Hold & {
 
 export type StepReply<Result = unknown> = {
   readonly result: Result;
-  /** Absent where the step's own transaction has recorded it. */
+  /** Absent if the step's own transaction has recorded it. */
   readonly finished?: Finished;
 };
 
@@ -102,7 +104,7 @@ export type WaitReply<Result = unknown> =
   | { readonly kind: 'arrived'; readonly result: Result }
   /** The deadline has passed, and nothing will count any more. */
   | { readonly kind: 'closed' }
-  /** `remaining` is until the wait ends, by PostgreSQL's clock and the row as it now stands. Milliseconds. */
+  /** `remaining` is the time until the wait ends, by PostgreSQL's clock. Milliseconds. */
   | { readonly kind: 'waiting'; readonly remaining: number };
 
 export type UndoCall = Hold & {
@@ -128,7 +130,7 @@ export type Taken =
       /** When a story that waits for its caller gives up. Milliseconds since 1970, by PostgreSQL's clock. */
       readonly deadline: number | null;
       readonly ending: Ending | null;
-      /** How much of the flow's patience is gone. Milliseconds. */
+      /** How much of the flow's patience is used up. Milliseconds. */
       readonly age: number;
       /** The step of no return may have been sent: from here the story only goes forward. */
       readonly forward: boolean;
@@ -138,7 +140,7 @@ export type Taken =
 
 export type CompensationPlan =
   | { readonly kind: 'undo'; readonly ending: Ending; readonly steps: readonly { step: string; state: StepState }[] }
-  /** What has been done is not to be undone for such an ending: the story only goes forward. */
+  /** Such an ending undoes nothing of what was done: the story only goes forward. */
   | { readonly kind: 'forward' };
 
 /** The ledger's own moves, which every flow shares. */
@@ -146,13 +148,13 @@ export type LedgerMoves = {
   take(call: { readonly operation: OperationRef; readonly run: string }): Promise<Taken>;
   compensate(call: Hold & { readonly carry: readonly Finished[]; readonly ending: Ending }): Promise<CompensationPlan>;
   settle(call: Hold & { readonly carry: readonly Finished[]; readonly settlement: Settlement }): Promise<void>;
-  /** Throws where the operation may not go on: cancelled, taken over or settled. */
+  /** Throws if the operation may not go on: cancelled, taken over or settled. */
   proceed(call: Hold): Promise<void>;
-  /** The flow's code is at fault: a person has to see it. Throws `stopped` where one has given the step up. */
+  /** The flow's code is at fault, and a person has to see it. Throws `stopped` if a person has given the step up. */
   reportBug(
     call: Hold & { readonly step: string; readonly says: string; readonly carry: readonly Finished[] },
   ): Promise<void>;
-  /** This run goes, though the operation is open: upkeep is to look at it soon. */
+  /** This run leaves, though the operation is open, so upkeep has to look at it soon. */
   leave(call: { readonly operation: OperationRef }): Promise<void>;
   requestCancel(call: { readonly operation: OperationRef }): Promise<void>;
 };

@@ -19,47 +19,47 @@ type Flow<
   /** Grows when the form of request or result changes; cached answers of another version are not served. */
   readonly version: number;
   readonly title: string;
-  /** What its callers should know before they ask, for the API's documentation. */
+  /** What callers should know before they call, for the API's documentation. */
   readonly description?: string;
-  /** The collection under /v1 that a POST starts this flow at. */
+  /** The collection under /v1 to which a POST starts this flow. */
   readonly route: string;
   readonly request: Request;
   readonly result: Result;
-  /** The fields that make two requests the same; everything but declared volatile fields. */
+  /** The fields that make two requests the same. */
   readonly intent: readonly (keyof z.input<Request> & string)[];
   readonly keyScope: 'subject' | 'tenant';
-  /** `outcome`: the caller waits for the end. `state`: the caller is told the current state at once. */
+  /** `outcome`: the caller waits for the end. `state`: the caller gets the current state at once. */
   readonly answers: 'outcome' | 'state';
   /** `tells`: Temporal tells the story, from its beginning. */
   readonly workflow: 'tells';
   /** The flow's own rows of the failure table. Flows may share a row, such as those of payments. */
   readonly failures?: FailureRows;
-  /** What its steps can refuse an operation for: rows of the failure table, besides the ends that every flow has. */
+  /** The failure codes with which its steps can refuse, besides the ends that every flow has. */
   readonly refusals: readonly FailureCode[];
   /** After these ends the same key names a new generation instead of a replay. */
   readonly renewsAfter: readonly SettledState[];
   /**
-   * How long the story may take before its first uncancellable step, counted from the claim or from what its caller has brought;
-   * then it is undone. Milliseconds.
+   * How long the story may take before its first uncancellable step, counted from the claim and without its waits.
+   * After that it is undone. Milliseconds.
    */
   readonly patience: number;
   /** How long an operation may be without progress before a person is asked for. Milliseconds. */
   readonly personAfter: number;
-  /** How long an undo is tried before the operation is shown to people as incomplete. Milliseconds. */
+  /** How long an undo is tried before the operation ends as incomplete. Milliseconds. */
   readonly undoPatience: number;
   /** How long callers of this flow retry with the same key. Milliseconds. */
   readonly retryHorizon: number;
   readonly retention: Retention;
   /**
-   * For a flow whose caller writes to an outside store by itself: this long after the end, what came too late is looked
-   * for and removed. Milliseconds.
+   * For a flow whose caller writes to an outside store directly. This long after the end, what came too late is found
+   * and removed. Milliseconds.
    */
   readonly sweepAfter?: number;
   readonly steps: Steps;
 };
 
 type Declaration<F extends Flow> = Omit<F, 'refusals'> & {
-  /** All codes of `failures`, where nothing is said. */
+  /** By default all codes of `failures`. */
   readonly refusals?: readonly FailureCode[];
 };
 
@@ -71,19 +71,19 @@ export type StepName<F extends AnyFlow> = keyof F['steps'] & string;
 export type AwaitStep<F extends AnyFlow> = {
   [N in StepName<F>]: F['steps'][N] extends { readonly effect: 'await' } ? N : never;
 }[StepName<F>];
-/** What a step that waits gives: its evidence, in the form that the flow declares. */
+/** The result of a step that waits: its evidence, in the declared form. */
 export type EvidenceOf<F extends AnyFlow, N extends AwaitStep<F>> = F['steps'][N] extends {
   readonly evidence: infer E extends z.ZodObject;
 }
   ? z.output<E>
   : never;
-/** The steps that the engine does itself. */
+/** The waits, which need no activity of the flow's own to be done. */
 export type DoneStep<F extends AnyFlow> = Exclude<StepName<F>, AwaitStep<F>>;
 export type OptionalStep<F extends AnyFlow> = {
   [N in DoneStep<F>]: F['steps'][N] extends { readonly optional: object } ? N : never;
 }[DoneStep<F>];
 
-/** A flow's name is part of keys, ids and rows, and what its story is exported as: a permanent contract. */
+/** A flow's name is part of keys, ids and rows. It is a permanent contract. */
 const flowName = /^[a-z][A-Za-z0-9]{0,30}$/;
 /** @throws TypeError when the declaration contradicts itself, or could lose what it has done; one line for each fault */
 export function defineFlow<

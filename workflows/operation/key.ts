@@ -8,7 +8,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 
 export type Environment = 'live' | 'test';
 
-/** What an idempotency key is unique within. `subject` is empty where a flow shares its keys over the tenant. */
+/** The scope in which an idempotency key is unique. `subject` is empty if a flow shares its keys over the tenant. */
 export type Scope = {
   readonly tenant: string;
   readonly environment: Environment;
@@ -17,14 +17,14 @@ export type Scope = {
   readonly key: string;
 };
 
-/** Crockford's alphabet in lower case: no letter that is read as a digit, safe in URLs and file names. */
+/** Crockford's alphabet in lower case: no letter that looks like a digit, and safe in URLs and file names. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** 26 characters of 5 bits: 130 of the digest's 256 bits, so that no two names meet by chance. */
 const idLength = 26;
 
 function digest(parts: readonly (string | number)[]): string {
-  // A JSON array cannot be read in two ways, whatever delimiters its strings hold.
+  // A JSON array is unambiguous, whatever its strings contain.
   const bytes = sha256(utf8ToBytes(JSON.stringify(parts)));
   let text = '';
   let bits = 0;
@@ -55,9 +55,9 @@ export function ownedId(prefix: string, operation: string): string {
 const workflowIdLength = 255;
 
 /**
- * `{flow}/{tenant}/{environment}/{subject}/{key}[~generation]`, percent-encoded, so that a person finds an operation in
- * Temporal's UI. The subject is left out where keys are shared by the tenant. A long key is replaced by its digest.
- * A tilde in a key is encoded as well: `x~2` is not the second generation of `x`.
+ * `{flow}/{tenant}/{environment}/{subject}/{key}[~generation]`, percent-encoded, so that a person finds an operation
+ * in Temporal's UI. The subject is left out if keys are shared by the tenant. A long key is replaced by its digest. A
+ * tilde in a key is encoded as well: `x~2` is not the second generation of `x`.
  */
 export function workflowId(scope: Scope, generation: number): string {
   const place = [scope.flow, scope.tenant, scope.environment, ...(scope.subject === '' ? [] : [scope.subject])];
@@ -68,7 +68,7 @@ export function workflowId(scope: Scope, generation: number): string {
   return `${scope.flow}/${operationId(scope, generation)}`;
 }
 
-/** The key that an outside system is given: a retry carries the same one, and only a new epoch makes another effect. */
+/** The key that an outside system gets. A retry carries the same one, and only a new epoch makes another effect. */
 export function stepKey(operation: string, step: string, epoch: number): string {
   return `${operation}:${step}:${epoch}`;
 }

@@ -1,16 +1,16 @@
 import { days, hours, minutes } from './duration.ts';
 
-/** How long a flow keeps an answer, and after that the bare knowledge that the key was used. Milliseconds. */
+/** How long a flow keeps an answer, and after that the record that the key was used. Milliseconds. */
 export type Retention = {
-  /** From the settling: a byte-exact replay. */
+  /** Time from the settling in which the answer is replayed byte for byte. */
   readonly response: number;
-  /** From the settling: the key is refused instead of run again. */
+  /** Time from the settling in which the key is refused instead of run again. */
   readonly tombstone: number;
   /** Why these numbers; printed when the check fails. */
   readonly because: string;
 };
 
-/** Two clocks may differ by this much before somebody is paged. */
+/** Two clocks may differ by this much before somebody is alerted. */
 const clockSkew = minutes(10);
 
 /** Below a year a tombstone would let a key from last season run again. */

@@ -1,2 +1,5 @@
-/** By what a person looks for a workflow. Keyword, since a Text attribute cannot be searched exactly. */
+/**
+ * The attributes by which a person searches for a workflow. They are Keyword, since a Text attribute cannot be
+ * searched exactly.
+ */
 export const searchAttributes = ['HapaxTenant', 'HapaxFlow', 'HapaxKey', 'HapaxStep'] as const;

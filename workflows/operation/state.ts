@@ -15,13 +15,13 @@ export type OpenState = (typeof openStates)[number];
 export type SettledState = (typeof settledStates)[number];
 export type OperationState = OpenState | SettledState;
 
-/** An operation begins as `waiting` where its first step waits for its caller. */
+/** An operation begins as `waiting` if its first step waits for its caller. */
 export const firstStates = ['claimed', 'waiting'] as const satisfies readonly OpenState[];
 export type FirstState = (typeof firstStates)[number];
 
 /**
- * Where an operation may go from each state; what has settled goes nowhere. The ledger holds every writer to the same
- * list (`hapax.may_move`), and ARCHITECTURE.md shows it.
+ * The states that may follow each state; a settled one is final. The ledger holds every writer to the same list
+ * (`hapax.may_move`), and ARCHITECTURE.md shows it.
  */
 export const moves = {
   claimed: ['running'],

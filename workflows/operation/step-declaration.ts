@@ -46,14 +46,14 @@ export type RowStepDeclaration = Doing & {
   readonly resolvedAs?: never;
 };
 
-/** `keyed`: an outside system that honours the downstream key. `natural`: idempotent as it is. */
+/** `keyed`: an outside system that honours the downstream key. `natural`: idempotent without a key. */
 export type OutsideStepDeclaration = Doing & {
   readonly effect: 'keyed' | 'natural';
   /** Where the step runs and on what budget, undo included. */
   readonly placement: Exclude<Placement, 'ledger'>;
   /**
-   * What an operator gives as the step's result who has found out that it has happened. Its `check` looks whether that is so.
-   * Without it the step cannot be resolved as done.
+   * The result that an operator gives after finding out that the step has happened. Its `check` verifies that. Without
+   * it the step cannot be resolved as done.
    */
   readonly resolvedAs?: z.ZodObject;
 };
@@ -62,11 +62,11 @@ export type OutsideStepDeclaration = Doing & {
 export type AwaitDeclaration = Common & {
   readonly effect: 'await';
   readonly undo: Exclude<Undo, 'irreversible'>;
-  /** The budget of its undo, and of looking for what nobody has told. */
+  /** The budget of its undo, and of looking for evidence that nobody has reported. */
   readonly placement: Exclude<Placement, 'ledger'>;
   /** How long it is waited for. The flow's own patience stands still meanwhile. Milliseconds. */
   readonly patience: number;
-  /** What comes. */
+  /** The form of what comes. */
   readonly evidence: z.ZodObject;
   /** The fields by which two pieces of evidence say the same: a repetition is answered alike, another is refused. */
   readonly same: readonly string[];
@@ -89,7 +89,7 @@ export function isIrreversible({ undo }: StepDeclaration): boolean {
   return undo === 'irreversible';
 }
 
-/** Whether it can end the operation with a no: a wait may expire. */
+/** Whether the step can refuse the operation. A wait can, since it may expire. */
 export function isRefusable(step: StepDeclaration): boolean {
   return step.effect === 'await' || step.refusable;
 }

@@ -111,7 +111,7 @@ function ofCover(
   return [];
 }
 
-/** The last step commits together with the outcome: there is no time behind it in which it could be undone. */
+/** The last step commits together with the outcome, so it can never be undone. */
 function ofLast(flow: string, { name, step }: Named): string[] {
   const at = `Step ${flow}.${name} is the last one`;
   if (step.effect !== 'transaction')
@@ -125,13 +125,13 @@ function ofLast(flow: string, { name, step }: Named): string[] {
   return [];
 }
 
-/** The one that loses money: what cannot be taken back stands before what may still say no. */
+/** The fault that loses money: something irreversible stands before a step that can still refuse. */
 function pastReturn(flow: string, named: readonly Named[], last: Named): string[] {
   return named
     .filter(({ step }) => isIrreversible(step))
     .flatMap((gone) =>
       named
-        // A refusal of an optional step is passed over, and the last one settles.
+        // The refusal of an optional step is ignored, and the last step settles.
         .filter(
           ({ step, position }) =>
             position > gone.position && isRefusable(step) && !step.optional && position < last.position,

@@ -1,9 +1,9 @@
 import { seconds } from './duration.ts';
 
 /**
- * The slowest average rate that a body may come at and is never cut for it: half a megabit a second, which an old
- * telephone line for data sends upwards. Five gibibytes take 22.8 hours at it, just less than the day that an upload waits
- * for its bytes. Whatever has to wait for the slowest transfer derives from this number. Bytes a second.
+ * The slowest average rate at which a body is never cut: half a megabit a second, the upload rate of an old DSL line.
+ * Five gibibytes take 22.8 hours at it, just less than the day that an upload waits for its bytes. Every limit that
+ * has to outlast the slowest transfer derives from this number. Bytes a second.
  */
 export const slowestTransfer = 64 * 1024;
 

@@ -1,14 +1,14 @@
 /** Why an open operation makes no progress, as people and programs see it. */
 export type Trouble = {
   readonly step: string;
-  /** Whether the step's undo is meant. */
+  /** Whether this is about the step's undo. */
   readonly undoing: boolean;
-  /** What the last try has met, in a person's words. */
+  /** Why the last try failed, as a sentence for people. */
   readonly says: string;
   readonly since: Date;
-  /** How many tries have failed since. */
+  /** How many tries have failed since then. */
   readonly tries: number;
   readonly nextTryAt: Date;
-  /** It has lasted longer than its flow allows, or trying again cannot mend it. */
+  /** `person` if it has lasted longer than the flow allows, or if trying again cannot mend it. */
   readonly needsPerson: boolean;
 };

@@ -9,12 +9,12 @@ import { Unfinished, type Why } from '../engine/unfinished.ts';
 import type { Ending, Thrown } from '../operation/call.ts';
 import type { Refusal } from '../operation/outcome.ts';
 
-/** What went wrong. An activity's failure comes wrapped, that of an activity beside the workflow comes as it is. */
+/** The failure itself. An ordinary activity's failure comes wrapped; a local activity's does not. */
 function causeOf(error: unknown): unknown {
   return error instanceof ActivityFailure ? (error.cause ?? error) : error;
 }
 
-/** May the same call, made again, end otherwise? */
+/** Whether the same call, made again, may end differently. */
 export function isTransient(error: unknown): boolean {
   const cause = causeOf(error);
   return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
@@ -27,13 +27,16 @@ export function askedToWait(error: unknown): number | undefined {
   return (cause.details?.[0] as number | null | undefined) ?? undefined;
 }
 
-/** What a failed try has met, as its activity says it; '' where it says nothing of use. */
+/** Why a try failed, as its activity reports it; '' if it reports nothing useful. */
 export function metBy(error: unknown): string {
   const cause = causeOf(error);
   return cause instanceof ApplicationFailure && cause.type !== 'throttled' ? cause.message : '';
 }
 
-/** What an activity's failure means for the story. Classes do not survive Temporal's boundary, so it is told by its name. */
+/**
+ * What an activity's failure means for the story. Classes do not survive Temporal's boundary, so it is recognised by
+ * its name.
+ */
 export function unfinished(error: unknown): unknown {
   if (isCancellation(error)) return new Unfinished({ kind: 'cancel-requested' }, 'The run is cancelled', error);
   const cause = causeOf(error);
@@ -44,7 +47,7 @@ export function unfinished(error: unknown): unknown {
 
 function failed(cause: unknown): Unfinished {
   const message = cause instanceof Error ? cause.message : String(cause);
-  // What the error was inside its activity says more than what Temporal made of it.
+  // The original error says more than Temporal's wrapper.
   const inside = cause instanceof TemporalFailure ? (cause.cause ?? cause) : cause;
   return new Unfinished({ kind: 'failed' }, message, inside);
 }
@@ -64,13 +67,13 @@ function whyOf({ type, details }: ApplicationFailure): Why | undefined {
       return { kind: 'cancel-requested' };
     case 'impatient':
       return { kind: 'impatient' };
-    // Whoever has held it before, this run has not: it takes the operation over with a move of its own.
+    // Another run has held it before. This run takes the operation over with a move of its own.
     case 'held-before':
       return undefined;
   }
 }
 
-/** How a run ends that cannot go on: visibly failed, so that upkeep starts another. */
+/** The end of a run that cannot go on: visibly failed, so that upkeep starts another. */
 export function endOf(error: unknown): unknown {
   if (!(error instanceof Unfinished)) return error;
   const { why, message, cause } = error;

@@ -4,7 +4,7 @@ import { type Budget, heartbeat, type Tries } from '../operation/budget.ts';
 /** Without heartbeats a worker that was killed is noticed when the try ends: recovery in 16.1 s. */
 const heartbeatTimeout = heartbeat * 3;
 
-/** A try beside the workflow, in its own task. */
+/** A try as a local activity, in the workflow's own task. */
 export function nearOptions({ longestTry, ...tries }: Tries): LocalActivityOptions {
   return { startToCloseTimeout: longestTry, retry: retryOf(tries) };
 }

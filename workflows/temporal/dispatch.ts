@@ -10,7 +10,7 @@ export function dispatch(operations: readonly Operation[]) {
   return async (ref: OperationRef, opening?: Opening): Promise<OperationState> => {
     const { workflowType } = workflowInfo();
     const workflow = workflows.get(workflowType);
-    // Fails the task and not the run: a worker of a newer build, which knows the flow, takes it next.
+    // This fails the task and not the run. A worker of a newer build, which knows the flow, takes it next.
     if (workflow === undefined)
       throw new Error(`This build knows no flow ${workflowType}: deploy workers before doors`);
     return await workflow(ref, opening);

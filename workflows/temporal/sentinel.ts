@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 
-/** Stands there and does nothing: when it is missing, Temporal has lost its memory. */
+/** Runs for ever and does nothing. When it is missing, Temporal has lost its memory. */
 export async function sentinel(): Promise<void> {
   await condition(() => false);
 }

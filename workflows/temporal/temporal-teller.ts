@@ -19,23 +19,23 @@ import { askedToWait, isTransient, metBy, unfinished } from './activity-error.ts
 import { farOptions, nearOptions } from './activity-options.ts';
 import { workerQueue } from '../operation/worker-queue.ts';
 
-/** The ledger has news that the story waits for, such as bytes. It carries nothing itself: the row is the truth. */
+/** The ledger has news for the story, such as bytes. The signal carries nothing itself: the row is the truth. */
 const wakeSignal = defineSignal('wake');
 
-/** A cancel was asked for and stands in the ledger. */
+/** A cancel was requested and is in the ledger. */
 const cancelRequestedSignal = defineSignal('cancelRequested');
 
-/** A person has said something of the step that makes no progress; its next try decides about it. */
+/** A person has said something of the step that makes no progress. Its next try decides about that. */
 const resolvedSignal = defineSignal('resolved');
 
-/** The story is not told of each try, which would make its history grow without end. */
+/** The story does not hear of each try, or its history would grow without end. */
 const whereTries =
   'It is asked again until the answer is clear. "Pending activities" has the number of tries, what the last one met and ' +
   'when the next one is; `trouble` of the operation has the same.';
 
 type Run<Call = unknown, Reply = unknown> = (call: Call) => Promise<Reply>;
 
-/** Tells a story in a workflow of Temporal. */
+/** Tells a story in a Temporal workflow. */
 export class TemporalTeller implements Teller {
   readonly run = workflowInfo().runId;
   readonly ledger: LedgerMoves;
@@ -74,7 +74,7 @@ export class TemporalTeller implements Teller {
     await condition(() => this.#heard > seen, Math.max(1, atMost));
   }
 
-  /** A cancel from Temporal's UI is only a request: the ledger says whether it is still in time. */
+  /** A cancel from Temporal's UI is only a request. The ledger decides whether it is still in time. */
   async cancelledByHand(): Promise<void> {
     await this.ledger.requestCancel({ operation: this.#operation });
     this.#cancelled();
@@ -99,7 +99,7 @@ export class TemporalTeller implements Teller {
     }
   }
 
-  /** As an activity, which people see, and which news interrupts. */
+  /** As an ordinary activity, which people see and news interrupts. */
   async #far<Call, Reply>(work: Work, budget: Budget, call: Call): Promise<Reply> {
     const scope = new CancellationScope({ cancellable: true });
     this.#interrupt = { cancellable: work.cancellable, now: () => scope.cancel() };
@@ -119,15 +119,15 @@ export class TemporalTeller implements Teller {
     }
   }
 
-  /** Milliseconds from now on; undefined tries on. */
+  /** Milliseconds from now; undefined for ever. */
   #bound({ until, within }: Work): number | undefined {
     const left = until === undefined ? undefined : Math.max(1, until - this.now());
     return left === undefined || within === undefined ? (left ?? within) : Math.min(left, within);
   }
 
   /**
-   * Details are free; the search attribute costs an event, so that it names a step only while one waits or fails, and is
-   * cleared with what comes next.
+   * Details are free. The search attribute costs an event, so it names a step only while one waits or fails, and is
+   * cleared with the next one.
    */
   show(details: string, troubled?: string): void {
     setCurrentDetails(details);

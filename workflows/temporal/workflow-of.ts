@@ -5,7 +5,9 @@ import type { OperationState } from '../operation/state.ts';
 import { endOf } from './activity-error.ts';
 import { TemporalTeller } from './temporal-teller.ts';
 
-/** @returns the function that Temporal runs an operation by; it resolves with the state that the operation settled in */
+/**
+ * @returns the function that Temporal runs for an operation; it resolves with the state in which the operation settled
+ */
 export function workflowOf({ tell }: Operation): (ref: OperationRef, opening?: Opening) => Promise<OperationState> {
   return async (ref, opening) => {
     const root = CancellationScope.current();

@@ -1,4 +1,4 @@
-/** Sent and not answered, or answered in a way that proves nothing. The message is for people. */
+/** The call was sent and not answered, or the answer proves nothing. The message is for people. */
 export class Doubtful extends Error {
   override readonly name = 'Doubtful';
 }

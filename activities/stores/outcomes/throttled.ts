@@ -1,7 +1,7 @@
-/** Turned away before anything was done, such as by a limit on requests. */
+/** The call was turned away before anything was done, for example by a rate limit. */
 export class Throttled extends Error {
   override readonly name = 'Throttled';
-  /** How long the outside asks us to wait; undefined where it says nothing of use. Milliseconds. */
+  /** How long the outside asks us to wait; undefined if it does not say. Milliseconds. */
   readonly wait: number | undefined;
   constructor(message: string, wait: number | undefined) {
     super(message);

@@ -1,4 +1,4 @@
-/** What a person has said of a step does not hold. The message is for people. */
+/** What a person has said of a step is not so. The message is for people. */
 export class Unconfirmed extends Error {
   override readonly name = 'Unconfirmed';
 }

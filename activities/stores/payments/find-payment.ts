@@ -1,8 +1,8 @@
 import type Stripe from 'stripe';
 
 /**
- * Looks for a payment of an operation by its metadata. The index lags by about a minute: none found proves nothing,
- * but a payment that nobody knows the id of is never confirmed, and so moves nothing.
+ * Looks for a payment of an operation by its metadata. The index lags by about a minute, so finding none proves
+ * nothing. But a payment whose id nobody knows is never confirmed, and so moves nothing.
  */
 export async function findPayment(
   stripe: Stripe,

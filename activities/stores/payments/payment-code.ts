@@ -1,6 +1,6 @@
 import type { FailureCode } from '../../../workflows/operation/failures.ts';
 
-/** What a checkout can be refused for at the provider: rows of the failure table. */
+/** Why the provider can refuse a checkout: rows of the failure table. */
 export type PaymentCode = Extract<
   FailureCode,
   | 'card-declined'
@@ -13,5 +13,5 @@ export type PaymentCode = Extract<
   | 'amount-too-small'
 >;
 
-/** What an error code means: a refusal, or that the answer settles nothing. See `PaymentFailure`. */
+/** What an error code means: a refusal, or nothing definite. See `PaymentFailure`. */
 export type Meaning = PaymentCode | 'moved' | 'throttled' | 'unknown';

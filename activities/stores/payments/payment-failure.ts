@@ -6,7 +6,9 @@ import { Throttled } from '../outcomes/throttled.ts';
 import type { PaymentCode } from './payment-code.ts';
 import { cardRefusal, requestMeaning, requestRefusal } from './payment-refusal.ts';
 
-/** A buyer waits: what asks for a longer pause than this is a mistake, and our own back-off is used. Milliseconds. */
+/**
+ * A buyer is waiting. A longer pause than this must be a mistake, and our own back-off is used instead. Milliseconds.
+ */
 const longestPause = seconds(60);
 
 /** What a failed call to the provider means for the step that made it. */
@@ -17,9 +19,11 @@ export type PaymentFailure = { readonly message: string; readonly thrown: Error 
     | 'refused'
     /** The object is in another state than the request needs: look at it. */
     | 'moved'
-    /** A failure stored under this key: it will be given for ever, and whether anything happened must be looked up. */
+    /**
+     * A failure is stored under this key and will be returned for ever. Whether anything happened must be looked up.
+     */
     | 'spent'
-    /** Too many requests: this one was not executed. */
+    /** There were too many requests, and this one was not executed. */
     | 'throttled'
     /** No complete answer, or the same key is still at work: it may have happened. */
     | 'unknown';
@@ -61,7 +65,7 @@ function unclear(error: unknown): PaymentFailure {
   return { kind: 'unknown', message: told(error), thrown: unsaid(error) };
 }
 
-/** For people, callers among them: what kind of answer it was. The provider's own words may name our account and our key. */
+/** For people, including callers: the kind of answer. The provider's own words may name our account and our key. */
 function told(error: unknown): string {
   if (!(error instanceof Stripe.errors.StripeError)) return 'The payment provider gave no usable answer.';
   const { type, statusCode, requestId } = error;
@@ -70,12 +74,15 @@ function told(error: unknown): string {
   return `The payment provider gave no clear answer (${type}${status}${request}).`;
 }
 
-/** The words themselves are for the log, as its cause. */
+/** The provider's words go to the log, as the cause. */
 function unsaid(error: unknown): Doubtful {
   return Object.assign(new Doubtful(told(error)), { cause: error });
 }
 
-/** `Retry-After` in seconds (a date is the provider's clock against ours: not of use). @returns milliseconds */
+/**
+ * `Retry-After` in seconds (a date would compare the provider's clock with ours, so it is ignored). @returns
+ * milliseconds
+ */
 function pause(header: string | undefined): number | undefined {
   const asked = seconds(Number(header));
   return asked > 0 && asked <= longestPause ? asked : undefined;

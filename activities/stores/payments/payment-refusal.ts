@@ -12,10 +12,10 @@ type ProviderError = {
   readonly param?: string | undefined;
 };
 
-/** Card and amount come from the caller. Whatever else Stripe finds at fault in a request was written by us. */
+/** Card and amount come from the caller. Any other part of a request is ours, and so is its fault. */
 const callers: ReadonlySet<string> = new Set(['payment_method', 'amount']);
 
-/** @returns what an error that refuses a request means. Codes of a later API version are taken for a fault of ours. */
+/** @returns what the refusal of a request means. An unknown code of a later API version counts as our own fault. */
 export function requestMeaning({ code = '', param }: ProviderError): Meaning {
   const meaning: Meaning = Object.hasOwn(stripeCodes, code)
     ? stripeCodes[code as keyof typeof stripeCodes]
@@ -28,7 +28,7 @@ export function requestMeaning({ code = '', param }: ProviderError): Meaning {
 function declineMeaning({ code = '', decline_code: decline = '' }: ProviderError): PaymentCode {
   if (Object.hasOwn(declineCodes, decline)) return declineCodes[decline] as PaymentCode;
   const meaning = Object.hasOwn(stripeCodes, code) ? stripeCodes[code as keyof typeof stripeCodes] : 'card-declined';
-  // An error of the card that was given with a code of something else is a decline all the same.
+  // An error of the card that comes with another kind of code is still a decline.
   return meaning === 'authentication-required' || meaning === 'payment-not-processed' ? meaning : 'card-declined';
 }
 
@@ -49,7 +49,7 @@ function refusal(code: PaymentCode, { message = '' }: ProviderError, more: Reado
   return { code, detail: detailOf(code, message), more };
 }
 
-/** What happened and what to do about it, which must not contradict the action of the failure table. */
+/** What happened and what to do about it. It must not contradict the action of the failure table. */
 function detailOf(code: PaymentCode, message: string): string {
   switch (code) {
     case 'card-declined':

@@ -7,9 +7,10 @@ type Listed<Code> = Code extends string ? (string extends Code ? never : Code) :
 type StripeCode = Listed<AnyCode>;
 
 /**
- * What each error code of Stripe means for a checkout (docs.stripe.com/error-codes). The type is the SDK's own list, so an
- * upgrade that brings a new code does not compile until the code has its meaning here. Most codes are about parts of Stripe
- * that a checkout never uses. If one of them comes, the fault is in how the shop is set up, and only its staff can help.
+ * What each error code of Stripe means for a checkout (docs.stripe.com/error-codes). The type is the SDK's own list,
+ * so an upgrade with a new code does not compile until the code has a meaning here. Most codes are about parts of
+ * Stripe that a checkout never uses. If one of them comes, the fault is in how the shop is set up, and only its staff
+ * can help.
  */
 export const stripeCodes: Readonly<Record<StripeCode, Meaning>> = {
   account_closed: 'card-declined',

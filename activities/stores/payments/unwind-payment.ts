@@ -5,8 +5,9 @@ import { findPayment } from './find-payment.ts';
 import { paymentFailure } from './payment-failure.ts';
 
 /**
- * Ends a payment so that no money has moved, whatever had happened: learns the intent's id by asking for it again under
- * the same key, cancels it, and refunds what was captured meanwhile. Each call is keyed, so that all of it may repeat.
+ * Ends a payment so that no money has moved, whatever happened before. It learns the intent's id by repeating the
+ * request under the same key, cancels the intent, and refunds what was captured in the meantime. Each call has a key,
+ * so all of it may be repeated.
  */
 export async function unwindPayment(
   stripe: Stripe,
@@ -26,7 +27,7 @@ export async function unwindPayment(
       return await stripe.paymentIntents.retrieve(id, {}, options);
     });
   if (intent.status === 'canceled') return;
-  // The payment is as it was, whatever the key has brought: a stored failure would be given under it for ever.
+  // The payment has not changed, and the key would return its stored failure for ever.
   if (intent.status !== 'succeeded')
     throw new EffectFree(`The payment ${id} is ${intent.status} and could not be cancelled yet`);
   const refund = await stripe.refunds
@@ -61,7 +62,7 @@ async function learnId(
       return (await stripe.paymentIntents.create(request, asked)).id;
     } catch (error) {
       const { kind, thrown } = paymentFailure(error);
-      // Refused or spent: under this key there is no intent that anybody could confirm.
+      // The request was refused, or the key is spent: it names no intent that anyone could confirm.
       if (kind === 'refused' || kind === 'spent') return undefined;
       throw thrown;
     }

@@ -6,7 +6,7 @@ import { proveConnection } from './ground/prove-connection.ts';
 import { type Role, sessionOptions, silence, statementTimeout } from './ground/session.ts';
 import { LedgerFault, ledgerFault, refusedConnection } from './ledger-fault.ts';
 
-/** One prepared statement. The name is its identity on every connection, so that PostgreSQL plans it once. */
+/** One prepared statement. The name is its identity on every connection, so PostgreSQL plans it once. */
 export type Statement = {
   readonly name: string;
   readonly text: string;
@@ -15,23 +15,23 @@ export type Statement = {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A transaction that stays open between flushes: for effects of a flow's own, whose statements depend on each other. */
+/** A transaction that stays open between flushes, for effects of a flow whose statements depend on each other. */
 export type Transaction = {
   run(...statements: Statement[]): Promise<Row[][]>;
   /** One query as `pg` takes it, and what `pg` answers or throws. */
   query(config: pg.QueryConfig): Promise<pg.QueryResult>;
 };
 
-/** A worker and a door each rarely have more than this many transactions open at once on two cores. */
+/** On two cores, a process rarely has more than this many transactions open at once. */
 const connectionsPerProcess = 24;
 /** On one machine a connection takes milliseconds; a second means that PostgreSQL is away. */
 const connectTimeout = 1_000;
-/** A crowd waits for its turn on connections that are at work; that is no sign that PostgreSQL is away. */
+/** Under load, callers wait for busy connections. That does not mean that PostgreSQL is away. */
 const turnTimeout = statementTimeout;
-/** Crowds come in waves: the second one is not to find the connections of the first gone. Milliseconds. */
+/** Load comes in waves. The connections of the first should still be there for the second. Milliseconds. */
 const idleTimeout = 30_000;
 
-/** The pool hands its own time limit on to its connections, and both of its waits are one to it: here they are two. */
+/** The pool has one time limit for waiting and for connecting. Here they are two. */
 class Connection extends pg.Client {
   constructor(config: pg.ClientConfig) {
     super({ ...config, connectionTimeoutMillis: connectTimeout });
@@ -45,14 +45,14 @@ const commit: Statement = { name: '', text: 'commit', values: [] };
  * Statements of one flush are sent without waiting for each other's answers.
  */
 export class Database {
-  /** Awaited flushes since the start: the round trips that latency is made of. */
+  /** Awaited flushes since the start. Each is a round trip, and latency is made of them. */
   flushes = 0;
-  /** What the newest connection was found to be; nothing before the first one. */
+  /** The proofs of the newest connection; none before the first one. */
   proofs: readonly Proof[] = [];
   readonly #pool: pg.Pool;
-  /** PostgreSQL's own processes behind the connections that stand now. */
+  /** PostgreSQL's own processes behind the open connections. */
   readonly #backends = new Map<pg.ClientBase, number>();
-  /** Connections that were proved since the ground was last seen to give way. Older ones are not used twice. */
+  /** Connections that were proved since a proof last failed. Older ones are not used twice. */
   #trusted = new WeakSet<pg.ClientBase>();
 
   constructor(url: string, role: Role, max = connectionsPerProcess) {
@@ -66,12 +66,12 @@ export class Database {
       query_timeout: silence,
       max,
       pipeline: true,
-      // The pool gives nobody a connection before this has gone well.
+      // The pool gives out a connection only after this has succeeded.
       onConnect: (client: pg.ClientBase) => this.#prove(client, role),
     };
     this.#pool = new pg.Pool(config as pg.PoolConfig);
-    // An idle connection that PostgreSQL closes is replaced at the next use. One that breaks in use fails its statements,
-    // and tells of it once more as an event: unheard, that would end the process.
+    // An idle connection that PostgreSQL closes is replaced at the next use. One that breaks in use fails its
+    // statements, and also emits an event, which would end the process if nobody listened.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
     this.#pool.on('remove', (client) => this.#backends.delete(client));
@@ -84,11 +84,11 @@ export class Database {
     this.#trusted.add(client);
   }
 
-  /** Opens two connections at once, each of which is proved, and so shows whether they share a session. */
+  /** Opens two connections at once. Each is proved, and together they show whether they share a session. */
   async proveTwo(): Promise<readonly Proof[]> {
     const clients: pg.PoolClient[] = [];
     try {
-      // One after the other: a pooler that has two sessions to give would give them to two that come at once.
+      // One after the other, because a pooler with two sessions would give each of two simultaneous ones its own.
       for (let n = 0; n < Math.min(2, this.#pool.options.max); n += 1) clients.push(await this.#connect());
       return this.proofs;
     } finally {
@@ -111,7 +111,7 @@ export class Database {
   /**
    * Runs statements as one transaction in one awaited flush.
    * @returns the rows of each statement, in order
-   * @throws LedgerFault; nothing was committed, except where its code is `unavailable`: then nobody knows
+   * @throws LedgerFault; nothing was committed, unless its code is `unavailable`: then nobody knows
    */
   async flush(tenant: string | null, ...statements: Statement[]): Promise<Row[][]> {
     return await this.#session(async (send) => {
@@ -179,7 +179,8 @@ export class Database {
 
 /** Two commands of PostgreSQL's simple protocol, which takes no parameters, in one message. */
 function begin(tenant: string | null): Statement {
-  // Texts end with it on the wire: a `begin` that is cut there would fail, and what follows would be no transaction.
+  // A NUL ends a text on the wire. A `begin` that is cut there would fail, and what follows would not be a
+  // transaction.
   if (tenant?.includes('\0')) throw new TypeError('The name of a tenant holds a NUL character');
   const tenantsOwn = tenant === null ? '' : `; set local hapax.tenant = ${pg.escapeLiteral(tenant)}`;
   return { name: '', text: `begin${tenantsOwn}`, values: [] };

@@ -1,15 +1,15 @@
 import { GroundFault, groundFaultOf } from './ground/proof.ts';
 
-/** What the ledger says no to, by the code that its constraints and functions raise. */
+/** A refusal of the ledger, by the code that its constraints and functions raise. */
 type LedgerFaultCode =
   /** Another run has taken the operation over. */
   | 'fenced'
   | 'settled'
   | 'cancel-requested'
   | 'missing'
-  /** The step of no return was to be begun after its flow's patience had ended. */
+  /** The step of no return was about to begin, but the flow's patience had ended. */
   | 'impatient'
-  /** A first step cannot take the operation over along the way: that is to be a move of its own. */
+  /** A first step cannot take this operation over: it takes a `take` of its own. */
   | 'held-before'
   /** The step has been done already; its result stands in its row. */
   | 'done'
@@ -42,7 +42,7 @@ const raised: Readonly<Record<string, LedgerFaultCode>> = {
   HX007: 'held-before',
 };
 
-/** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL is well again. */
+/** Classes of SQLSTATE (PostgreSQL 18, appendix A) that pass when PostgreSQL has recovered. */
 const passing = new Set(['08', '40', '53', '55', '57', '58']);
 /**
  * `read_only_sql_transaction`: a standby answers, which can replay but not claim; the primary will be back.
@@ -60,7 +60,7 @@ const passingToo = new Set(['25006', '25P03', '25P04', '26000', '42P05']);
 const refusing = /^(28|3D|22023|42)/;
 const refusedParameter = /unsupported startup parameter/;
 
-/** Translates what a new connection fails with. It is `unavailable`; where the ground is at fault, that is its cause. */
+/** Translates what a new connection fails with. The code is `unavailable`; a fault of the ground is its cause. */
 export function refusedConnection(error: unknown): LedgerFault {
   const { code = '', message } = error as { code?: string; message: string };
   const known = groundFaultOf(error);

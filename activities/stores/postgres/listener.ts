@@ -4,12 +4,12 @@ import { proveConnection } from './ground/prove-connection.ts';
 import { sessionOptions } from './ground/session.ts';
 import { refusedConnection } from './ledger-fault.ts';
 
-/** Longer than a connection of the pool may take: no caller waits for this one. */
+/** Longer than a connection of the pool may take, since no caller waits for this one. */
 const connectTimeout = seconds(5);
 
 /**
  * One connection for LISTEN, proved like those of the pool.
- * @param prepare hears of the client before it connects, so that no event of it is missed
+ * @param prepare gets the client before it connects, so that it misses no event
  * @throws LedgerFault `unavailable`
  */
 export async function connectListener(url: string, prepare: (client: pg.Client) => void): Promise<pg.Client> {

@@ -13,7 +13,8 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  */
 export async function migrateSchema(url: string, log: (line: string) => void): Promise<readonly string[]> {
   const done = await runner({
-    // Tables force row security for their owner as well: a migration that reads rows fails here and does not find none.
+    // Tables force row security for their owner too. With this, a migration that reads rows fails instead of seeing
+    // none.
     databaseUrl: { connectionString: url, options: '-c row_security=off' },
     dir: directory,
     migrationsTable: 'hapax_migration',
@@ -41,7 +42,7 @@ export async function migrationSql(): Promise<string> {
   return parts.join('\n');
 }
 
-/** Acceptance means durability: @returns what of the server breaks it, in words */
+/** @returns what of the server breaks it, in words */
 export async function serverFaults(url: string): Promise<readonly string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   await client.connect();

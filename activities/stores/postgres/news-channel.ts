@@ -1,7 +1,10 @@
 import pg from 'pg';
 import type { Database } from './database.ts';
 
-/** @returns the channel on which doors learn that an operation has settled; a secret of those who may read the ledger */
+/**
+ * @returns the channel that tells HTTP processes which operations have settled; only those who may read the ledger
+ *   know it
+ */
 export async function newsChannel(database: Database): Promise<string> {
   const [rows] = await database.flush(null, {
     name: 'news_channel',
@@ -13,7 +16,7 @@ export async function newsChannel(database: Database): Promise<string> {
   return name;
 }
 
-/** Sends a token to everyone who listens, the sender included: where it does not arrive there, no news does. */
+/** Sends a token to everyone who listens, the sender included. If the sender does not hear it, no news arrives. */
 export async function sendProbe(database: Database, channel: string, token: string): Promise<void> {
   await database.alone({
     name: '',

@@ -5,12 +5,12 @@ import type { ObjectStore } from './object-store.ts';
 type ObjectFacts = {
   readonly size: number;
   readonly type: string | undefined;
-  /** Lower-case hex; undefined where the store has none over the whole object (a composite "-N" is none). */
+  /** Lower-case hex; undefined if the store has none over the whole object (a composite "-N" does not count). */
   readonly sha256: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 };
 
-/** @returns what the store says of an object, or undefined where there is none */
+/** @returns what the store says of an object, or undefined if there is none */
 export async function headObject(store: ObjectStore, key: string): Promise<ObjectFacts | undefined> {
   try {
     const head = await store.client.send(

@@ -1,4 +1,4 @@
-/** @returns whether S3 has said that there is no such object; a HEAD has no body, so that it says so by status alone */
+/** @returns whether S3 has said that there is no such object; for a HEAD only the status says so */
 export function objectMissing(error: unknown): boolean {
   return statusOf(error) === 404;
 }
@@ -9,7 +9,7 @@ export function objectExists(error: unknown): boolean {
   return status === 412 || status === 409;
 }
 
-/** @returns the status of S3's answer; none where there was no answer */
+/** @returns the status of S3's answer; undefined if there was no answer */
 export function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }

@@ -1,9 +1,9 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { milliseconds, seconds } from '../../../workflows/operation/duration.ts';
 
-/** One bucket, as its queries need it. */
+/** One bucket and the clients that reach it. */
 export type ObjectStore = {
-  /** Where it is, as its proof is kept: without what a person may have written besides the address. */
+  /** Its address as its proof is stored: without anything that a person may have added to it. */
   readonly endpoint: string;
   readonly bucket: string;
   /** For short questions and answers. */
@@ -26,14 +26,14 @@ type ObjectStoreSettings = {
 
 /** On one machine or in one region a connection takes milliseconds; a second means that the store is away. */
 const connect = seconds(1);
-/** Silence on a connection after which a short call has failed. */
+/** A short call has failed after this much silence on its connection. */
 const silence = seconds(5);
 /** A caller may stop for this long and go on (`uploadPace`), and then nothing goes to the store either. */
 const pause = seconds(30);
-/** Bodies that one process streams at a time; the SDK's own 50 would let as many slow telephones close the door. */
+/** Bodies that one process streams at a time; with the SDK's own 50, as many slow telephones would block all others. */
 const streams = 1_000;
 
-/** Failures are thrown and told by whoever knows their operation; the SDK's own lines name neither. */
+/** Failures are thrown and reported by code that knows the operation. The SDK's own lines would not name it. */
 const mute = (): void => undefined;
 const logger = { trace: mute, debug: mute, info: mute, warn: mute, error: mute };
 
@@ -45,7 +45,8 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
       region,
       credentials: { accessKeyId, secretAccessKey },
       forcePathStyle: true,
-      // A connection that was kept alive may be closed under a call: one repeat. Everything beyond is the engine's.
+      // One repeat, since a connection that was kept alive may be closed under a call. Further retries are the
+      // engine's.
       maxAttempts: 2,
       // Checksums are chosen by each call: the SDK's own default would be a CRC, which proves nothing about content.
       requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -20,7 +20,7 @@ type SignedPut = {
 
 /**
  * Signs one PUT of exactly these bytes: the store refuses another length, type or content, and a second write.
- * Everything stands in signed headers; in the query every server ignores a checksum.
+ * Everything is in signed headers, since servers ignore a checksum in the query.
  * @param lifetime milliseconds
  */
 export async function presignPut(store: ObjectStore, object: PromisedObject, lifetime: number): Promise<SignedPut> {

@@ -5,8 +5,9 @@ import { operationToken } from './operation-token.ts';
 import { presignedKey } from './upload-keys.ts';
 
 /**
- * What a presigned PUT has left, if it was made. Its SHA-256 counts as proven: the store has enforced the signed one.
- * @returns undefined where nothing is there that this operation has signed for
+ * What a presigned PUT has written, if it was made. Its SHA-256 counts as proven, since the store has enforced the
+ * signed one.
+ * @returns undefined if there is nothing that this operation has signed for
  */
 export async function presignedBytes(store: ObjectStore, operation: string): Promise<ReceivedBytes | undefined> {
   const objectKey = presignedKey(operation);

@@ -27,12 +27,12 @@ export type BucketFinding =
 /** Longer than any proof takes. */
 const abandonedAfter = minutes(10);
 
-/** A store that loses a race now and then may win a single one. */
+/** A store that loses a race only now and then may win a single one. */
 const races = 3;
 
 /**
- * Tries what uploads rest on, with small objects under a prefix of their own that are removed afterwards.
- * Never throws: a store that cannot be tried is no failed proof.
+ * Tries what uploads depend on, with small objects under a prefix of their own that are removed afterwards. It never
+ * throws: a store that cannot be tried is not a failed proof.
  */
 export async function proveBucket(store: ObjectStore): Promise<BucketFinding> {
   const prefix = proofPrefix(randomUUID());
@@ -70,7 +70,7 @@ async function tried(store: ObjectStore, prefix: string): Promise<BucketFinding>
   return { kind: 'proved', faults, failedComplete: await completeInVain(store, `${prefix}race-0`) };
 }
 
-/** @returns whether the store took it. Anything but a refusal for the condition's sake is thrown. */
+/** @returns whether the store took it. @throws anything but a refusal because of the condition */
 async function putNew(store: ObjectStore, key: string, body: string): Promise<boolean> {
   return await store.client
     .send(
@@ -100,7 +100,7 @@ async function takesWrongChecksum(store: ObjectStore, key: string): Promise<bool
   return (await headObject(store, key)) !== undefined;
 }
 
-/** A multipart upload of an object that is there, which `If-None-Match: *` is to refuse. */
+/** A multipart upload of an existing object, which `If-None-Match: *` has to refuse. */
 async function completeInVain(store: ObjectStore, key: string): Promise<FailedComplete> {
   const object = { Bucket: store.bucket, Key: key };
   const { UploadId } = await store.client.send(
@@ -145,7 +145,7 @@ async function clear(store: ObjectStore, prefix: string): Promise<void> {
   for (const key of await listObjects(store, prefix)) await deleteObject(store, key);
 }
 
-/** The store has understood the request and says no to it. */
+/** The store has understood the request and refuses it. */
 function refused(error: unknown): boolean {
   return statusOf(error) === 400;
 }

@@ -3,7 +3,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { objectExists } from './object-missing.ts';
 import type { ObjectStore } from './object-store.ts';
 
-/** Writes small bytes under a derived key; where the object is there already it is left as it is. */
+/** Writes a small object under a derived key. An existing object stays as it is. */
 export async function putOnce(
   store: ObjectStore,
   key: string,

@@ -8,20 +8,20 @@ import { wholeChunks } from './whole-chunks.ts';
 export type StreamedObject = {
   readonly key: string;
   readonly body: Readable;
-  /** Exactly as many bytes as the body will give. */
+  /** The exact length of the body in bytes. */
   readonly size: number;
   readonly type: string;
   readonly operation: string;
-  /** Ends the call where the body cannot be completed: the store then keeps nothing. */
+  /** Ends the call if the body cannot be completed. The store then keeps nothing. */
   readonly signal: AbortSignal;
 };
 
-/** The SDK gives a fault of connecting the same name, but has known of it for long by then. Milliseconds. */
+/** The SDK gives a failed connection the same name, but reports it much sooner. Milliseconds. */
 const connecting = seconds(10);
 
 /**
- * Nothing went to the store or came from it until the SDK, or the store itself (`RequestTimeout`), gave up. It had either
- * not been sent its bytes, or does not take them: that is known where the bytes come from.
+ * Nothing went to the store or came from it until the SDK, or the store itself (`RequestTimeout`), gave up. Either the
+ * bytes did not come, or the store does not take them. Only the code that reads the bytes knows which.
  */
 export class StoreIdle extends Error {
   override readonly name = 'StoreIdle';
@@ -37,14 +37,14 @@ export class StoreIdle extends Error {
 
 /**
  * Writes a new object from a stream, with a SHA-256 that follows the bytes: without it versitygw 1.8.0 keeps what had
- * arrived of a cut body. Never overwrites.
+ * arrived of a cut body. It never overwrites.
  */
 export async function putStream(store: ObjectStore, object: StreamedObject): Promise<void> {
   const { key, body, size, type, operation, signal } = object;
   const command = new PutObjectCommand({
     Bucket: store.bucket,
     Key: key,
-    // Faults of the body come by the signal.
+    // Faults of the body arrive through the signal.
     Body: body.pipe(wholeChunks()),
     ContentLength: size,
     ContentType: type,

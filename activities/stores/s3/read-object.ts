@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { ObjectStore } from './object-store.ts';
 
-/** @returns the bytes as they come; @throws where there is no such object (`objectMissing`) */
+/** @returns the bytes as they come; throws if there is no such object (`objectMissing`) */
 export async function openObject(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Readable> {
   const answer = await store.streaming.send(
     new GetObjectCommand({ Bucket: store.bucket, Key: key }),

@@ -3,7 +3,7 @@ import { fileTypeFromBuffer } from 'file-type';
 /** As many first bytes as file-type's documentation asks for; a tar header is the longest evidence. */
 export const sniffLength = 4_100;
 
-/** @returns the media type that the first bytes show, or '' where they show none, as text does */
+/** @returns the media type that the first bytes show, or '' if they show none, as for text */
 export async function sniffType(start: Uint8Array): Promise<string> {
   return (await fileTypeFromBuffer(start))?.mime ?? '';
 }

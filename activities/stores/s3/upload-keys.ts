@@ -1,10 +1,10 @@
-/** Where an upload's bytes lie. A key is written once and never reused, whoever wins. */
+/** The key of an upload's bytes. A key is written once and never reused. */
 
 export function uploadPrefix(operation: string): string {
   return `uploads/${operation}/`;
 }
 
-/** Each PUT through the door writes an object of its own; the ledger's row says which one counts. */
+/** Each PUT through the HTTP API writes an object of its own. The ledger's row says which one counts. */
 export function doorKey(operation: string, token: string): string {
   return `${uploadPrefix(operation)}${token}`;
 }
@@ -19,10 +19,10 @@ export function thumbnailPrefix(content: string): string {
   return `thumbnails/${content}/`;
 }
 
-/** Where proofs of the store itself lie. */
+/** The prefix of the store's own proofs. */
 export const proofs = 'proofs/';
 
-/** What the store is tried with; nothing of it stays. */
+/** The objects with which the store is tried. None of them stays. */
 export function proofPrefix(token: string): string {
   return `${proofs}${token}/`;
 }

@@ -1,14 +1,14 @@
 import { Transform } from 'node:stream';
 
 /**
- * S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError), except the last. What a fast caller sends
- * comes in bigger pieces; of a slow one no more is kept back. Bytes.
+ * S3 refuses chunks below 8 KiB in a chunked upload (InvalidChunkSizeError), except the last. A fast caller's pieces
+ * are bigger anyway, and of a slow caller no more than this is held back. Bytes.
  */
 const chunk = 8 * 1024;
 
 /**
  * Joins small pieces of a stream. The SDK's own buffer for this (`requestStreamBufferSize`, 3.1169.0) reads its source
- * without ever pausing it: a store that is slow or away would have us keep a whole upload in memory.
+ * without ever pausing it. With a slow store, a whole upload would pile up in memory.
  */
 export function wholeChunks(): Transform {
   let kept: Buffer[] = [];

@@ -1,9 +1,12 @@
 import { LedgerFault } from '../ledger-fault.ts';
 
-/** What reads and writes rows. Everything else is refused, so that nothing has to be thought of to be kept out. */
+/**
+ * The statements that read and write rows. Everything else is refused, so the list of what is forbidden cannot have
+ * gaps.
+ */
 const allowed = new Set(['select', 'insert', 'update', 'delete', 'merge', 'with', 'values', 'table', 'lock', 'call']);
 
-/** Why what people try first is refused. */
+/** The reasons for the refusals that people are likely to meet. */
 const instead: Readonly<Record<string, string>> = {
   begin: 'the ledger has begun the transaction',
   start: 'the ledger has begun the transaction',
@@ -20,9 +23,9 @@ const instead: Readonly<Record<string, string>> = {
 };
 
 /**
- * Keeps statements away from a step that do not read or write rows: those that end the ledger's transaction, and those
- * that leave something behind on its connection. PostgreSQL itself refuses a second statement behind the first, since
- * each is sent by its extended protocol.
+ * Refuses statements that do not read or write rows: those that end the ledger's transaction, and those that leave
+ * something behind on its connection. PostgreSQL itself refuses a second statement in one text, since each is sent by
+ * its extended protocol.
  * @throws LedgerFault `broken`
  */
 export function expectRowStatement(text: string): void {
@@ -32,7 +35,7 @@ export function expectRowStatement(text: string): void {
   throw new LedgerFault('broken', `A row step cannot run ${word === '' ? 'an empty query' : `\`${word}\``}: ${why}.`);
 }
 
-/** In lower case; empty where the text begins with none. */
+/** In lower case; empty if the text does not begin with a word. */
 function firstWord(text: string): string {
   const rest = text.slice(leading(text));
   return /^[a-z]+/i.exec(rest)?.[0].toLowerCase() ?? '';

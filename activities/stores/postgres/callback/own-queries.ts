@@ -5,7 +5,7 @@ import { LedgerFault, ledgerFault } from '../ledger-fault.ts';
 import { Refused } from '../../outcomes/refused.ts';
 import { type RowClient, StepQueries } from './row-client.ts';
 
-/** Which transaction this is, and whom it acts for. */
+/** The transaction, and the tenant and role that it acts for. */
 const identity: Statement = {
   name: 'transaction_identity',
   text: `select pg_current_xact_id()::text as id, current_user as role, current_setting('hapax.tenant') as tenant`,
@@ -13,20 +13,21 @@ const identity: Statement = {
 };
 
 /**
- * Runs a step's own queries inside a transaction of the ledger, and proves at their end that nothing of them is left out
- * and that the transaction is still the same one and well. Only then may the ledger record the step and commit.
+ * Runs a step's own queries inside a transaction of the ledger. At their end it proves that each of them has ended,
+ * and that the transaction is still the same one and has not failed. Only then may the ledger record the step and
+ * commit.
  * @throws Refused as `work` does; the transaction may then have failed
  * @throws LedgerFault for a query that failed, even where `work` has swallowed the error
  */
 export async function ownQueries<T>(tx: Transaction, work: (client: RowClient) => Promise<T>): Promise<T> {
   const queries = new StepQueries((config) => tx.query(config));
-  // Leaves with the first query of the step.
+  // It is sent together with the step's first query.
   const before = tx.run(identity);
   before.catch(() => undefined);
   try {
     const given = await inTime(work(queries.client));
     queries.ending();
-    // A query builder sends what it is asked for a few promises later, all within one turn of the event loop.
+    // A query builder sends a query a few promises later, but within one turn of the event loop.
     await setImmediate();
     queries.expectAwaited();
     if (queries.failure !== undefined) throw queries.failure;
@@ -40,7 +41,7 @@ export async function ownQueries<T>(tx: Transaction, work: (client: RowClient) =
   }
 }
 
-/** PostgreSQL ends a transaction that is idle for long; code that never returns would keep the connection all the same. */
+/** PostgreSQL ends a transaction that is idle for too long. Code that never returns would still keep the connection. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   const over = new AbortController();
   const late = setTimeout(silence, undefined, { signal: over.signal }).then(() => {

@@ -3,15 +3,15 @@ import { LedgerFault } from '../ledger-fault.ts';
 import { expectRowStatement } from './expect-row-statement.ts';
 
 /**
- * A `pg` client for one step: `drizzle(tx)`, or `new PostgresDialect({ pool: tx })` for kysely, which wants a pool and is
- * given this one client. It has the type that query builders ask for; of its members `query`, in its forms that give a
- * promise, and those of a pool work.
+ * A `pg` client for one step: `drizzle(tx)`, or `new PostgresDialect({ pool: tx })` for kysely, which wants a pool and
+ * is given this one client. It has the type that query builders ask for. Of its members, those of a pool work, and
+ * `query` in the forms that return a promise.
  */
 export type RowClient = pg.PoolClient & { connect(): Promise<RowClient>; readonly options: object };
 
 type Send = (config: pg.QueryConfig) => Promise<pg.QueryResult>;
 
-/** The client's other side: what the ledger wants to know of the queries. */
+/** What the ledger needs to know of the queries. */
 export class StepQueries {
   readonly options = {};
   readonly #send: Send;
@@ -28,7 +28,7 @@ export class StepQueries {
     return this as unknown as RowClient;
   }
 
-  /** The first query that failed: PostgreSQL does nothing more in this transaction, whatever became of the error. */
+  /** The first query that failed. PostgreSQL does nothing more in this transaction, even if the error was caught. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -63,7 +63,7 @@ export class StepQueries {
 
   async end(): Promise<void> {}
 
-  /** The step's code has returned. What it has begun and not awaited shows itself from now on. */
+  /** Call when the step's code has returned, so that queries that it did not await are found. */
   ending(): void {
     this.#state = 'ending';
     if (this.#underWay > 0) this.#unawaited = true;
@@ -90,7 +90,7 @@ function plainQuery(asked: string | pg.QueryConfig, given: unknown): pg.QueryCon
     throw new LedgerFault('broken', 'A row step has no cursors and no streams: select the rows that it needs.');
   const { text, types, rowMode } = config as pg.QueryArrayConfig;
   const values: unknown = given ?? config.values ?? [];
-  // Such an error of pg's own would read as if PostgreSQL were away.
+  // This error of pg's own would look as if PostgreSQL were away.
   if (typeof text !== 'string' || !Array.isArray(values))
     throw new LedgerFault(
       'broken',

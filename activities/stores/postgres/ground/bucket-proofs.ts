@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../database.ts';
 import type { Proof } from './proof.ts';
 
-/** An object store is known by where it is. */
+/** An object store is identified by its address and bucket. */
 export type Bucket = { readonly endpoint: string; readonly bucket: string };
 
 export type BucketRow = {
@@ -11,8 +11,8 @@ export type BucketRow = {
 };
 
 /**
- * How long a process may take to try a store, after which another one takes it for dead: some twenty short calls, each of
- * which is given up after some ten seconds. A store that answers takes well under a second.
+ * How long a process may take to try a store before another process takes over. It makes some twenty short calls, each
+ * with a limit of about ten seconds. A store that answers takes well under a second.
  */
 const lease = '3 minutes';
 
@@ -21,7 +21,7 @@ insert into bucket_proof (endpoint, bucket, next_try_at) values ($1, $2, now() +
 on conflict (endpoint, bucket) do update set next_try_at = excluded.next_try_at where bucket_proof.next_try_at <= now()
 returning bucket`;
 
-/** @returns whether this process is to try the store now: one that is due, and that no other process is trying */
+/** @returns whether this process is to try the store now: it is due, and no other process is trying it */
 export async function takeBucketProof(database: Database, { endpoint, bucket }: Bucket): Promise<boolean> {
   return (await database.alone({ name: 'take_bucket_proof', text: take, values: [endpoint, bucket] })).length > 0;
 }
@@ -67,7 +67,7 @@ export async function readBucketProof(
   return (await database.alone(statement))[0] as BucketRow | undefined;
 }
 
-/** The proof as readiness shows it: checkouts need no object store, so that nothing about it keeps a process from work. */
+/** The proof as readiness shows it. It is never `failed`, since checkouts need no object store. */
 export async function bucketProof(database: Database, store: Bucket): Promise<Proof> {
   const row = await readBucketProof(database, store).catch(() => undefined);
   const where = `the bucket ${store.bucket} at ${store.endpoint}`;

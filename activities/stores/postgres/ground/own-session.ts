@@ -1,10 +1,9 @@
 import type { Proof } from './proof.ts';
 
 /**
- * Two connections that stand at once never have one process of PostgreSQL behind them, unless a pooler hands its sessions
- * around from transaction to transaction: then statements that were prepared by name are on another session, and whatever
- * one caller sets another one gets.
- * @param others the processes behind the connections that stand
+ * Two open connections never share one process of PostgreSQL, unless a pooler moves its sessions from transaction to
+ * transaction. Prepared statements would then be on another session, and one caller's settings would reach another.
+ * @param others the processes behind the open connections
  */
 export function ownSession(backend: number, others: readonly number[]): Proof {
   const shared = others.includes(backend);

@@ -1,13 +1,15 @@
-/** One thing that the ledger rests on, and whether it was seen to hold. `/readyz?verbose` shows it as a check. */
+/** One thing that the ledger depends on, and whether it holds. `/readyz?verbose` shows it as a check. */
 export type Proof = {
   /** Short and stable: monitors match on it. */
   readonly name: string;
   readonly state: 'holds' | 'degraded' | 'failed';
-  /** What was tried and found; where it does not hold, the setting that mends it. */
+  /** What was tried and found, and the setting to mend if it does not hold. */
   readonly says: string;
 };
 
-/** The ledger must not be used here: what it rests on was tried and does not hold. Its message is one line. */
+/**
+ * The ledger must not be used here: something that it depends on was tried and does not hold. Its message is one line.
+ */
 export class GroundFault extends Error {
   override readonly name = 'GroundFault';
   readonly proofs: readonly Proof[];
@@ -28,7 +30,7 @@ export function requireGround(proofs: readonly Proof[]): readonly Proof[] {
   return proofs;
 }
 
-/** @returns the fault of the ground that an error tells of, if it does */
+/** @returns the fault of the ground in an error's causes, if there is one */
 export function groundFaultOf(error: unknown): GroundFault | undefined {
   if (error instanceof GroundFault) return error;
   return error instanceof Error && error.cause !== undefined ? groundFaultOf(error.cause) : undefined;

@@ -4,7 +4,7 @@ import { GroundFault, type Proof, requireGround } from './proof.ts';
 import { type Described, type Nature, nature, selfDescription, serverProof } from './server-proof.ts';
 import { type Role, timeLimits } from './session.ts';
 
-/** The proof itself takes a millisecond; as long as a connection may take. Milliseconds. */
+/** The proof itself takes a millisecond. This is as long as a connection may take. Milliseconds. */
 const within = seconds(1);
 
 type Session = Nature & {
@@ -25,7 +25,7 @@ const limits = Object.keys(timeLimits)
   )
   .join(', ');
 
-/** Names its schemas itself: where the proof fails, so may the search path. */
+/** It names its schemas itself, since the search path may be what is wrong. */
 const session = `
 select current_user::text as role, session_user::text as login, ledger.tables, ledger.unprotected,
        pg_catalog.current_setting('transaction_isolation') as isolation,
@@ -39,12 +39,12 @@ from (select count(*)::int as tables,
       from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where n.nspname = 'hapax' and c.relkind in ('r', 'p')) ledger`;
 
-/** What a connection was found to be. `backend` is PostgreSQL's own process behind it, whatever stands in between. */
+/** What a connection was found to be. `backend` is PostgreSQL's own process behind it, even through a pooler. */
 type ProvedConnection = { readonly proofs: readonly Proof[]; readonly backend: number };
 
 /**
- * Proves that a new connection is what the ledger's statements take it for, in one round trip. A pooler may give each one
- * another session, so that what held for the last one says nothing of the next.
+ * Proves in one round trip that a new connection is what the ledger's statements expect. A pooler may give each
+ * connection another session, so the last proof says nothing about the next one.
  * @throws GroundFault which names everything that does not hold
  */
 export async function proveConnection(client: ClientBase, role: Role): Promise<ProvedConnection> {
@@ -56,7 +56,7 @@ export async function proveConnection(client: ClientBase, role: Role): Promise<P
   if (described.status === 'rejected') throw described.reason;
   if (found.status === 'rejected') {
     const { code, message } = found.reason as { code?: string; message: string };
-    // What PostgreSQL itself cannot answer now, such as a broken line, says nothing of the server.
+    // An error that is no answer of PostgreSQL, such as a broken line, says nothing about the server.
     if (code === undefined || !/^(0A|22|42|XX)/.test(code)) throw found.reason;
     throw new GroundFault([serverProof(described.value, message)], { cause: found.reason });
   }
@@ -79,7 +79,7 @@ function sessionProofs(found: Session, role: Role): Proof[] {
   if (role !== 'hapax_owner') {
     const open = unprotected.slice(0, 3).join(', ');
     prove('schema', tables > 0, `The ledger has ${tables} tables.`, 'the ledger has no tables: run `npm run migrate`.');
-    // Nothing else can be told of a ledger that is not there.
+    // Without a ledger there is nothing else to prove.
     if (tables === 0) return proofs;
     prove(
       'row-security',
@@ -110,7 +110,7 @@ function sessionProofs(found: Session, role: Role): Proof[] {
   return proofs;
 }
 
-/** PostgreSQL counts 0 as no limit. A shorter one is somebody's choice. */
+/** To PostgreSQL 0 means no limit. A shorter limit is somebody's choice. */
 function inForce(actual: number, most: number): boolean {
   return actual > 0 && actual <= most;
 }

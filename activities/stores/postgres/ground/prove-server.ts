@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../database.ts';
 import { groundFaultOf, type Proof, requireGround } from './proof.ts';
 
-/** A commit that was acknowledged is on the disk; the settings that would make it otherwise, where they can be read. */
+/** Checks that an acknowledged commit is on the disk, by the settings that decide it, as far as they can be read. */
 const text = `
 select pg_catalog.pg_is_in_recovery() as standby,
        coalesce((select pg_catalog.json_object_agg(name, setting) from pg_catalog.pg_settings
@@ -10,7 +10,7 @@ select pg_catalog.pg_is_in_recovery() as standby,
 export const durability: Statement = { name: '', text, values: [] };
 
 const wanted = ['fsync', 'full_page_writes', 'synchronous_commit'];
-/** `local` does not wait for a standby: with a failover it forgets what was accepted. */
+/** `local` does not wait for a standby: after a failover, accepted commits would be missing. */
 const unsafe = new Set(['off', 'local']);
 
 export type Durability = { readonly standby: boolean; readonly settings: Readonly<Record<string, string>> };
@@ -38,12 +38,12 @@ export function durabilityProofs({ standby, settings }: Durability): readonly Pr
   return [durable, primary];
 }
 
-/** A start on a busy machine may find a connection late; no caller waits for it yet. */
+/** A connection may be slow at a start on a busy machine, and no caller waits for it yet. */
 const tries = 3;
 
 /**
- * Proves once a start what the ledger rests on: two connections, and the server behind them. Writes nothing.
- * @throws LedgerFault `unavailable`; where the ground does not hold, its cause is a GroundFault
+ * Proves at each start what the ledger depends on: two connections and the server behind them. It writes nothing.
+ * @throws LedgerFault `unavailable`; if the ground does not hold, its cause is a GroundFault
  */
 export async function proveServer(database: Database): Promise<readonly Proof[]> {
   await patiently(() => database.proveTwo());

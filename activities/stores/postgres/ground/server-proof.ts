@@ -1,6 +1,6 @@
 import type { Proof } from './proof.ts';
 
-/** `transaction_timeout` came with it. As `server_version_num` counts. */
+/** The first version with `transaction_timeout`, as `server_version_num` counts. */
 const oldestServer = 170_000;
 
 /** What a server says of itself. Every server that speaks PostgreSQL's protocol answers this. */
@@ -9,8 +9,8 @@ select pg_catalog.version() as version, pg_catalog.current_setting('server_versi
        pg_catalog.current_setting('server_version_num') as number`;
 
 /**
- * What a server is: rows with the transaction that wrote them, which the claim's conflict rests on, snapshots, and a
- * view that PostgreSQL has had since 17. Its imitations report a version and lack these. To be selected as columns.
+ * Columns to select that only PostgreSQL itself can answer: rows that know the transaction that wrote them (the claim
+ * depends on it), snapshots, and a view that came with PostgreSQL 17. Imitations report a version and lack these.
  */
 export const nature = `
   (select c.xmin is not null and c.ctid is not null from pg_catalog.pg_class c limit 1)
@@ -20,7 +20,7 @@ export const nature = `
 export type Described = { readonly version: string; readonly reported: string; readonly number: string };
 export type Nature = { readonly keeps_versions: boolean | null; readonly knows_seventeen: boolean | null };
 
-/** @param found what the server gave of `nature`; the error's text where it does not know what was asked */
+/** @param found what the server answered to `nature`; the error's text if it does not know what was asked */
 export function serverProof({ version, reported, number }: Described, found: Nature | string): Proof {
   const is = version.replace(/ on .*/s, '').slice(0, 100);
   const failed = (says: string): Proof => ({ name: 'server', state: 'failed', says });

@@ -1,10 +1,10 @@
 import { claim } from './claim.ts';
 import type { Database } from '../database.ts';
 
-/** No operation has this name: no tenant's name is empty. */
+/** No operation has this name, since a tenant's name is never empty. */
 const nobody = { tenant: '', environment: 'test', subject: '', flow: '', key: '' } as const;
 
-/** Whether PostgreSQL can decide claims now: it answers, and its schema has the claim that this build asks. */
+/** Whether PostgreSQL can decide claims now: it answers, and its schema has the function that this build calls. */
 export async function answersClaims(database: Database): Promise<boolean> {
   const asked = {
     id: '',

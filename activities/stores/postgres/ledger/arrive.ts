@@ -4,17 +4,17 @@ import type { Database, Row, Statement } from '../database.ts';
 /** What has come from outside for a step that waits. */
 type Evidence = {
   readonly step: string;
-  /** Of the step in its flow. */
+  /** The step's position in its flow. */
   readonly position: number;
   readonly evidence: Readonly<Record<string, unknown>>;
   /** Two pieces of evidence with the same text say the same. */
   readonly sameness: string;
-  /** Whether it counts after the deadline, until the wait is closed; otherwise it is refused as `due`. */
+  /** Whether it counts after the deadline for as long as the wait is not closed. Otherwise it is refused as `due`. */
   readonly evenDue: boolean;
 };
 
 export type Arrived =
-  /** It counts; `repeated` where the same had come before. `evidence` is what counts. */
+  /** It counts, or the same has come before (`repeated`). `evidence` is what counts. */
   | { readonly kind: 'arrived' | 'repeated'; readonly evidence: Readonly<Record<string, unknown>> }
   /** Another piece counts; this one is kept as a stray. */
   | { readonly kind: 'lost'; readonly evidence: Readonly<Record<string, unknown>> }
@@ -25,7 +25,7 @@ export type Arrived =
 
 const text = 'select outcome, counts from arrive($1, $2, $3, $4, $5, $6)';
 
-/** The way in: a statement of the ledger, committed before any signal. */
+/** Takes evidence in by one statement of the ledger, which commits before any signal. */
 function arriving(operation: string, { step, position, evidence, sameness, evenDue }: Evidence): Statement {
   return { name: 'arrive', text, values: [operation, step, position, evidence, sameness, evenDue] };
 }

@@ -4,12 +4,12 @@ import type { Row, Statement } from '../database.ts';
 import { enter } from './enter.ts';
 import { openOperation } from './open-operation.ts';
 
-/** What the row says of a step that is about to be tried. */
+/** What the row says about a step that is about to be tried. */
 type Begun = {
   readonly state: StepState;
   readonly attempt: number;
   readonly epoch: number;
-  /** Frozen with the first try: a deploy does not change what a retry sends. */
+  /** Frozen with the first try, so that a deploy does not change what a retry sends. */
   readonly request: unknown;
   readonly result: unknown;
   /** Since the first try of this epoch, by PostgreSQL's clock. Milliseconds. */
@@ -32,7 +32,7 @@ set attempt = step.attempt + 1,
     ended_at = case when step.state in ('planned', 'sent', 'unknown', 'failed') then null else step.ended_at end
 returning state, attempt, epoch, request, result, extract(epoch from now() - sent_at) * 1000 as age`;
 
-/** A step whose effect is a transaction of ours rides in the same flush: one that is done already is refused as `done`. */
+/** The effect of a row step goes in the same flush, so a step that is already done is refused as `done`. */
 export function beginStep(call: StepCall, request: unknown): Statement[] {
   const { operation, step, effect, position, noReturn, irreversible, patience, carry, opens } = call;
   const inTime: Statement = {

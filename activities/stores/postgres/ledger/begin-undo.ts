@@ -10,7 +10,7 @@ type Undoing =
       readonly epoch: number;
       readonly undoEpoch: number;
       readonly request: unknown;
-      /** null where the step was sent and nobody knows what became of it. */
+      /** null if the step was sent and nobody knows what became of it. */
       readonly result: unknown;
       /** Since the step was first sent. Milliseconds. */
       readonly age: number;

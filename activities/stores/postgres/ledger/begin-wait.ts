@@ -5,9 +5,9 @@ import { enter } from './enter.ts';
 /** Where a wait stands. */
 export type Waiting = {
   readonly cancelRequested: boolean;
-  /** Until the wait ends, by PostgreSQL's clock and the row as it now stands; not positive once it has. Milliseconds. */
+  /** Time until the wait ends, by PostgreSQL's clock; zero or negative once it has ended. Milliseconds. */
   readonly remaining: number;
-  /** What has come, where something has; `closed` where nothing will count any more. */
+  /** What has come, if anything; `closed` if nothing will count any more. */
   readonly outcome: Outcome;
 };
 
@@ -18,7 +18,9 @@ type Outcome =
 
 const outcome = 'select outcome, evidence from awaited where operation_id = $1 and step = $2';
 
-/** Looks whether something has arrived. @param closing ends the wait where its deadline has passed and nothing has */
+/**
+ * Looks for evidence that has arrived. @param closing ends the wait if its deadline has passed and nothing has arrived
+ */
 export function lookAtWait(
   { operation, step, position, patience, carry, ...held }: WaitCall,
   closing: boolean,
@@ -35,7 +37,7 @@ export function lookAtWait(
   ];
 }
 
-/** @param rows what the statements of `lookAtWait` gave */
+/** @param rows the rows that the statements of `lookAtWait` returned */
 export function waiting(rows: readonly (readonly Row[])[], closing: boolean): Waiting {
   const terms = rows.at(closing ? -3 : -2)?.[0];
   if (terms === undefined) throw new Error('The wait has no operation');

@@ -6,7 +6,7 @@ import { answerColumns, type StoredAnswer, storedAnswer } from './stored-answer.
 export type Claim = {
   readonly id: string;
   readonly scope: Scope;
-  /** Who asks; `scope.subject` is empty where the flow shares its keys over the tenant. */
+  /** The caller. `scope.subject` is empty if the flow shares its keys over the tenant. */
   readonly subject: string;
   readonly generation: number;
   readonly flowVersion: number;
@@ -15,9 +15,9 @@ export type Claim = {
   readonly request: Readonly<Record<string, unknown>>;
   readonly requestId: string;
   readonly state: FirstState;
-  /** From now, in milliseconds, until a wait for the caller gives up; null where the flow does not wait. */
+  /** Milliseconds until a first step that waits gives up; null if the flow does not begin with a wait. */
   readonly deadline: number | null;
-  /** false only looks: the caller may not begin anything new now. */
+  /** false only looks, because the caller may not begin anything new now. */
   readonly insert: boolean;
 };
 
@@ -37,15 +37,18 @@ export type Claimed = {
   readonly answer: StoredAnswer;
 };
 
-/** A function of the ledger (0011_claim_in_one_message.sql), which decides who goes first in a transaction of its own. */
+/**
+ * A function of the ledger (0011_claim_in_one_message.sql), which decides who comes first, in a transaction of its
+ * own.
+ */
 const text = `
 select created, id, environment, generation, fingerprint, fingerprint_version, state, request_id, run_id, renewable, deadline,
   extract(epoch from now() - created_at) * 1000 as age_ms, ${answerColumns}
 from claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`;
 
 /**
- * Takes the operation's name, or gives the row that has it. Committed when this returns.
- * @returns undefined where the name is free and nothing was to be inserted, and where the generation before has been dropped
+ * Takes the operation's name, or returns the row that has it. It is committed when this returns.
+ * @returns undefined if the name is free and nothing was to be inserted, or if the generation before has been dropped
  * @throws LedgerFault `unavailable`
  */
 export async function claim(database: Database, asked: Claim): Promise<Claimed | undefined> {

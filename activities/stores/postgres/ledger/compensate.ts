@@ -5,20 +5,20 @@ import { enter } from './enter.ts';
 
 const turn = 'select turn_to_compensating($1, $2, $3) as ending';
 
-/** What may have happened, and what of it a former run has undone, newest first. */
+/** The steps that may have happened, newest first, and which of them an earlier run has undone. */
 const undos = `
 select name as step, state from step
 where operation_id = $1 and state in ('sent', 'unknown', 'done', 'undoing', 'undone', 'undo_failed')
 order by position desc`;
 
-/** Cancel, patience and bugs end an operation otherwise; a wait that has expired is a refusal. */
+/** Not so for cancel, patience and bugs. A wait that has expired is a refusal. */
 function isRefusal({ state }: Ending): boolean {
   return state === 'refused' || state === 'expired';
 }
 
 /**
- * Turns the operation to its undos, unless what may have happened stands against that. The first ending stays. To be run
- * while the operation's row is held.
+ * Turns the operation to its undos, unless something that may have happened forbids that. The first ending stays. Run
+ * it while the operation's row is locked.
  */
 export function turnToCompensating({ id }: OperationRef, ending: Ending): Statement {
   return { name: 'turn_to_compensating', text: turn, values: [id, ending, isRefusal(ending)] };

@@ -2,10 +2,10 @@ import type { Finished, Hold } from '../../../../workflows/operation/call.ts';
 import type { StepDeclaration } from '../../../../workflows/operation/step-declaration.ts';
 import type { Statement } from '../database.ts';
 
-/** What a ledger transaction of a run is about to do, with what that needs. */
+/** What a ledger transaction of a run is about to do, and what it needs for that. */
 export type Entering =
   | {
-      /** Try a step: one whose effect rides behind is refused when it is done already. */
+      /** Try a step. If its effect follows in the same flush, a step that is already done is refused. */
       readonly kind: 'step';
       readonly step: string;
       readonly effect: StepDeclaration['effect'];
@@ -14,11 +14,11 @@ export type Entering =
     }
   /** Wait for the caller. */
   | { readonly kind: 'wait' }
-  /** Undo a step: only an operation that is compensating does. */
+  /** Undo a step. Only an operation that is compensating may. */
   | { readonly kind: 'undo' }
   /** Ask whether the run may go on. */
   | { readonly kind: 'proceed' }
-  /** Keep a record, which an end is too: the fence alone decides. */
+  /** Record something, the end included. The fence alone decides. */
   | { readonly kind: 'record' };
 
 /** What each ledger transaction of a run begins with: the fence, then the steps that have ended since the last one. */
@@ -33,9 +33,9 @@ export function enter({ operation, fence }: Hold, entering: Entering, carry: rea
 }
 
 /**
- * A step in doubt whose row was never sent has had no effect: it has failed. Only the try whose token the row carries may
- * say that a step failed; 0 speaks for a step whatever its try. That it is done is true whichever try learnt it: they
- * share the downstream key.
+ * A step in doubt whose row was never sent has had no effect: it has failed. Only the try whose token the row carries
+ * may say that a step failed; token 0 stands for any try. That a step is done holds whichever try learnt it, since all
+ * tries share the downstream key.
  */
 const record = `
 insert into step (operation_id, tenant, name, position, state, attempt, result, refusal, ended_at)

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 
 const text = `insert into issued_key (key, tenant, environment, subject) values ($1, $2, $3, $4)`;
 
-/** Remembers a key that we made for a caller who cannot. */
+/** Stores a key that we made for a caller who cannot make one. */
 export async function issueKey(
   database: Database,
   issued: { key: string; tenant: string; environment: Environment; subject: string },

@@ -3,8 +3,8 @@ import type { Statement } from '../database.ts';
 import { enter } from './enter.ts';
 
 /**
- * A new downstream key for a step whose former key is proven to have had no effect: a provider replays a stored failure
- * for ever. Only the current try may decide it.
+ * Gives a step a new downstream key. The former one is proven to have had no effect, and the provider would replay its
+ * stored failure for ever. Only the current try may do this.
  */
 const text = `
 update step set epoch = epoch + 1, sent_at = now(), state = 'planned'

@@ -2,8 +2,8 @@ import type { OperationRef } from '../../../../workflows/operation/call.ts';
 import type { Statement } from '../database.ts';
 
 /**
- * The first take-over of an operation, in the transaction of its first step: refused as `held-before` where any run has
- * had it, and where patience has ended.
+ * The first take-over of an operation, in the transaction of its first step. It is refused as `held-before` if any run
+ * has held the operation, or if patience has ended.
  * @param patience milliseconds since the claim
  */
 export function openOperation({ id }: OperationRef, run: string, patience: number): Statement {

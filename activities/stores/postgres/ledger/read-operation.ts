@@ -19,7 +19,7 @@ type StepRecord = {
   readonly attempts: number;
   readonly epoch: number;
   readonly refusal: Refusal | null;
-  /** What it has given; null where that is nothing, or it has not. */
+  /** Its result; null if it has none, or not yet. */
   readonly result: unknown;
   readonly sentAt: Date;
   readonly endedAt: Date | null;
@@ -45,7 +45,7 @@ type OpenOperation = Named & {
   readonly state: OpenState;
   readonly settledAt: null;
   readonly cancelRequestedAt: Date | null;
-  /** Of the wait that it is in, or was last in. */
+  /** For the wait that it is in, or was last in. */
   readonly deadline: Date | null;
   readonly trouble: Trouble | null;
 };
@@ -58,7 +58,7 @@ export type SettledOperation = Named & {
 } & (
     | {
         readonly state: 'succeeded';
-        /** As its answer has it; null once that is forgotten. */
+        /** As in its answer; null once that is forgotten. */
         readonly result: Readonly<Record<string, unknown>> | null;
       }
     | {
@@ -80,7 +80,7 @@ const steps = `
 select operation_id, name, state, attempt as attempts, epoch, refusal, result, sent_at, ended_at
 from step where operation_id = any($1) order by position`;
 
-/** A page by (created_at, id), newest first; the cursor is the last row of the page before. */
+/** A page by (created_at, id), newest first. The cursor is the last row of the previous page. */
 const page = `
 select ${columns} from operation
 where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)

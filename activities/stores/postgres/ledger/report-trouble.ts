@@ -2,23 +2,23 @@ import type { Finished, Hold } from '../../../../workflows/operation/call.ts';
 import type { Database } from '../database.ts';
 import { enter, type Entering } from './enter.ts';
 
-/** What a failed try has met. */
+/** Why a try failed. */
 type Met = {
   readonly step: string;
   readonly undoing: boolean;
-  /** In a person's words. */
+  /** A sentence for people. */
   readonly says: string;
-  /** From now until the next try, in milliseconds; null where upkeep makes it, with another run. */
+  /** Milliseconds until the next try; null if upkeep makes it, with another run. */
   readonly nextTry: number | null;
-  /** From the first failed try until a person is asked for, in milliseconds. */
+  /** Milliseconds from the first failed try until a person is asked for. */
   readonly personAfter: number;
-  /** The step where its own transaction was rolled back, and with it what it carried. */
+  /** The step whose own transaction was rolled back, together with the records that it carried. */
   readonly entering: Extract<Entering, { kind: 'step' | 'record' }>;
-  /** Steps that have ended before: they are not to be taken for steps in doubt because this one fails. */
+  /** Steps that have ended before. They must not look like steps in doubt because this one fails. */
   readonly carry: readonly Finished[];
 };
 
-/** Another step's trouble is over when this one has some. */
+/** Trouble of another step is over when this step has trouble. */
 const text = `
 insert into trouble as t (operation_id, tenant, flow, step, undoing, says, next_try_at, needs_person_at)
 select id, tenant, flow, $2, $3, $4, coalesce(now() + $5 * interval '1 millisecond', next_look_at),
@@ -33,9 +33,9 @@ set step = excluded.step, undoing = excluded.undoing, says = excluded.says, next
 returning tries`;
 
 /**
- * Remembers a failed try.
+ * Records a failed try.
  * @returns how many have failed in a row
- * @throws LedgerFault `fenced` and its like where this run has nothing to say any more
+ * @throws LedgerFault `fenced` and the like if this run may no longer write
  */
 export async function reportTrouble(database: Database, held: Hold, met: Met): Promise<number> {
   const { step, undoing, says, nextTry, personAfter, entering, carry } = met;

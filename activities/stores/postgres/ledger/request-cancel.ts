@@ -2,7 +2,7 @@ import type { Database } from '../database.ts';
 
 export type CancelDecision = 'requested' | 'past-no-return' | 'already-settled' | 'missing';
 
-/** One row decides between a cancel and the point of no return: whoever comes first. */
+/** One row decides between a cancel and the point of no return: the first to come wins. */
 const text = `
 with requested as (
   update operation set cancel_requested_at = coalesce(cancel_requested_at, now()), updated_at = now(),

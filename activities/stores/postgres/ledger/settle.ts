@@ -7,8 +7,8 @@ select settle($1, $2, row($3, $4, $5, $6, $7, $8, $9 * interval '1 millisecond',
   $11 * interval '1 millisecond')::settlement, $12)`;
 
 /**
- * Outcome and answer in one write, and the news to everyone who waits.
- * @param by the step that ends the story, in whose transaction this is: nothing settles unless it is done
+ * Writes outcome and answer at once, and notifies everyone who waits.
+ * @param by the step that ends the story, if this is in its transaction; nothing settles unless it is done
  */
 export function settle(
   { id }: OperationRef,

@@ -1,6 +1,6 @@
 import type { Row } from '../database.ts';
 
-/** What the ledger keeps of an answer: nothing yet, the bytes, or only that there was one. */
+/** What the ledger has of an answer: nothing yet, the bytes, or only that there was one. */
 export type StoredAnswer =
   | { readonly kind: 'none' }
   | {
@@ -9,7 +9,7 @@ export type StoredAnswer =
       readonly headers: Readonly<Record<string, string>>;
       readonly body: Buffer;
       readonly expiresAt: Date;
-      /** From now, by PostgreSQL's clock. Milliseconds. */
+      /** From now on, by PostgreSQL's clock. Milliseconds. */
       readonly expiresIn: number;
       readonly flowVersion: number;
     }

@@ -7,8 +7,8 @@ const text = `
 select taken, state, fence, request, request_id, ending, deadline_ms, age_ms, forward, done from take_over($1, $2)`;
 
 /**
- * A take-over as a move of its own: whoever held the operation before cannot write any more.
- * @returns what the ledger knows, or that there is nothing left to do
+ * A take-over as a transaction of its own. A run that held the operation before can no longer write.
+ * @returns what the ledger knows of the operation, or that it has settled
  */
 export async function take(database: Database, operation: OperationRef, run: string): Promise<Taken> {
   const [rows] = await database.flush(operation.tenant, { name: 'take', text, values: [operation.id, run] });

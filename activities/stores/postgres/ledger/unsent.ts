@@ -3,8 +3,9 @@ import type { Statement } from '../database.ts';
 import { enter } from './enter.ts';
 
 /**
- * The outside turned this try away: the step is as if it had not been sent, unless an earlier try is still in doubt. A keyed
- * step is then `unknown`; of a natural one the row does not say, so only its first try counts. Only the current try may say so.
+ * The outside turned this try away. The step is as if it had not been sent, unless an earlier try is still in doubt. A
+ * keyed step is then `unknown`. For a natural step the row does not tell, so only its first try counts. Only the
+ * current try may record this.
  */
 const text = `
 update step set state = 'planned'

@@ -1,9 +1,9 @@
 import type { Database } from '../database.ts';
 
 export type WorkInHand = {
-  /** Operations that workers have in hand or that wait for one, by tenant. */
+  /** Operations that workers are working on or that wait for a worker, by tenant. */
   readonly operations: ReadonlyMap<string, number>;
-  /** How long those that nobody has started have waited, by their median. Milliseconds. */
+  /** The median wait of those that nobody has started. Milliseconds. */
   readonly waited: number;
 };
 

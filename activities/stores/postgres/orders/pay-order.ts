@@ -1,6 +1,6 @@
 import type { Statement } from '../database.ts';
 
-/** The order is paid and its receipt waits in the outbox: one row each, whoever repeats it. */
+/** Marks the order as paid and puts its receipt into the outbox. A repetition changes nothing. */
 const text = `
 with paid as (
   update customer_order set state = 'paid', payment_intent = $2, paid_at = now()

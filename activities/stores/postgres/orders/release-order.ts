@@ -1,6 +1,6 @@
 import type { Statement } from '../database.ts';
 
-/** Gives stock and cart back, once: only a pending order is released. */
+/** Gives stock and cart back. It happens once, since only a pending order is released. */
 const text = `
 with released as (
   update customer_order set state = 'released' where operation_id = $1 and state = 'pending'

@@ -13,10 +13,10 @@ export type Reservation = {
 };
 
 /**
- * Prices the cart from the catalogue, inserts the pending order and takes the stock, or shows why not. The rows are
- * locked in the order of their sku, so that two carts never wait for each other. The order is inserted only when every
- * line can be served; cart_has_one_live_order lets one of two keys through, and order_of_one_operation stops a key whose
- * order has outlived its tombstone.
+ * Prices the cart from the catalogue, inserts the pending order and takes the stock, or shows why not. Rows are locked
+ * in the order of their sku, so two carts never deadlock. The order is inserted only when every line can be served;
+ * cart_has_one_live_order lets one of two keys through, and order_of_one_operation stops a key whose order has
+ * outlived its tombstone.
  */
 const text = `
 with line as (
@@ -66,7 +66,7 @@ export function reserveOrder(asked: Reservation, step: string): Statement {
   };
 }
 
-/** The order that stands in the way: `own` where this operation has made one before. */
+/** The order that stands in the way; `own` if this operation has made one before. */
 export function orderHolder({ tenant, environment, cart, operation }: Reservation): Statement {
   return { name: 'order_holder', text: holder, values: [tenant, environment, cart, operation] };
 }

@@ -1,6 +1,6 @@
 import type { Statement } from '../database.ts';
 
-/** The local stack's catalogue, for each local tenant. What is there already is left alone, stock included. */
+/** The local stack's catalogue, for each local tenant. Existing rows stay as they are, stock included. */
 const text = `
 insert into catalogue_item (tenant, environment, sku, name, price_minor, currency, stock)
 select tenant, 'test', sku, name, price, 'eur', stock

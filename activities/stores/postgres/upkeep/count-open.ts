@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 const text = `
 select flow, state, count(*)::integer as count from operation where settled_at is null group by flow, state`;
 
-/** What has not settled, by flow and state. */
+/** Operations that have not settled, by flow and state. */
 export async function countOpen(database: Database): Promise<{ flow: string; state: string; count: number }[]> {
   const [rows = []] = await database.flush(null, { name: 'count_open', text, values: [] });
   return rows.map(({ flow, state, count }) => ({

@@ -1,7 +1,7 @@
 import type { Environment } from '../../../../workflows/operation/key.ts';
 import type { Database } from '../database.ts';
 
-/** An open operation that somebody should look after. */
+/** An open operation that upkeep should look after. */
 export type Due = {
   readonly id: string;
   readonly tenant: string;
@@ -10,18 +10,18 @@ export type Due = {
   readonly flow: string;
   readonly key: string;
   readonly generation: number;
-  /** Its story waits for news, which may have been lost on the way. */
+  /** Its story waits for news that may have been lost. */
   readonly news: 'wake' | 'cancelRequested' | null;
   readonly looks: number;
 };
 
-/** One upkeep at a time takes what is due; the number is the lock's name. */
+/** Only one upkeep at a time takes what is due. The number names the lock. */
 const lock = 4_720_397;
 
 /**
- * Takes what is due, and puts its next look off: 4 s, then twice as long each time, at most ten minutes, but never past
- * the deadline of a wait. A story whose wait is over, by the row, is woken: it may not have been told. One that waits
- * rightly is only started where it does not run.
+ * Takes what is due and postpones its next look: by 4 s, then twice as long each time, at most ten minutes, and never
+ * past the deadline of a wait. A story whose wait is over, by its row, is woken, since the signal may have been lost.
+ * A story that still waits is only started if it does not run.
  */
 const text = `
 with alone as (select pg_try_advisory_xact_lock(${lock}) as ours), due as (
@@ -56,7 +56,7 @@ export async function dueOperations(database: Database, limit: number): Promise<
   }));
 }
 
-/** Temporal has lost its memory: everything open is due now. @returns how many operations that is */
+/** Makes everything open due now, because Temporal has lost its memory. @returns how many operations that is */
 export async function lookAtEverything(database: Database): Promise<number> {
   const everything = `update operation set next_look_at = now(), looks = 0 where settled_at is null returning id`;
   const [rows = []] = await database.flush(null, { name: 'look_at_everything', text: everything, values: [] });

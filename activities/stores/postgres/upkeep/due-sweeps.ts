@@ -1,7 +1,7 @@
 import type { Environment } from '../../../../workflows/operation/key.ts';
 import type { Database } from '../database.ts';
 
-/** An operation that has ended, and outside which something may have arrived after that. */
+/** An operation that has ended, and after whose end something may have arrived outside. */
 export type DueSweep = {
   readonly id: string;
   readonly tenant: string;
@@ -9,7 +9,7 @@ export type DueSweep = {
   readonly flow: string;
 };
 
-/** Put off by ten minutes, so that a sweep that dies or fails is made again; to sweep twice does no harm. */
+/** Postponed by ten minutes, so that a sweep that dies or fails is repeated. Sweeping twice does no harm. */
 const text = `
 with due as (
   select id from operation where sweep_at <= now() order by sweep_at limit $1 for no key update skip locked

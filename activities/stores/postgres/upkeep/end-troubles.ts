@@ -8,14 +8,14 @@ type Ended = {
   readonly tries: number;
 };
 
-/** One failed try that nothing has followed for a while was made up for by the next one. */
+/** If nothing has followed a single failed try for a while, the next try has succeeded. */
 const text = `
 delete from trouble t
 where not exists (select from trouble_now n where n.operation_id = t.operation_id)
   and (t.tries >= 2 or t.since < now() - interval '1 minute')
 returning operation_id, flow, step, tries`;
 
-/** Forgets the trouble that is over. @returns what people had been told of */
+/** Forgets the trouble that is over. @returns the troubles that people had been told of */
 export async function endTroubles(database: Database): Promise<readonly Ended[]> {
   const [rows = []] = await database.flush(null, { name: 'end_troubles', text, values: [] });
   return rows

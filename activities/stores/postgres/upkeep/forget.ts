@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts';
 
-/** Answers go first, and with them what the caller told us; the row stays as a tombstone of the key. */
+/** Answers go first, together with the requests. The row stays as the key's tombstone. */
 const answers = `
 with gone as (
   select id from operation
@@ -24,20 +24,20 @@ delete from operation where id in (
   limit $1 for update skip locked)
 returning id`;
 
-/** Who asked when is kept as long as most answers are. */
+/** The requests seen are kept for as long as most answers. */
 const arrivals = `
 delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)
 returning id`;
 
-/** An issued key that nobody has begun anything with by then is only a name. */
+/** An issued key that nobody has used by then is only a name. */
 const issuedKeys = `
 delete from issued_key where key in (
   select key from issued_key where issued_at < now() - interval '30 days' limit $1)
 returning key`;
 
 /**
- * Forgets one step of what has outlived its retention; each kind by itself, so that one cannot hold up the others.
- * @param limit rows of each kind: a step locks them, and is to be over in milliseconds
+ * Forgets one batch of what has outlived its retention, each kind by itself, so that one cannot hold up the others.
+ * @param limit rows of each kind; a batch locks them, and should take milliseconds
  * @returns whether there may be more
  */
 export async function forget(database: Database, limit: number): Promise<boolean> {

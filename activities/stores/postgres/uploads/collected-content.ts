@@ -16,12 +16,12 @@ export async function collectedContent(
   return rows.map((row) => ({ id: row.id as string, objectKey: row.object_key as string }));
 }
 
-/** Last of all: until nothing can be written for them any more the rows are what remembers their objects. */
+/** Call this last: the rows are the only record of the objects until nothing more can be written for them. */
 export async function forgetContents(database: Database, tenant: string, operation: string): Promise<void> {
   await database.flush(tenant, { name: 'forget_contents', text: forget, values: [operation] });
 }
 
-/** Asked after writing something that belongs to a content: whoever collects it lists what is there after its decision. */
+/** Ask after writing an object of a content. The collector lists what is there after it has decided. */
 export async function contentLives(database: Database, tenant: string, content: string): Promise<boolean> {
   const [rows] = await database.flush(tenant, { name: 'content_lives', text: live, values: [content] });
   return rows?.length === 1;

@@ -2,7 +2,7 @@ import type { Database } from '../database.ts';
 
 const text = `select object_key from content where object_key = any($1) and state = 'live'`;
 
-/** @returns those of the keys whose objects somebody refers to */
+/** @returns the keys whose objects something refers to */
 export async function keptObjects(
   database: Database,
   tenant: string,

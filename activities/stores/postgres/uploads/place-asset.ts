@@ -1,6 +1,6 @@
 import type { Statement } from '../database.ts';
 
-/** Within what two uploads of the same bytes share one object. None crosses a tenant or an environment. */
+/** Where two uploads of the same bytes share one object. No scope crosses a tenant or an environment. */
 export type DedupScope = 'global' | 'account' | 'folder' | 'intent';
 
 type Placement = {
@@ -17,9 +17,10 @@ type Placement = {
 };
 
 /**
- * The asset, and the content it refers to: the one that lives in the scope, or else these bytes. The conflicting update
- * changes nothing; it gives the living row and holds it, so that nobody collects it before this commit. No rows come where
- * this operation has an asset from before its key was forgotten, or has left a content to others.
+ * Makes the asset and the content that it refers to: the one that lives in the scope, or else these bytes. The
+ * conflicting update changes nothing; it returns the living row and locks it, so that nobody collects it before this
+ * commit. It returns no rows if this operation has an asset from before its key was forgotten, or has left a content
+ * to others.
  */
 const text = `
 with owner as (

@@ -1,6 +1,6 @@
 import type { Statement } from '../database.ts';
 
-/** The asset is ready, and the news of it waits in the outbox: one row each, whoever repeats it. */
+/** Marks the asset as ready and puts the message about it into the outbox. A repetition changes nothing. */
 const text = `
 with ready as (
   update asset set ready_at = now() where operation_id = $1 and ready_at is null

@@ -6,9 +6,9 @@ export type ReceivedBytes = {
   readonly method: 'door' | 'presigned';
   readonly objectKey: string;
   readonly size: number;
-  /** Lower-case hex; null where nobody has proven it yet. */
+  /** Lower-case hex; null if nobody has proven it yet. */
   readonly sha256: string | null;
-  /** What the first bytes show, '' where they show nothing; null where nobody has looked yet. */
+  /** The type that the first bytes show, or '' if they show none; null if nobody has looked yet. */
   readonly sniffedType: string | null;
 };
 

@@ -1,17 +1,20 @@
 import type { Statement, Transaction } from '../database.ts';
 
-/** Waits for those who are about to refer to the content, and keeps others from it until this transaction ends. */
+/** Waits for transactions that are about to refer to the content, and keeps others out until this one ends. */
 const lock = `
 select c.id from content c join asset a on a.content_id = c.id where a.operation_id = $1 for update of c`;
 
 const remove = `delete from asset where operation_id = $1`;
 
-/** Looks after the lock, as a statement of its own: it then sees every reference that was committed before. */
+/** A statement of its own after the lock, so that it sees every reference that was committed before. */
 const collect = `
 update content set state = 'deleting', collected_by = $1
 where id = $2 and state = 'live' and not exists (select from asset where content_id = content.id)`;
 
-/** Takes an asset back; a content that nobody refers to any more is given up, and its objects are this operation's to delete. */
+/**
+ * Takes an asset back. If nothing refers to the content any more, it is given up, and this operation deletes its
+ * objects.
+ */
 export async function releaseAsset(tx: Transaction, operation: string): Promise<void> {
   const statement = (name: string, text: string, ...values: unknown[]): Statement => ({ name, text, values });
   const [rows] = await tx.run(statement('lock_content_of', lock, operation));

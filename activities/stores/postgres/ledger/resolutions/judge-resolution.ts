@@ -9,7 +9,7 @@ const verdict = `
 update resolution set verdict = $3, verdict_says = $4, verdict_at = now()
 where operation_id = $1 and number = $2 and verdict is null`;
 
-/** The step's own code has found what the person said: the step is done. */
+/** The step's own code has confirmed what the person said: the step is done. */
 export async function resolvedAsDone(
   database: Database,
   call: Judged & { readonly position: number },
@@ -26,7 +26,10 @@ export async function resolvedAsDone(
   );
 }
 
-/** The step has no effect that counts: sent, it stays unknown, and its undo looks for it under the key that was sent. */
+/**
+ * The step has no effect that counts. If it was sent it stays unknown, and its undo looks for it under the key that
+ * was sent.
+ */
 const given = `
 update step
 set state = case when state = 'planned' or irreversible then 'failed' else 'unknown' end, refusal = $3, ended_at = now()
@@ -53,7 +56,7 @@ export async function resolvedWithoutEffect(
   );
 }
 
-/** @param says why it did not hold, in a person's words */
+/** @param says why it did not hold, as a sentence for people */
 export async function resolutionLapsed(database: Database, call: Hold, number: number, says: string): Promise<void> {
   await database.flush(call.operation.tenant, ...enter(call, { kind: 'record' }), judge(call, number, 'lapsed', says));
 }

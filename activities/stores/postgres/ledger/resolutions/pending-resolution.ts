@@ -5,7 +5,7 @@ type Pending = {
   readonly number: number;
   readonly epoch: number;
   readonly attempt: number;
-  /** What was sent; null where the step has no row, or waits for its caller. */
+  /** What was sent; null if the step has no row, or waits for its caller. */
   readonly request: unknown;
   /** Since the first try of this epoch. Milliseconds. */
   readonly age: number;
@@ -14,11 +14,11 @@ type Pending = {
 export type SaidDone = Pending & { readonly outcome: 'done'; readonly result: unknown };
 export type SaidWithoutEffect = Pending & {
   readonly outcome: 'no-effect';
-  /** Until no earlier try can be under way any more. Milliseconds. */
+  /** Time until no earlier try can still be under way. Milliseconds. */
   readonly remaining: number;
 };
 
-/** A person's word that the next try of its step has to decide about, and the step's row as it stands. */
+/** What a person has said and the next try of the step has to decide about, and the step's row. */
 type PendingResolution = SaidDone | SaidWithoutEffect;
 
 const text = `

@@ -2,7 +2,7 @@ import type { Row, Statement } from '../../database.ts';
 
 export const resolutionStandings = ['waiting', 'held', 'lapsed', 'overtaken'] as const;
 
-/** What a person has said of a step, and what has become of it. */
+/** What a person has said of a step, and what became of that. */
 export type ResolutionRecord = {
   readonly step: string;
   readonly outcome: 'done' | 'no-effect';
@@ -12,11 +12,11 @@ export type ResolutionRecord = {
   readonly by: string;
   readonly at: Date;
   readonly standing: (typeof resolutionStandings)[number];
-  /** Why it has lapsed. */
+  /** Why it lapsed. */
   readonly says: string | null;
 };
 
-/** A step that has ended by itself has no try any more that could decide. */
+/** A step that has ended by itself has no further try that could decide. */
 const text = `
 select resolution.operation_id, resolution.step, outcome, resolution.result, evidence, reason, said_by, said_at, verdict_says,
   case when verdict is not null then verdict

@@ -3,18 +3,18 @@ import type { Database } from '../../database.ts';
 /** What a person has found out about a step in trouble. */
 export type Resolution = {
   readonly step: string;
-  /** Where it can be seen, such as the provider's id of a payment. */
+  /** Where it can be verified, such as the provider's id of a payment. */
   readonly evidence: string;
   readonly reason: string;
-  /** Who says so. */
+  /** The person who says so. */
   readonly by: string;
 } & (
   | { readonly outcome: 'no-effect' }
-  /** The step has happened and has given this; its own code checks it. */
+  /** The step has happened with this result. Its own code checks that. */
   | { readonly outcome: 'done'; readonly result: Readonly<Record<string, unknown>> }
 );
 
-/** What the step's declaration says, as far as it matters here. */
+/** The part of the step's declaration that matters here. */
 type Resolvable = {
   /** Its effect is rows of ours. */
   readonly ours: boolean;
@@ -25,10 +25,10 @@ type Resolvable = {
 
 export type ResolveDecision =
   | 'resolved'
-  /** A person has said something else of this step, and that is still to be decided or has held. */
+  /** A person has already said something else of this step, and that is undecided or was confirmed. */
   | 'resolved-otherwise'
   | 'not-in-doubt'
-  /** Something else has happened that nothing takes back. */
+  /** Another step has happened that cannot be taken back. */
   | 'forward-only'
   | 'compensating'
   | 'already-settled'
@@ -36,7 +36,10 @@ export type ResolveDecision =
 
 const text = `select record_resolution($1, $2, $3, $4, $5, $6 * interval '1 millisecond') as decision`;
 
-/** Takes a person's word for a step in trouble. The ledger decides under the operation's lock whether it may be given. */
+/**
+ * Records what a person says of a step in trouble. The ledger decides under the operation's lock whether that is
+ * allowed.
+ */
 export async function recordResolution(
   database: Database,
   tenant: string,
