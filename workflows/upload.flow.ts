@@ -32,12 +32,15 @@ const fileName = z
   .refine(isWellFormed, 'holds half a surrogate pair')
   .refine((name) => name !== '.' && name !== '..', "a file cannot be named '.' or '..'");
 
-/** RFC 9110, section 8.3.1: type "/" subtype, then parameters. ASCII alone: it travels in headers that are signed. */
+/**
+ * RFC 9110, section 8.3.1: type "/" subtype, then parameters, any of which may be empty (`text/plain;`). Browsers leave a
+ * comma unquoted (`video/webm;codecs=vp8,opus`). ASCII alone, since it travels in headers that are signed.
+ */
 const mediaType = z
   .string()
   .max(255)
   .regex(
-    /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}( *; *[A-Za-z0-9!#$&^_.+-]+=("[\x20\x21\x23-\x5b\x5d-\x7e]*"|[A-Za-z0-9!#$&^_.+-]+))*$/u,
+    /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}( *;( *[A-Za-z0-9!#$&^_.+-]+=("[\x20\x21\x23-\x5b\x5d-\x7e]*"|[A-Za-z0-9!#$&^_.,+-]+))?)*$/u,
     "give a media type, such as 'image/jpeg'",
   );
 

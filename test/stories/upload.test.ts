@@ -98,6 +98,18 @@ describe('an upload', () => {
     expect(await uploader.objects(announced.id)).toHaveLength(1);
   });
 
+  it.each(['application/x-notes;codecs=vp8,opus', 'text/plain;'])(
+    'of a type as browsers write it goes both ways: %j',
+    async (type) => {
+      const bytes = Buffer.from('a few words');
+      for (const way of [{}, { transfer: 'presigned', sha256: sha256(bytes) }]) {
+        const name = `typed-${encodeURIComponent(type)}-${Object.keys(way).length}`;
+        const { json } = await uploader.upload(name, bytes, { type, ...way });
+        expect(json).toMatchObject({ state: 'succeeded', result: { type, size: bytes.length } });
+      }
+    },
+  );
+
   it('is never told to wait for bytes again by a look that follows the answer to them', async () => {
     for (let n = 0; n < 12; n += 1) {
       const bytes = randomBytes(1_000);
