@@ -14,6 +14,8 @@ import { type Authenticate, authenticateRequest } from './callers/authenticate.t
 import { answerBrokenRequest } from './protocol/broken-request.ts';
 import { configRoute } from './routes/config-route.ts';
 import { documentRoute } from './documented/document-route.ts';
+import { OperationViews } from './operations/operation-views.ts';
+import { collectionRoutes } from './routes/collection-routes.ts';
 import { flowRoutes } from './routes/flow-routes.ts';
 import { ignoreBodies } from './protocol/ignore-bodies.ts';
 import { limitBodies } from './protocol/body-arrival.ts';
@@ -170,7 +172,9 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     });
     const { flows, gateway, additions } = parts;
     const operation = operationSchema(additions.everything);
-    operationRoutes(guarded, { ...parts, operation });
+    const views = new OperationViews(parts);
+    operationRoutes(guarded, { ...parts, views, operation });
+    collectionRoutes(guarded, { ...parts, views, operation });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
     keyRoutes(guarded, parts.database);
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));

@@ -13,6 +13,8 @@ export type FlowAdditions = {
   readonly offer?: (record: OperationRecord, request: FastifyRequest) => Promise<Offered>;
   /** The schema of what `offer` returns. Every member is optional. */
   readonly offered?: z.ZodRawShape;
+  /** The fields of its request by which its operations can be found. */
+  readonly searched?: z.ZodRawShape;
   /**
    * Why no operation of the flow may begin now, if there is a reason. Operations that have begun go on, and replays are
    * still answered.
@@ -43,6 +45,10 @@ export class Additions {
 
   offered({ name }: AnyFlow): z.ZodRawShape {
     return this.#byFlow.get(name)?.offered ?? {};
+  }
+
+  searched({ name }: AnyFlow): z.ZodRawShape {
+    return this.#byFlow.get(name)?.searched ?? {};
   }
 
   /** What any operation may offer. */

@@ -365,10 +365,10 @@ describe('a question that cannot be answered is refused with what to mend', () =
   });
 
   it.each([
-    ['GET', '/v1/checkouts', 'OPTIONS, POST'],
-    ['PUT', '/v1/checkouts', 'OPTIONS, POST'],
-    ['DELETE', '/v1/checkouts', 'OPTIONS, POST'],
-    ['PATCH', '/v1/checkouts', 'OPTIONS, POST'],
+    ['GET', '/v1/keys', 'OPTIONS, POST'],
+    ['PUT', '/v1/checkouts', 'GET, HEAD, OPTIONS, POST'],
+    ['DELETE', '/v1/checkouts', 'GET, HEAD, OPTIONS, POST'],
+    ['PATCH', '/v1/checkouts', 'GET, HEAD, OPTIONS, POST'],
     ['POST', '/v1/operations', 'GET, HEAD, OPTIONS'],
     ['DELETE', `/v1/operations/op_${'0'.repeat(26)}`, 'GET, HEAD, OPTIONS'],
     ['POST', '/healthz', 'GET, HEAD, OPTIONS'],

@@ -25,6 +25,7 @@ const allowed = ({ headers }: RawAnswer) => headers.allow?.split(', ').toSorted(
 
 const reads = 'GET, HEAD, OPTIONS';
 const writes = 'OPTIONS, POST';
+const collection = 'GET, HEAD, OPTIONS, POST';
 const routes: readonly (readonly [path: string, allow: string])[] = [
   ['/', reads],
   ['/healthz', reads],
@@ -40,8 +41,10 @@ const routes: readonly (readonly [path: string, allow: string])[] = [
   [`/v1/operations/${none}`, reads],
   [`/v1/operations/${none}/cancel`, writes],
   ['/v1/keys', writes],
-  ['/v1/checkouts', writes],
-  ['/v1/uploads', writes],
+  ['/v1/checkouts', collection],
+  [`/v1/checkouts/${none}`, reads],
+  ['/v1/uploads', collection],
+  [`/v1/uploads/${none}`, reads],
   [`/v1/uploads/${none}/content`, 'OPTIONS, PUT'],
   [`/v1/uploads/${none}/complete`, writes],
   // The same paths in other words.

@@ -11,7 +11,8 @@ import { lookHeaders } from '../documented/answer-headers.ts';
 import { describeOperation } from '../operations/describe-operation.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
-import { flowOf, type OperationParts } from './operation-routes.ts';
+import { flowOf } from '../operations/operation-views.ts';
+import type { OperationParts } from './operation-routes.ts';
 import { requestInvalid } from '../problems/request-invalid.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 import { operationId } from '../documented/schemas.ts';
@@ -60,7 +61,10 @@ type Body = z.output<typeof body>;
 /**
  * A person ends what trying again does not: what became of a step in trouble. The story goes on from there, or is undone.
  */
-export function resolveRoute(instance: FastifyInstance, { gateway, flows, operation }: OperationParts): void {
+export function resolveRoute(
+  instance: FastifyInstance,
+  { gateway, flows, operation }: Omit<OperationParts, 'views'>,
+): void {
   acceptJson(instance);
   instance.withTypeProvider<ZodTypeProvider>().post(
     '/v1/operations/:id/resolve',

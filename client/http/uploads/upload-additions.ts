@@ -30,6 +30,7 @@ export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: s
   return {
     flow: uploadFlow,
     routes: (app) => uploadRoutes(app, gateway, uploads),
+    searched: { sha256: uploadFlow.request.shape.sha256 },
     offered: { transfer: transferSchema.optional() },
     refusal: () => uploads.refusal(),
     async offer(record, request) {

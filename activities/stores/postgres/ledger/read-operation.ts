@@ -88,6 +88,7 @@ where tenant = $1 and environment = $2 and ($3::text is null or subject = $3)
   and ($7::timestamptz is null or (created_at, id) < ($7, $8))
   and ($10::boolean is null or $10 = (settled_at is not null))
   and ($11::boolean is null or $11 = exists (select from trouble_now now where now.operation_id = operation.id))
+  and ($12::jsonb is null or request @> $12)
 order by created_at desc, id desc limit $9`;
 
 function stepsOf(ids: readonly string[]): Statement {
@@ -121,12 +122,14 @@ type OperationFilter = {
   readonly settled?: boolean | undefined;
   /** Whether it makes no progress. */
   readonly trouble?: boolean | undefined;
+  /** Members that its request has. */
+  readonly request?: Readonly<Record<string, unknown>> | undefined;
   readonly before?: { readonly createdAt: string; readonly id: string } | undefined;
   readonly limit: number;
 };
 
 export async function listOperations(database: Database, filter: OperationFilter): Promise<OperationRecord[]> {
-  const { tenant, environment, subject, flow, key, state, settled, trouble, before, limit } = filter;
+  const { tenant, environment, subject, flow, key, state, settled, trouble, request, before, limit } = filter;
   const values = [
     tenant,
     environment,
@@ -139,8 +142,9 @@ export async function listOperations(database: Database, filter: OperationFilter
     limit,
     settled ?? null,
     trouble ?? null,
+    request === undefined ? null : JSON.stringify(request),
   ];
-  const [rows = []] = await database.flush(tenant, { name: 'page_of_operations', text: page, values });
+  const [rows = []] = await database.flush(tenant, { name: 'page_of_operations_by_request', text: page, values });
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id as string);
   const [stepRows = [], said = []] = await database.flush(tenant, stepsOf(ids), resolutionsOf(ids));
