@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { days, hours } from './operation/duration.ts';
 import { type FailureRows, fix, newKey, wait } from './operation/failures.ts';
+import { fileName, isWellFormed } from './operation/file-name.ts';
 import { defineFlow } from './operation/flow.ts';
 import { transferTime } from './operation/transfer-time.ts';
 
@@ -18,19 +19,6 @@ export const longestTransfer = transferGrace + transferTime(largestPut);
 
 /** A leaked signed URL can be used for at most this long. A caller that needs longer asks for a new one. */
 export const signatureLifetime = hours(1);
-
-/** PostgreSQL cannot store half of a surrogate pair. A pattern for that would work in JavaScript only. */
-const isWellFormed = (text: string): boolean => text.isWellFormed();
-
-/** A name, never a path: no separator, no control character (NUL among them), not the two names of directories. */
-const fileName = z
-  .string()
-  .min(1)
-  .max(255)
-  // oxlint-disable-next-line no-control-regex -- these are refused; \x means the same to every tool that reads OpenAPI
-  .regex(/^[^/\\\x00-\x1f\x7f-\x9f]+$/, 'give a file name without path separators or control characters')
-  .refine(isWellFormed, 'holds half a surrogate pair')
-  .refine((name) => name !== '.' && name !== '..', "a file cannot be named '.' or '..'");
 
 /**
  * RFC 9110, section 8.3.1: type "/" subtype, then parameters, any of which may be empty (`text/plain;`). Browsers leave a
