@@ -13,7 +13,7 @@ export const payments = outsideSystem({
   called: 'the payment provider',
   settings: {
     /** Empty means Stripe itself. The local stack sets it to the payment sandbox. */
-    STRIPE_API_BASE: setting.optional(),
+    STRIPE_API_BASE: setting.address('the payment provider'),
     STRIPE_SECRET_KEY: setting.required('secret key of the payment provider'),
   },
   async connect({ STRIPE_API_BASE, STRIPE_SECRET_KEY }): Promise<Payments> {

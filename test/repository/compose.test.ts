@@ -32,6 +32,7 @@ type Service = {
   depends_on?: Record<string, { condition: string; required?: boolean }>;
 };
 
+const fakes = Object.values(systems).map(({ fake }) => fake.name);
 const text = readText('docker-compose.yml');
 const compose = parse(text, { merge: true }) as {
   services: Record<string, Service>;
@@ -61,7 +62,7 @@ const endings = services.filter(([, service]) => service.restart === 'no').map((
 
 it('holds the whole stack', () => {
   expect(services.map(([name]) => name).sort()).toEqual(
-    ['http', 'media', 'migrate', 'operations', 'postgres', 's3', 'sandbox', 'temporal', 'upkeep'].sort(),
+    ['http', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep', ...fakes].sort(),
   );
   expect(endings).toEqual(['migrate']);
 });
@@ -188,14 +189,11 @@ it('builds its image once', () => {
   expect(pulled.map(([name]) => name)).toEqual([]);
 });
 
-it('runs the sandbox and the S3 server only in the profile `local`, which .env chooses', () => {
+it('runs the fakes and the S3 server only in the profile `local`, which .env chooses', () => {
   const profiles = services
     .filter(([, service]) => service.profiles)
     .map(([name, service]) => [name, service.profiles]);
-  expect(profiles).toEqual([
-    ['s3', ['local']],
-    ['sandbox', ['local']],
-  ]);
+  expect(Object.fromEntries(profiles)).toEqual(Object.fromEntries(['s3', ...fakes].map((name) => [name, ['local']])));
   expect(defaults.get('COMPOSE_PROFILES')).toBe('local');
 });
 

@@ -13,6 +13,16 @@ describe('a setting at fault', () => {
     ['TEMPORAL_ADDRESS', undefined, 'TEMPORAL_ADDRESS is not set: give the address of the Temporal server'],
     ['S3_SECRET_ACCESS_KEY', '', 'S3_SECRET_ACCESS_KEY is empty: give the secret key of the S3 server'],
     [
+      'STRIPE_API_BASE',
+      'stripe',
+      'STRIPE_API_BASE is "stripe": give the address of the payment provider, with http or https and without credentials (declared in activities/outside/payments.ts)',
+    ],
+    [
+      'STRIPE_API_BASE',
+      'https://ann:hush@stripe.test',
+      'STRIPE_API_BASE does not fit: give the address of the payment provider, with http or https and without credentials',
+    ],
+    [
       'STRIPE_SECRET_KEY',
       undefined,
       'STRIPE_SECRET_KEY is not set: give the secret key of the payment provider (declared in activities/outside/payments.ts)',

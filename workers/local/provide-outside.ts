@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systems } from '../../activities/outside/systems.ts';
 import type { AnySystem } from '../../activities/outside/outside-system.ts';
-import { given, type Setting } from '../config.ts';
+import { given, readConfig, type Setting } from '../config.ts';
 import { startNodeWorker } from './node-worker.ts';
 import type { PortSetting } from './parts.ts';
 import { reachable, type Service } from './service.ts';
@@ -42,6 +42,7 @@ function ownOf({ own }: AnySystem): readonly string[] | undefined {
 async function ownReached({ called, own, fake }: AnySystem, named: readonly string[]): Promise<Reached> {
   const address = given(own.address as Setting);
   if (address === undefined) return { address: own.otherwise, environment: {} };
+  readConfig([own.address as Setting]);
   await reachable(own.address, called, () => own.answers(address));
   // Something that behaves as the system does, and may be spoken to as its fake is: what is given still counts.
   const settings = Object.entries(fake.settings(address)).filter(([setting]) => !named.includes(setting));
