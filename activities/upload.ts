@@ -1,4 +1,5 @@
 import { uploadFlow } from '../workflows/upload.flow.ts';
+import { assembleStep } from './assemble.ts';
 import { finalize, publish } from './assets.ts';
 import { awaitedActivities } from './engine/await-step.ts';
 import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
@@ -16,6 +17,7 @@ function steps({ database, objects }: Stores) {
   const { receive, verify, tidy } = objectSteps(database, objects);
   return stepsOf<typeof uploadFlow>()({
     receive: awaitedActivities(database, receive),
+    assemble: outsideActivities(database, assembleStep(database, objects)),
     verify: outsideActivities(database, verify),
     finalize: statementActivities(database, finalize),
     tidy: outsideActivities(database, tidy),

@@ -3,10 +3,14 @@ import { days, hours } from './operation/duration.ts';
 import { type FailureRows, fix, newKey, wait } from './operation/failures.ts';
 import { fileName, isWellFormed } from './operation/file-name.ts';
 import { defineFlow } from './operation/flow.ts';
+import { largestUpload } from './operation/part-limits.ts';
 import { transferTime } from './operation/transfer-time.ts';
 
 /** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
 export const largestPut = 5 * 1024 ** 3;
+
+/** Ways that carry all bytes in one PUT. */
+const onePut: ReadonlySet<string> = new Set(['door', 'presigned']);
 
 /**
  * No sender counts as too slow before this time: a photograph of 5 MB takes 45 minutes at 2 KB a second, which is what
@@ -42,15 +46,22 @@ const thumbnail = z.object({
   size: z.int(),
 });
 
+/** Ways for bytes: one body or one signed PUT, signed parts, and the protocols for bytes that come over days. */
+const transferMethods = ['door', 'presigned', 'multipart', 'tus', 'resumable', 's3'] as const;
+
 /** The bytes that came, in an object of their own. */
 const receivedBytes = z.strictObject({
-  method: z.enum(['door', 'presigned']),
+  method: z.enum(transferMethods),
   objectKey: z.string(),
   size: z.int(),
   /** null if we have not read them yet. */
   sha256: sha256.nullable(),
   /** The type that the first bytes show, or '' if they show none; null if nobody has looked yet. */
   sniffedType: z.string().nullable(),
+  /** They lie in pieces, and become the object once they are put together. */
+  inPieces: z.boolean().optional(),
+  /** Partial uploads that it joins, in their order. */
+  joins: z.array(z.string()).readonly().optional(),
 });
 
 const uploadFailures = {
@@ -60,6 +71,10 @@ const uploadFailures = {
   // No bytes have counted yet, so the upload goes on waiting. Once bytes have counted, a fault in them ends it.
   'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
   'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
+  'protocol-version-unsupported': { status: 412, title: 'This version of the protocol is not spoken here', ...fix },
+  'upload-exceeded': { status: 413, title: 'These are more bytes than the upload has', ...fix },
+  'offset-mismatch': { status: 409, title: 'The next byte of the upload is another one', ...fix },
+  'chunk-digest-mismatch': { status: 400, title: 'The bytes are not those of their digest', ...fix, retryable: true },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
   'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
@@ -86,7 +101,8 @@ export const uploadFlow = defineFlow({
   request: z
     .strictObject({
       name: fileName,
-      size: z.int().min(0).max(largestPut),
+      /** May be told later by a protocol that allows it. */
+      size: z.int().min(0).max(largestUpload).optional(),
       type: mediaType,
       sha256: sha256.optional(),
       destination: z
@@ -99,11 +115,27 @@ export const uploadFlow = defineFlow({
       /** Who shares one object for the same bytes; `account` by default. */
       dedup: z.enum(['global', 'account', 'folder', 'intent']).optional(),
       /** How the bytes come: through the HTTP API (the default) or straight to the object store. */
-      transfer: z.enum(['door', 'presigned']).optional(),
+      transfer: z.enum(transferMethods).optional(),
+      /** It is a piece of a file that other uploads will join (tus: `Upload-Concat: partial`). */
+      partial: z.boolean().optional(),
+      /** Given back as it came (tus: `Upload-Metadata`). */
+      metadata: z
+        .string()
+        .max(4_096)
+        .regex(/^[\x20-\x7e]*$/, 'give printable ASCII characters')
+        .optional(),
     })
     .refine(({ transfer, sha256: declared }) => transfer !== 'presigned' || declared !== undefined, {
       path: ['sha256'],
       message: 'is required for a presigned transfer: the object store checks the bytes against it',
+    })
+    .refine(({ transfer = 'door', size }) => size !== undefined || transfer === 'tus' || transfer === 'resumable', {
+      path: ['size'],
+      message: 'is required: only the protocols for resumable uploads can tell it later',
+    })
+    .refine(({ transfer = 'door', size = 0 }) => size <= largestPut || !onePut.has(transfer), {
+      path: ['size'],
+      message: `is more than one PUT can carry (${largestPut} bytes): choose another \`transfer\``,
     })
     .meta({ examples: [{ name: 'greeting.txt', size: 12, type: 'text/plain', destination: 'inbox' }] }),
   result: z.object({
@@ -120,7 +152,7 @@ export const uploadFlow = defineFlow({
     failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
   }),
   // How the bytes travel is not part of the intent: the same upload may begin in one way and finish in another.
-  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup'],
+  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup', 'partial'],
   keyScope: 'subject',
   answers: 'state',
   workflow: 'tells',
@@ -148,12 +180,19 @@ export const uploadFlow = defineFlow({
       says: 'Waiting for the bytes',
       undo: 'own',
       placement: 'outside',
-      // A laptop that is closed in the evening goes on in the morning.
-      patience: hours(24),
+      // Counted from the last byte: whoever stops on Friday goes on after a week of holidays.
+      patience: days(7),
       evidence: receivedBytes,
       same: ['objectKey'],
       next: 'Send the bytes as `transfer` says.',
       expired: 'The bytes did not arrive in time: announce the upload again, with the same key or a new one.',
+    },
+    assemble: {
+      effect: 'natural',
+      says: 'Putting the pieces together',
+      undo: { coveredBy: 'receive' },
+      refusable: true,
+      placement: 'bytes',
     },
     verify: {
       effect: 'natural',

@@ -67,8 +67,8 @@ const requestTimeout = longestTransfer;
 /** Longer than every id and code: a longer parameter names nothing we know. Characters. */
 const maxParamLength = 300;
 
-/** The methods that pages of other origins may use. Without PUT they could not send the bytes of an upload. */
-const methods = ['GET', 'HEAD', 'POST', 'PUT'];
+/** The methods that pages of other origins may use. PUT, PATCH and DELETE are those of uploads. */
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 const exposed = [
   'Idempotency-Key',
@@ -81,6 +81,22 @@ const exposed = [
   'Retry-After',
   'Request-Id',
   'Hapax-Workflow-Id',
+  // What clients of the protocols for uploads read.
+  'Tus-Resumable',
+  'Tus-Version',
+  'Tus-Extension',
+  'Tus-Max-Size',
+  'Tus-Checksum-Algorithm',
+  'Upload-Offset',
+  'Upload-Length',
+  'Upload-Defer-Length',
+  'Upload-Metadata',
+  'Upload-Expires',
+  'Upload-Concat',
+  'Upload-Complete',
+  'Upload-Draft-Interop-Version',
+  'Upload-Limit',
+  'ETag',
 ];
 
 const bearerScheme = {

@@ -8,7 +8,7 @@ import type { Refusal } from '../../workflows/operation/outcome.ts';
 export type FlowAdditions = {
   readonly flow: AnyFlow;
   /** The flow's own routes, in a scope of their own: their parsers and hooks affect no other route. */
-  readonly routes?: (app: FastifyInstance) => void;
+  readonly routes?: (app: FastifyInstance) => Promise<void> | void;
   /** What the answer about an open operation says in addition, such as where to send bytes. Made for each answer. */
   readonly offer?: (record: OperationRecord, request: FastifyRequest) => Promise<Offered>;
   /** The schema of what `offer` returns. Every member is optional. */
@@ -58,6 +58,6 @@ export class Additions {
 
   async register(app: FastifyInstance): Promise<void> {
     for (const { routes } of this.#byFlow.values())
-      if (routes !== undefined) await app.register(async (scope) => routes(scope));
+      if (routes !== undefined) await app.register(async (scope) => await routes(scope));
   }
 }

@@ -4,10 +4,10 @@ import type { OperationRecord } from '../../activities/stores/postgres/ledger/re
 import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
 import { doorKey } from '../../activities/stores/s3/upload-keys.ts';
-import type { Refusal } from '../../workflows/operation/outcome.ts';
+import { largestPut } from '../../workflows/upload.flow.ts';
 import { commitBytes } from './commit-bytes.ts';
 import { MeasuredBody, readBody } from './measured-body.ts';
-import { OpenBodies } from './open-bodies.ts';
+import { crowded, type OpenBodies } from './open-bodies.ts';
 import { readUpload } from './read-upload.ts';
 import { type Received, received, refused } from './received.ts';
 import { storeBody } from './store-body.ts';
@@ -15,18 +15,13 @@ import {
   contentTypeRefusal,
   digestRefusal,
   lateRefusal,
+  notInOnePut,
   otherBytes,
   sizeRefusal,
   storeAway,
   transferRefusal,
 } from './transfer-refusal.ts';
-import { announcement, type UploadParts } from './upload-parts.ts';
-
-const crowded: Refusal = {
-  code: 'too-many-requests',
-  detail:
-    'Too many transfers of this upload, or of this caller, are under way: end one of them, then send the bytes again.',
-};
+import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
 /** A body, with what its sender says about it. */
 export type Sent = {
@@ -39,10 +34,11 @@ export type Sent = {
 /** The way for bytes that come as one body through the HTTP API. Each body becomes an object of its own. */
 export class DoorWay {
   readonly #parts: UploadParts;
-  readonly #bodies = new OpenBodies();
+  readonly #bodies: OpenBodies;
 
-  constructor(parts: UploadParts) {
+  constructor(parts: UploadParts, bodies: OpenBodies) {
     this.#parts = parts;
+    this.#bodies = bodies;
   }
 
   /**
@@ -51,10 +47,12 @@ export class DoorWay {
    */
   async receive(record: OperationRecord, sent: Sent): Promise<Received> {
     const { contentLength, contentType } = sent;
-    const { size, type } = announcement(record);
+    const { type } = announcement(record);
     const transfer = await readUpload(this.#parts, record);
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
+    const size = announcement(record).size ?? transfer.session?.size ?? undefined;
+    if (size === undefined || size > largestPut || isPartial(record)) return refused(notInOnePut);
     if (transfer.outcome === 'received') return await this.#again(transfer.bytes, sent);
     const untrusted = await this.#parts.standing.refusal();
     if (untrusted !== undefined) return refused(untrusted);
@@ -64,14 +62,14 @@ export class DoorWay {
     const leave = this.#bodies.enter(record);
     if (leave === undefined) return refused(crowded);
     try {
-      return await this.#store(record, sent.stream);
+      return await this.#store(record, size, sent.stream);
     } finally {
       leave();
     }
   }
 
-  async #store(record: OperationRecord, stream: Readable): Promise<Received> {
-    const { size, type, sha256 } = announcement(record);
+  async #store(record: OperationRecord, size: number, stream: Readable): Promise<Received> {
+    const { type, sha256 } = announcement(record);
     const { objects, log } = this.#parts;
     const ending = new AbortController();
     const body = new MeasuredBody(stream, { size, sha256 }, sniffLength, () => ending.abort());

@@ -1,3 +1,5 @@
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+
 /** Retries come before earlier connections are known to be dead, and each must get an answer. A flood need not. */
 const ofOneUpload = 50;
 /** A browser sends six at once, and a backend service more. Four callers at this limit fit into one process. */
@@ -35,3 +37,10 @@ function count(counts: Map<string, number>, name: string): () => void {
     else counts.set(name, left);
   };
 }
+
+/** For a body that finds no place. */
+export const crowded: Refusal = {
+  code: 'too-many-requests',
+  detail:
+    'Too many transfers of this upload, or of this caller, are under way: end one of them, then send the bytes again.',
+};

@@ -3,7 +3,7 @@ import { presignedBytes } from '../../activities/stores/s3/presigned-bytes.ts';
 import { presignPut } from '../../activities/stores/s3/presign-put.ts';
 import { presignedKey } from '../../activities/stores/s3/upload-keys.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
-import { signatureLifetime } from '../../workflows/upload.flow.ts';
+import { largestPut, signatureLifetime } from '../../workflows/upload.flow.ts';
 import { commitBytes } from './commit-bytes.ts';
 import { readUpload } from './read-upload.ts';
 import { type Answered, received, refused } from './received.ts';
@@ -37,7 +37,13 @@ export class PresignedWay {
    */
   async sign(record: OperationRecord, left: number): Promise<SignedPut | undefined> {
     const { size, type, sha256 } = announcement(record);
-    if (sha256 === undefined || (await this.#parts.standing.refusal()) !== undefined) return undefined;
+    if (
+      sha256 === undefined ||
+      size === undefined ||
+      size > largestPut ||
+      (await this.#parts.standing.refusal()) !== undefined
+    )
+      return undefined;
     const promised = { key: presignedKey(record.id), size, type, sha256, operation: record.id };
     return await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
   }

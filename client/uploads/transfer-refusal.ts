@@ -72,3 +72,30 @@ export const otherBytes: Refusal = {
   code: 'bytes-unexpected',
   detail: 'This upload already has its bytes, and these are different: announce another upload, with a key of its own.',
 };
+
+/** For a body of an upload that comes in several. */
+export function brokenRefusal(why: 'silent' | 'slow'): Refusal {
+  return {
+    code: 'request-timeout',
+    detail: `${why === 'silent' ? 'The bytes stopped arriving.' : 'The bytes arrived too slowly.'} What has come is kept: ask for the offset, and go on from there.`,
+  };
+}
+
+export function tooLongRefusal(size: number, offset: number, length: number | undefined): Refusal {
+  const comes = length === undefined ? 'more' : `${length}`;
+  return {
+    code: 'upload-exceeded',
+    detail: `The upload has ${size} bytes, of which ${offset} are there, and ${comes} came: send the ${size - offset} bytes that are missing.`,
+    more: { offset, size },
+  };
+}
+
+export const chunkDigestRefusal: Refusal = {
+  code: 'chunk-digest-mismatch',
+  detail: 'The bytes of this request are not those of its digest. Nothing of it was kept: send it again.',
+};
+
+export const notInOnePut: Refusal = {
+  code: 'bytes-unexpected',
+  detail: 'This upload does not take its bytes in one PUT: send them as its `transfer` says.',
+};

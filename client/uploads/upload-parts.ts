@@ -19,3 +19,8 @@ export type UploadParts = {
 export function announcement(record: OperationRecord): RequestOf<typeof uploadFlow> {
   return record.request as RequestOf<typeof uploadFlow>;
 }
+
+/** A partial upload waits to be joined with others, and is no file of its own. */
+export function isPartial(record: OperationRecord): boolean {
+  return announcement(record).partial === true;
+}

@@ -1,15 +1,21 @@
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
+import type { TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { largestPut } from '../../workflows/upload.flow.ts';
+import { Appends } from './appends.ts';
 import { BucketStanding } from './bucket-standing.ts';
 import { DoorWay, type Sent } from './door-way.ts';
+import { OpenBodies } from './open-bodies.ts';
 import { PresignedWay, type SignedPut } from './presigned-way.ts';
 import type { Answered, Received } from './received.ts';
-import { announcement, type UploadParts } from './upload-parts.ts';
+import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
 /** How the caller may send the bytes now. */
 type TransferPlan =
   | { readonly way: 'door'; readonly type: string }
-  | { readonly way: 'presigned'; readonly put: SignedPut };
+  | { readonly way: 'presigned'; readonly put: SignedPut }
+  /** In bodies that go on where the bytes end that have come. */
+  | { readonly way: 'tus' | 'resumable'; readonly offset: number };
 
 /**
  * The ways in for bytes. All of them end in one row, where it is decided once which object counts. The story learns of
@@ -19,11 +25,16 @@ export class Uploads {
   readonly #standing: BucketStanding;
   readonly #door: DoorWay;
   readonly #presigned: PresignedWay;
+  /** The way for bytes that come in several bodies. */
+  readonly appends: Appends;
 
   constructor(parts: Omit<UploadParts, 'standing'>) {
     this.#standing = new BucketStanding(parts.database, parts.objects);
-    this.#door = new DoorWay({ ...parts, standing: this.#standing });
-    this.#presigned = new PresignedWay({ ...parts, standing: this.#standing });
+    const all = { ...parts, standing: this.#standing };
+    const bodies = new OpenBodies();
+    this.#door = new DoorWay(all, bodies);
+    this.#presigned = new PresignedWay(all);
+    this.appends = new Appends(all, bodies);
   }
 
   /** @returns why no new upload may begin now, if there is a reason */
@@ -36,13 +47,19 @@ export class Uploads {
    * @param wanted how this caller wants to send; by default as the upload was announced
    * @returns undefined when the upload takes no bytes now
    */
-  async plan(record: OperationRecord, wanted?: TransferPlan['way']): Promise<TransferPlan | undefined> {
+  async plan(record: OperationRecord, wanted?: TransferMethod): Promise<TransferPlan | undefined> {
     if (record.settledAt !== null) return undefined;
     const { state, cancelRequestedAt, deadline } = record;
     const left = (deadline?.getTime() ?? 0) - Date.now();
     if ((state !== 'claimed' && state !== 'waiting') || cancelRequestedAt !== null || left <= 0) return undefined;
-    const { type, transfer: announced = 'door' } = announcement(record);
-    const put = (wanted ?? announced) === 'presigned' ? await this.#presigned.sign(record, left) : undefined;
+    const { type, size, transfer: announced = 'door' } = announcement(record);
+    const way = wanted ?? announced;
+    const now = await this.appends.look(record);
+    if ('refusal' in now || (now.complete && !isPartial(record))) return undefined;
+    const goesOn = now.offset > 0 || size === undefined || size > largestPut || isPartial(record);
+    if (way === 'tus' || way === 'resumable') return { way, offset: now.offset };
+    if (goesOn && way !== 'presigned') return { way: 'tus', offset: now.offset };
+    const put = way === 'presigned' ? await this.#presigned.sign(record, left) : undefined;
     return put === undefined ? { way: 'door', type } : { way: 'presigned', put };
   }
 

@@ -7,7 +7,7 @@ import type { uploadFlow } from '../../workflows/upload.flow.ts';
 const step: StepActivities = { kind: 'step', step: async () => ({ result: null }), undo: undefined };
 const wait: WaitActivities = { kind: 'wait', step: async () => ({ kind: 'closed' }), undo: undefined };
 const paid = { reserve: step, openPayment: step, authorise: step, capture: step };
-const sent = { verify: step, finalize: step, tidy: step, publish: step };
+const sent = { assemble: step, verify: step, finalize: step, tidy: step, publish: step };
 
 describe('the activities of a flow', () => {
   it('are those of its steps, or they do not compile', () => {

@@ -55,14 +55,18 @@ export type ProblemContext = {
   readonly requestId: string;
   readonly operation?: string | undefined;
   readonly renewable?: Renewable | undefined;
+  /** The status, where a protocol asks for another than the failure table has. */
+  readonly status?: number | undefined;
+  /** The problem type, where a standard has one of its own. */
+  readonly type?: string | undefined;
 };
 
 export function problem(refusal: Refusal, context: ProblemContext): Problem {
   const { status, title, retryable, sameKeySafe, action, retryAfter } = failure(refusal.code, context.renewable);
   return {
-    type: problemUrl(refusal.code),
+    type: context.type ?? problemUrl(refusal.code),
     title,
-    status,
+    status: context.status ?? status,
     detail: refusal.detail,
     code: refusal.code,
     retryable,

@@ -279,7 +279,6 @@ create table hapax.transfer (
   constraint transfer_pkey primary key (operation_id),
   constraint transfer_object_counts_once unique (object_key),
   constraint transfer_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
-  constraint transfer_method_check check (method in ('door', 'presigned')),
   constraint transfer_outcome_check check (outcome in ('received', 'closed')),
   constraint transfer_received_names_its_bytes check ((outcome = 'received') = (object_key is not null
     and method is not null and size is not null)),
@@ -549,6 +548,83 @@ create policy all_tenants on hapax.stray to hapax_upkeep using (true);
 create policy tenant_only on hapax.stray to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.stray to hapax_app;
 grant select, delete on hapax.stray to hapax_upkeep;
+
+-- An upload whose bytes come in pieces: how many bytes are acknowledged, and who may write the next.
+create table hapax.upload_session (
+  operation_id text        not null,
+  tenant       text        not null,
+  size         bigint, -- null until the caller tells it
+  received     bigint      not null default 0, -- bytes from the first on that are stored and will not be lost
+  epoch        integer     not null default 0, -- grows with each writer: a former one commits nothing more
+  writing      boolean     not null default false, -- somebody writes,
+    or died while writing: a part of theirs may still reach the store
+  segment      integer     not null default 1, -- the multipart upload that parts go to
+  next_part    integer     not null default 1,
+  hash         bytea,
+    -- state of the SHA-256 over `received` bytes, readable only by the implementation in hash_tag; null: to be read
+  hash_tag     text,
+  start        bytea       not null default '\x'::bytea, -- the first bytes, which show the type
+  touched_at   timestamptz not null default now(),
+  constraint upload_session_pkey primary key (operation_id),
+  constraint upload_session_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint upload_session_hash_says_whose check ((hash is null) = (hash_tag is null)),
+  constraint upload_session_received_check check (received >= 0),
+  constraint upload_session_size_check check (size >= 0),
+  constraint upload_session_within_its_size check (received <= size)
+);
+alter table hapax.upload_session enable row level security, force row level security;
+create policy acting_roles on hapax.upload_session as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.upload_session to hapax_upkeep using (true);
+create policy tenant_only on hapax.upload_session to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.upload_session to hapax_app;
+grant select on hapax.upload_session to hapax_upkeep;
+
+-- A multipart upload, recorded before its first part is sent.
+create table hapax.upload_segment (
+  operation_id text    not null,
+  segment      integer not null,
+  tenant       text    not null,
+  object_key   text    not null,
+  s3_upload_id text    not null,
+  constraint upload_segment_pkey primary key (operation_id, segment),
+  constraint upload_segment_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade
+);
+alter table hapax.upload_segment enable row level security, force row level security;
+create policy acting_roles on hapax.upload_segment as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.upload_segment to hapax_upkeep using (true);
+create policy tenant_only on hapax.upload_segment to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.upload_segment to hapax_app;
+grant select on hapax.upload_segment to hapax_upkeep;
+
+-- Where acknowledged bytes are: in a part of a segment, or in an object of their own.
+create table hapax.upload_piece (
+  operation_id text    not null,
+  at           bigint  not null, -- offset of its first byte
+  size         bigint  not null,
+  tenant       text    not null,
+  segment      integer,
+  part         integer,
+  etag         text,
+  checksum     text, -- CRC32 as S3 writes it, for a part
+  object_key   text,
+  constraint upload_piece_pkey primary key (operation_id, at),
+  constraint upload_piece_part_counts_once unique (operation_id, segment, part),
+  constraint upload_piece_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade,
+  constraint upload_piece_at_check check (at >= 0),
+  constraint upload_piece_is_a_part_or_an_object check ((part is null) = (object_key is not null)),
+  constraint upload_piece_part_check check (part >= 1 and part <= 10000),
+  constraint upload_piece_part_is_whole check ((part is null) = (segment is null) and (part is null) = (etag is null)),
+  constraint upload_piece_size_check check (size > 0)
+);
+alter table hapax.upload_piece enable row level security, force row level security;
+create policy acting_roles on hapax.upload_piece as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.upload_piece to hapax_upkeep using (true);
+create policy tenant_only on hapax.upload_piece to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.upload_piece to hapax_app;
+grant select on hapax.upload_piece to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1105,4 +1181,76 @@ begin
     new.object_key)
   on conflict do nothing;
   return null;
+end $$;
+
+-- Makes the caller the only writer of an upload, if its first byte is the next one.
+create function hapax.take_session(of_operation text, at_offset bigint, told_size bigint)
+returns table (
+  outcome text, received bigint, size bigint, epoch integer, segment integer, part integer, object_key text,
+  s3_upload_id text, hash bytea, hash_tag text, start bytea, tails jsonb) language plpgsql
+as $$
+declare
+  it hapax.upload_session;
+begin
+  insert into hapax.upload_session (operation_id, tenant, size)
+  select o.id, o.tenant, (o.request ->> 'size')::bigint from hapax.operation o where o.id = of_operation
+  on conflict do nothing;
+  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
+  if it.received <> at_offset then
+    return query select 'elsewhere', it.received, it.size, it.epoch, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
+    return;
+  elsif it.size <> told_size or told_size < it.received then
+    return query select 'otherwise', it.received, it.size, it.epoch, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
+    return;
+  end if;
+  if it.writing and exists (
+    select from hapax.upload_segment g where g.operation_id = of_operation and g.segment = it.segment
+  ) then
+    it.segment := it.segment + 1;
+    it.next_part := 1;
+  end if;
+  update hapax.upload_session s
+  set epoch = it.epoch + 1, writing = true, segment = it.segment, next_part = it.next_part,
+      size = coalesce(it.size, told_size), touched_at = now()
+  where s.operation_id = of_operation;
+  return query
+    select 'taken', it.received, coalesce(it.size, told_size), it.epoch + 1, it.segment, it.next_part, g.object_key,
+      g.s3_upload_id, it.hash, it.hash_tag, it.start, (
+        select jsonb_agg(jsonb_build_object('at', p.at, 'size', p.size, 'objectKey', p.object_key) order by p.at)
+        from hapax.upload_piece p where p.operation_id = of_operation and p.object_key is not null
+          and p.at > coalesce((select max(q.at) from hapax.upload_piece q where q.operation_id = of_operation and q.part is not null), -1))
+    from (select) one left join hapax.upload_segment g on g.operation_id = of_operation and g.segment = it.segment;
+end $$;
+
+-- Acknowledges bytes of the writer that holds the session, and lets the upload live on.
+create function hapax.keep_piece(
+  of_operation text, by_epoch integer, piece jsonb, new_hash bytea, new_tag text, new_start bytea, rests boolean,
+  lifetime_ms double precision)
+returns boolean language plpgsql
+as $$
+declare
+  it hapax.upload_session;
+  ends bigint := (piece ->> 'at')::bigint + (piece ->> 'size')::bigint;
+begin
+  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
+  if it.epoch is distinct from by_epoch or not it.writing then
+    return false;
+  elsif (piece ->> 'at')::bigint > it.received or ends <= it.received then
+    raise exception 'a piece to % leaves a gap behind %, or adds nothing', ends, it.received;
+  end if;
+  delete from hapax.upload_piece p where p.operation_id = of_operation and p.at >= (piece ->> 'at')::bigint;
+  insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum, object_key)
+  values (
+    of_operation, (piece ->> 'at')::bigint, (piece ->> 'size')::bigint, it.tenant,
+    case when piece ? 'part' then it.segment end, (piece ->> 'part')::integer, piece ->> 'etag', piece ->> 'checksum',
+    piece ->> 'objectKey');
+  update hapax.upload_session
+  set received = ends, writing = not rests, hash = new_hash, hash_tag = new_tag, start = new_start, touched_at = now(),
+      next_part = case when piece ? 'part' then (piece ->> 'part')::integer + 1 else next_part end
+  where operation_id = of_operation;
+  -- Where bytes come, the wait goes on. A minute is little of a week, and saves most of the writes.
+  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
+  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
+    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute';
+  return true;
 end $$;

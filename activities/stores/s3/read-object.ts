@@ -14,8 +14,12 @@ export async function openObject(store: ObjectStore, key: string, signal?: Abort
 
 /** @returns at most the first `length` bytes; none of an empty object, of which S3 refuses every range (416) */
 export async function readStart(store: ObjectStore, key: string, size: number, length: number): Promise<Uint8Array> {
-  if (size === 0) return new Uint8Array();
-  const range = `bytes=0-${Math.min(size, length) - 1}`;
+  return size === 0 ? new Uint8Array() : await readRange(store, key, 0, Math.min(size, length));
+}
+
+/** @returns `length` bytes of an object, from `at` on; at least one */
+export async function readRange(store: ObjectStore, key: string, at: number, length: number): Promise<Uint8Array> {
+  const range = `bytes=${at}-${at + length - 1}`;
   const answer = await store.client.send(new GetObjectCommand({ Bucket: store.bucket, Key: key, Range: range }));
   if (answer.Body === undefined) throw new Error(`S3 gave no bytes of ${key}`);
   return await answer.Body.transformToByteArray();

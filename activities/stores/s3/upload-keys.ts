@@ -14,6 +14,26 @@ export function presignedKey(operation: string): string {
   return `${uploadPrefix(operation)}presigned`;
 }
 
+/** All the bytes of an upload that came in one piece. Each writer has an epoch of its own. */
+export function wholeKey(operation: string, epoch: number): string {
+  return `${uploadPrefix(operation)}whole-${epoch}`;
+}
+
+/** The object that a multipart upload of this writer becomes. */
+export function partsKey(operation: string, epoch: number): string {
+  return `${uploadPrefix(operation)}parts-${epoch}`;
+}
+
+/** A small piece. */
+export function tailKey(operation: string, epoch: number, at: number): string {
+  return `${uploadPrefix(operation)}tail-${epoch}-${at}`;
+}
+
+/** An upload that was put together from several objects. Two attempts make the same bytes, and the first stays. */
+export function joinedKey(operation: string): string {
+  return `${uploadPrefix(operation)}joined`;
+}
+
 /** Thumbnails belong to a content, which stands for one SHA-256 in one dedup scope for as long as it lives. */
 export function thumbnailPrefix(content: string): string {
   return `thumbnails/${content}/`;

@@ -4,6 +4,15 @@ import Router from 'find-my-way';
 import { refuseConnection } from './broken-request.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Headers of the answer to OPTIONS on the route's path: what the path offers. */
+    toldByOptions?: Readonly<Record<string, string>>;
+  }
+}
+
+type Path = { readonly methods: Set<string>; readonly told: Record<string, string> };
+
 /** The limit of Fastify's router, so that both routers find the same paths. */
 type Routes = { readonly maxParamLength: number };
 
@@ -15,13 +24,14 @@ type Routes = { readonly maxParamLength: number };
 export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Routes): void {
   const paths = Router({ maxParamLength });
   const all = new Set<string>();
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, config }) => {
     // The catch-all route for preflights is not a path of its own.
     if (url === '*') return;
-    const known = paths.findRoute('GET', url)?.store as Set<string> | undefined;
-    const methods = known ?? new Set<string>();
-    if (known === undefined) paths.on('GET', url, () => undefined, methods);
-    for (const one of [method].flat()) for (const set of [methods, all]) set.add(one);
+    const known = paths.findRoute('GET', url)?.store as Path | undefined;
+    const path = known ?? { methods: new Set(), told: {} };
+    if (known === undefined) paths.on('GET', url, () => undefined, path);
+    for (const one of [method].flat()) for (const set of [path.methods, all]) set.add(one);
+    Object.assign(path.told, config?.toldByOptions);
   });
   const allowed = (methods: Set<string>): string => [...methods, 'OPTIONS'].join(', ');
 
@@ -29,8 +39,10 @@ export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Rou
     const options = request.method === 'OPTIONS';
     if (!options && !request.is404) return next();
     // "OPTIONS *" asks about the server as a whole.
-    const methods = request.url === '*' ? all : (paths.find('GET', request.url)?.store as Set<string> | undefined);
-    if (methods === undefined) return next(new HttpProblem('not-found', 'There is nothing at this path.'));
+    const path: Path | undefined =
+      request.url === '*' ? { methods: all, told: {} } : (paths.find('GET', request.url)?.store as Path | undefined);
+    if (path === undefined) return next(new HttpProblem('not-found', 'There is nothing at this path.'));
+    const { methods, told } = path;
     reply.header('allow', allowed(methods));
     if (!options)
       return next(
@@ -40,7 +52,7 @@ export function answerOtherMethods(app: FastifyInstance, { maxParamLength }: Rou
         ),
       );
     if (request.headers['access-control-request-method'] !== undefined) return next();
-    void reply.code(204).send();
+    void reply.code(204).headers(told).send();
   });
 
   // CONNECT has no path, and Node emits it as an event of its own.

@@ -6,6 +6,7 @@ import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
 import { answer as documented } from '../documented/answer.ts';
 import { flowHeaders } from '../documented/answer-headers.ts';
+import { askOperation, type Taken } from '../operations/ask-operation.ts';
 import { asSent } from '../protocol/as-sent.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { idempotencyKey } from '../protocol/idempotency-key.ts';
@@ -41,22 +42,9 @@ export function flowRoutes(
       validatorCompiler: asSent,
     };
     app.post(`/v1/${flow.route}`, options, async (request, reply) => {
-      const { caller } = request;
       const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
-      const answer = await gateway.ask(
-        flow,
-        {
-          ...caller,
-          key: request.idempotencyKey,
-          request: request.body as never,
-          requestId: request.id,
-          userAgent: request.headers['user-agent'],
-          admit: async () => (await additions.refusal(flow)) === undefined && (await admitted(app, request)),
-        },
-        wait,
-      );
-      const refusal = answer.kind === 'not-admitted' ? await additions.refusal(flow) : undefined;
-      if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
+      const asking = { flow, key: request.idempotencyKey, body: request.body, wait };
+      const answer = await askOperation({ app, gateway, additions }, request, asking);
       return await respond(gateway, flow, answer, request, reply, additions);
     });
   }
@@ -73,12 +61,6 @@ export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: 
     );
   request.idempotencyKey = key;
   next();
-}
-
-/** Whether the caller may begin a new operation. Each call is counted. */
-export async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
-  const limit = await app.newOperations(request);
-  return limit.isAllowed || !limit.isExceeded;
 }
 
 /**
@@ -109,7 +91,7 @@ async function respondWithState(
 async function respond(
   gateway: Gateway,
   flow: AnyFlow,
-  answer: Reply,
+  answer: Taken,
   request: FastifyRequest,
   reply: FastifyReply,
   additions: Additions,
@@ -121,29 +103,6 @@ async function respond(
       return flow.answers === 'state' || answer.state === 'waiting'
         ? await respondWithState(gateway, flow, answer, request, reply, additions)
         : sendReply(request, reply, answer);
-    case 'key-reused':
-      throw new HttpProblem(
-        'key-reused',
-        'This Idempotency-Key was used for another request: make a new key for a new request.',
-        {
-          header: 'Idempotency-Key',
-        },
-      );
-    case 'key-expired':
-      throw new HttpProblem(
-        'key-expired',
-        'The answer for this key has expired, and the request is not run again: look at the operation, and make a new key for a new request.',
-        { header: 'Idempotency-Key' },
-        { operation: answer.id },
-      );
-    case 'overloaded':
-      throw new HttpProblem(
-        'overloaded',
-        'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
-        { retryAfter: answer.retryAfter },
-      );
-    case 'not-admitted':
-      throw new HttpProblem('too-many-requests', 'Too many new operations: wait, then ask again with the same key.');
   }
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
 import { issueKey } from '../../../activities/stores/postgres/ledger/issue-key.ts';
-import { admitted } from './flow-routes.ts';
+import { admitted } from '../operations/ask-operation.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { answer } from '../documented/answer.ts';
 import { requestHeaders } from '../documented/answer-headers.ts';

@@ -7,15 +7,21 @@ import type { Gateway } from '../../gateway.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
+import { tusBody, tusUrl } from './tus/tus-headers.ts';
+import { tusRoutes } from './tus/tus-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
 const url = z.string();
 
 const transferSchema = z
   .object({
-    method: z.literal('PUT'),
+    method: z.enum(['PUT', 'PATCH']),
     url,
     headers: z.record(z.string(), z.string()).describe('Send them unchanged'),
+    offset: z
+      .int()
+      .optional()
+      .describe('With PATCH: how many bytes have come. Send the others, in one request or in several.'),
     complete: z
       .object({ method: z.literal('POST'), url })
       .optional()
@@ -29,7 +35,18 @@ type Transfer = z.output<typeof transferSchema>;
 export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: string | undefined): FlowAdditions {
   return {
     flow: uploadFlow,
-    routes: (app) => uploadRoutes(app, gateway, uploads),
+    routes: async (app) => {
+      await app.register(async (scope) => uploadRoutes(scope, gateway, uploads));
+      await app.register(async (scope) =>
+        tusRoutes({
+          app: scope,
+          gateway,
+          uploads,
+          additions: { refusal: async () => await uploads.refusal() },
+          publicUrl,
+        }),
+      );
+    },
     searched: { sha256: uploadFlow.request.shape.sha256 },
     offered: { transfer: transferSchema.optional() },
     refusal: () => uploads.refusal(),
@@ -56,6 +73,14 @@ async function transferOf(
       return undefined;
     case 'door':
       return { method: 'PUT', url: urlOf('content'), headers: { 'content-type': plan.type } };
+    case 'tus':
+    case 'resumable':
+      return {
+        method: 'PATCH',
+        url: new URL(tusUrl(record.id), base).href,
+        headers: { 'tus-resumable': '1.0.0', 'upload-offset': `${plan.offset}`, 'content-type': tusBody },
+        offset: plan.offset,
+      };
     case 'presigned':
       return { ...plan.put, headers: { ...plan.put.headers }, complete: { method: 'POST', url: urlOf('complete') } };
   }

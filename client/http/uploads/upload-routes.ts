@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { OperationRecord } from '../../../activities/stores/postgres/ledger/read-operation.ts';
@@ -12,11 +12,11 @@ import type { Answered, Received } from '../../uploads/received.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import { answer as documented } from '../documented/answer.ts';
 import { placeHeaders } from '../documented/answer-headers.ts';
+import { uploadOf } from './append-answers.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { renewingFlows } from '../operations/renewing-flows.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 import { operationId } from '../documented/schemas.ts';
-import { isOwn, shownOperation } from '../operations/shown-operations.ts';
 
 const params = z.object({ id: operationId });
 const answered = z.object({
@@ -76,7 +76,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       },
     },
     async (request, reply) => {
-      const record = await upload(gateway, request, request.params.id);
+      const record = await uploadOf(gateway, request, request.params.id);
       const { 'content-length': length, 'content-type': type } = request.headers;
       const coded = codedBody(request.headers);
       const received: Received =
@@ -105,7 +105,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       },
     },
     async (request, reply) => {
-      const record = await upload(gateway, request, request.params.id);
+      const record = await uploadOf(gateway, request, request.params.id);
       return await answer(gateway, record, await uploads.complete(record), reply);
     },
   );
@@ -129,15 +129,6 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
     detail: `Content-Encoding ${encoding.slice(0, 100)} is not accepted: send the announced bytes themselves, without the header.`,
     more: { header: 'Content-Encoding', expected: 'identity', actual: encoding.slice(0, 100) },
   };
-}
-
-async function upload(gateway: Gateway, request: FastifyRequest, id: string): Promise<OperationRecord> {
-  const record = await shownOperation(gateway, request.caller, id);
-  if (record.flow !== 'upload') throw new HttpProblem('not-found', 'There is no such upload.');
-  // An operator may see the upload, but only the subject that announced it may send the bytes.
-  if (!isOwn(request.caller, record))
-    throw new HttpProblem('forbidden', 'Only the subject that announced an upload may send its bytes or complete it.');
-  return record;
 }
 
 function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {

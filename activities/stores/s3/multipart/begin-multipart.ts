@@ -1,0 +1,33 @@
+import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3';
+import type { ObjectStore } from '../object-store.ts';
+import { operationToken } from '../operation-token.ts';
+
+type Promised = {
+  readonly key: string;
+  readonly type: string;
+  readonly operation: string;
+  /** What each part is checked against. */
+  readonly checksum: 'CRC32' | 'SHA256';
+};
+
+/**
+ * Begins a multipart upload whose parts carry checksums: without them versitygw 1.8.0 keeps what had come of a part when
+ * its connection broke, and lists it at its full size.
+ * @returns the id that S3 gives it; record it before the first part is sent
+ */
+export async function beginMultipart(
+  store: ObjectStore,
+  { key, type, operation, checksum }: Promised,
+): Promise<string> {
+  const { UploadId } = await store.client.send(
+    new CreateMultipartUploadCommand({
+      Bucket: store.bucket,
+      Key: key,
+      ContentType: type,
+      ChecksumAlgorithm: checksum,
+      Metadata: { [operationToken]: operation },
+    }),
+  );
+  if (UploadId === undefined) throw new Error(`S3 began no multipart upload for ${key}`);
+  return UploadId;
+}

@@ -1,0 +1,248 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
+import type { Transfer, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
+import { operationToken } from '../../activities/stores/s3/operation-token.ts';
+import { putOnce } from '../../activities/stores/s3/put-once.ts';
+import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
+import { doorKey, joinedKey } from '../../activities/stores/s3/upload-keys.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import { commitBytes } from './commit-bytes.ts';
+import { crowded, type OpenBodies } from './open-bodies.ts';
+import { Inflow } from './pieces/inflow.ts';
+import { LiveWriters } from './pieces/live-writers.ts';
+import { RunningHash } from './pieces/running-hash.ts';
+import { firstLook, PieceWriting, type Promised, type Written } from './pieces/write-pieces.ts';
+import { readUpload } from './read-upload.ts';
+import { brokenRefusal, chunkDigestRefusal, storeAway, tooLongRefusal, transferRefusal } from './transfer-refusal.ts';
+import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
+
+/** A body that goes on where the acknowledged bytes end. */
+type Chunk = {
+  readonly method: TransferMethod;
+  readonly stream: Readable;
+  /** Of its first byte in the upload. */
+  readonly offset: number;
+  /** The size of the upload, where this sender tells it. Bytes. */
+  readonly size: number | undefined;
+  readonly promised: Promised;
+};
+
+/** Where an upload stands. */
+export type Standing = {
+  /** Bytes from the first on that will not be lost. */
+  readonly offset: number;
+  /** null: not told yet. */
+  readonly size: number | null;
+  /** All bytes are there. */
+  readonly complete: boolean;
+  /** The partial uploads that it joins. */
+  readonly joins?: readonly string[] | undefined;
+};
+
+export type Appended =
+  | ({ readonly kind: 'appended' } & Standing)
+  /** The next byte is another one. Nothing was kept. */
+  | ({ readonly kind: 'elsewhere' } & Standing)
+  /** Another size was told before. */
+  | ({ readonly kind: 'otherwise' } & Standing)
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The sender disconnected. What had come is kept, and there is nobody left to answer. */
+  | { readonly kind: 'cut' };
+
+/** The way for bytes that come in several bodies. The next one may come through any process. */
+export class Appends {
+  readonly #parts: UploadParts;
+  readonly #bodies: OpenBodies;
+  readonly #writers = new LiveWriters();
+
+  constructor(parts: UploadParts, bodies: OpenBodies) {
+    this.#parts = parts;
+    this.#bodies = bodies;
+  }
+
+  /**
+   * Where the upload stands, or why it takes no bytes any more. If all bytes are there and a process died before it could
+   * say so, it is said now.
+   */
+  async look(record: OperationRecord): Promise<Standing | { readonly refusal: Refusal }> {
+    const transfer = await readUpload(this.#parts, record);
+    const refusal = transferRefusal(transfer);
+    if (refusal !== undefined) return { refusal };
+    if (transfer.outcome !== 'open') return standing(record, transfer);
+    await this.#arriveIfComplete(record, 'tus', transfer);
+    return standing(record, transfer);
+  }
+
+  /** @returns undefined when it is no partial upload, or takes part in nothing any more */
+  async lookAtPartial(record: OperationRecord): Promise<Standing | undefined> {
+    if (!isPartial(record)) return undefined;
+    const now = await this.look(record);
+    return 'refusal' in now ? undefined : now;
+  }
+
+  /**
+   * The bytes of this upload are those of complete partial uploads, in their order.
+   * @returns why not, if so
+   */
+  async join(
+    record: OperationRecord,
+    partials: readonly { readonly record: OperationRecord; readonly size: number }[],
+  ) {
+    const size = partials.reduce((sum, one) => sum + one.size, 0);
+    const joins = partials.map((one) => one.record.id);
+    const objectKey = joinedKey(record.id);
+    const bytes = { method: 'tus', objectKey, size, sha256: null, sniffedType: null, inPieces: true, joins } as const;
+    const joined = await commitBytes(this.#parts, record, bytes);
+    return joined.kind === 'refused' ? joined.refusal : undefined;
+  }
+
+  /**
+   * Writes a body behind the acknowledged bytes. Whoever writes last is the only writer: an earlier body of the same
+   * upload is let go, in whatever process it is.
+   * @throws LedgerFault `unavailable` when we cannot tell how much is acknowledged; ask for the offset
+   */
+  async append(record: OperationRecord, chunk: Chunk): Promise<Appended> {
+    const transfer = await readUpload(this.#parts, record);
+    const refusal = transferRefusal(transfer) ?? (await this.#parts.standing.refusal());
+    if (refusal !== undefined) return { kind: 'refused', refusal };
+    const now = standing(record, transfer);
+    const { offset, promised } = chunk;
+    if (offset !== now.offset) return { kind: 'elsewhere', ...now };
+    const size = chunk.size ?? now.size;
+    if (now.size !== null && size !== now.size) return { kind: 'otherwise', ...now };
+    const most = size === null ? undefined : size - offset;
+    if (most !== undefined && ((promised.length ?? 0) > most || (promised.ends && (promised.length ?? most) < most)))
+      return { kind: 'refused', refusal: tooLongRefusal(size ?? 0, offset, promised.length ?? 0) };
+    if (transfer.outcome === 'received') return { kind: 'appended', ...now };
+    const leave = this.#bodies.enter(record);
+    if (leave === undefined) return { kind: 'refused', refusal: crowded };
+    const inflow = new Inflow(chunk.stream);
+    const end = this.#writers.enter(record.id, () => inflow.stop('taken-over'));
+    try {
+      return (
+        (await this.#atOnce(record, chunk, inflow, now, size)) ?? (await this.#inPieces(record, chunk, inflow, size))
+      );
+    } finally {
+      end();
+      leave();
+    }
+  }
+
+  /** A small upload that comes in one body needs no session: one object, one row. */
+  async #atOnce(
+    record: OperationRecord,
+    { method, promised }: Chunk,
+    inflow: Inflow,
+    { offset }: Standing,
+    size: number | null,
+  ): Promise<Appended | undefined> {
+    if (offset > 0 || size === null || size > firstLook.bytes || promised.length !== size || isPartial(record))
+      return undefined;
+    const { bytes, length, ended } = await inflow.gather(size + 1, firstLook.patience);
+    if (!ended || length !== size) {
+      inflow.unread(bytes);
+      return undefined;
+    }
+    const body = Buffer.concat(bytes);
+    const { digest } = promised;
+    if (digest !== undefined && !createHash(digest.algorithm).update(body).digest().equals(digest.value))
+      return { kind: 'refused', refusal: chunkDigestRefusal };
+    const objectKey = doorKey(record.id, randomUUID());
+    const { type } = announcement(record);
+    try {
+      await putOnce(this.#parts.objects, objectKey, body, { type, metadata: { [operationToken]: record.id } });
+    } catch (error) {
+      this.#parts.log(`No object for ${record.id}`, error);
+      return { kind: 'refused', refusal: storeAway };
+    }
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    const sniffedType = await sniffType(body.subarray(0, sniffLength));
+    return await this.#arrive(record, { method, objectKey, size, sha256, sniffedType });
+  }
+
+  async #inPieces(record: OperationRecord, chunk: Chunk, inflow: Inflow, size: number | null): Promise<Appended> {
+    const { offset, promised } = chunk;
+    const session = await takeSession(this.#parts.database, record, offset, chunk.size);
+    if (session.kind !== 'taken')
+      return { kind: session.kind, offset: session.received, size: session.size, complete: false };
+    const { id, tenant } = record;
+    const { type } = announcement(record);
+    const writing = new PieceWriting(this.#parts, { id, tenant, type }, session, inflow, promised);
+    return await this.#answer(record, chunk, size, await writing.run());
+  }
+
+  async #answer(
+    record: OperationRecord,
+    { method, promised }: Chunk,
+    size: number | null,
+    written: Written,
+  ): Promise<Appended> {
+    switch (written.kind) {
+      case 'ended': {
+        const { received, objectKey, sha256, start } = written;
+        const all = size ?? (promised.ends ? received : null);
+        if (isPartial(record) || received !== all)
+          return { kind: 'appended', offset: received, size: all, complete: received === all };
+        const bytes = { method, size: all, sha256, sniffedType: await sniffed(start, all) };
+        return await this.#arrive(
+          record,
+          objectKey === undefined
+            ? { ...bytes, objectKey: joinedKey(record.id), inPieces: true }
+            : { ...bytes, objectKey },
+        );
+      }
+      case 'broken':
+        if (written.why === 'cut') return { kind: 'cut' };
+        if (written.why !== 'taken-over') return { kind: 'refused', refusal: brokenRefusal(written.why) };
+        return await this.#elsewhere(record);
+      case 'taken-over':
+        return await this.#elsewhere(record);
+      case 'too-long':
+        return { kind: 'refused', refusal: tooLongRefusal(size ?? 0, written.received, undefined) };
+      case 'digest-differs':
+        return { kind: 'refused', refusal: chunkDigestRefusal };
+      case 'failed':
+        this.#parts.log(`A piece of ${record.id} was not stored`, written.error);
+        return { kind: 'refused', refusal: storeAway };
+    }
+  }
+
+  async #elsewhere(record: OperationRecord): Promise<Appended> {
+    return { kind: 'elsewhere', ...standing(record, await readUpload(this.#parts, record)) };
+  }
+
+  async #arrive(record: OperationRecord, bytes: Parameters<typeof commitBytes>[2]): Promise<Appended> {
+    const counted = await commitBytes(this.#parts, record, bytes);
+    if (counted.kind === 'refused') return counted;
+    return { kind: 'appended', offset: counted.size, size: counted.size, complete: true };
+  }
+
+  async #arriveIfComplete(record: OperationRecord, method: TransferMethod, { session }: Transfer): Promise<void> {
+    if (session === undefined || session.received !== session.size || isPartial(record)) return;
+    const { size, start, hash } = session;
+    await this.#arrive(record, {
+      method,
+      objectKey: joinedKey(record.id),
+      size,
+      sha256: (hash && RunningHash.resume(hash)?.digest()) ?? null,
+      sniffedType: await sniffed(start, size),
+      inPieces: true,
+    });
+  }
+}
+
+async function sniffed(start: Buffer, size: number): Promise<string | null> {
+  return start.length === Math.min(size, sniffLength) ? await sniffType(start) : null;
+}
+
+function standing(record: OperationRecord, transfer: Transfer): Standing {
+  if (transfer.outcome === 'received') {
+    const { size, joins } = transfer.bytes;
+    return { offset: size, size, complete: true, joins };
+  }
+  const offset = transfer.session?.received ?? 0;
+  const size = transfer.session?.size ?? announcement(record).size ?? null;
+  return { offset, size, complete: isPartial(record) && offset === size };
+}

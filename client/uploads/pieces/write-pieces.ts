@@ -1,0 +1,239 @@
+import { createHash, type Hash } from 'node:crypto';
+import {
+  keepPieces,
+  type Piece,
+  restSession,
+} from '../../../activities/stores/postgres/uploads/sessions/keep-piece.ts';
+import type {
+  SavedHash,
+  Tail,
+  TakenSession,
+} from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
+import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
+import { statusOf } from '../../../activities/stores/s3/object-missing.ts';
+import { tailKey, wholeKey } from '../../../activities/stores/s3/upload-keys.ts';
+import { seconds } from '../../../workflows/operation/duration.ts';
+import { partLimits, pieceLength, pieceTime, smallestPart } from '../../../workflows/operation/part-limits.ts';
+import type { UploadParts } from '../upload-parts.ts';
+import { type Break, type Gathered, type Inflow, InflowBroken } from './inflow.ts';
+import { KeptBytes } from './kept-bytes.ts';
+import { pieceBody } from './piece-body.ts';
+import { PieceLog } from './piece-log.ts';
+import { type Outgoing, PieceStore, TakenOver, type Writer } from './piece-store.ts';
+
+/** What one body is, as far as its sender says it. */
+export type Promised = {
+  /** Bytes of this body; undefined when the sender does not say. */
+  readonly length: number | undefined;
+  /** Whether the upload ends with this body. Otherwise it ends when its size is reached. */
+  readonly ends: boolean;
+  /** Nothing is kept unless the whole body has this digest. */
+  readonly digest: { readonly algorithm: 'sha1' | 'sha256' | 'md5' | 'sha512'; readonly value: Buffer } | undefined;
+};
+
+export type Written =
+  | {
+      readonly kind: 'ended';
+      /** Bytes of the upload that are stored now. */
+      readonly received: number;
+      /** The object that holds all of them; undefined when they lie in pieces. */
+      readonly objectKey: string | undefined;
+      /** Of all bytes so far; null when somebody has to read them. */
+      readonly sha256: string | null;
+      readonly start: Buffer;
+    }
+  /** The sender stopped, or was given up on. */
+  | { readonly kind: 'broken'; readonly why: Break }
+  | { readonly kind: 'taken-over' }
+  /** There are more bytes than the upload has. Those before them are kept. */
+  | { readonly kind: 'too-long'; readonly received: number }
+  | { readonly kind: 'digest-differs' }
+  /** The store did not take a piece. What was acknowledged before stays. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** All bytes of the upload, in one object. */
+type Whole = { readonly objectKey: string; readonly size: number };
+
+/** `whole`: all bytes in one object. `part`: of a multipart upload. `tail`: too small for a part. */
+type Kind = 'whole' | 'part' | 'tail';
+
+/** Enough to tell a fast sender from a slow one. */
+export const firstLook = { bytes: 128 * 1024, patience: seconds(1) } as const;
+/** A body that does not tell its length is held in memory for a part. Bytes. */
+const unpromised = partLimits.smallest;
+/** From this size on an upload is not sent again as a whole because its last bytes came late. Bytes. */
+const largestWhole = 16 * 1024 ** 2;
+
+/** One body that is written behind the acknowledged bytes of an upload, piece by piece. */
+export class PieceWriting {
+  readonly #id: string;
+  readonly #epoch: number;
+  readonly #store: PieceStore;
+  readonly #log: PieceLog;
+  readonly #inflow: Inflow;
+  readonly #promised: Promised;
+  readonly #size: number | null;
+  readonly #first: number;
+  readonly #digest: Hash | undefined;
+
+  constructor(
+    { database, objects }: UploadParts,
+    upload: Omit<Writer, 'epoch'>,
+    session: TakenSession,
+    inflow: Inflow,
+    promised: Promised,
+  ) {
+    const { epoch, received, size } = session;
+    const writer = { ...upload, epoch };
+    this.#id = upload.id;
+    this.#epoch = epoch;
+    this.#store = new PieceStore(database, objects, writer, session);
+    this.#log = new PieceLog(database, writer, session, promised.digest !== undefined);
+    this.#inflow = inflow;
+    this.#promised = promised;
+    this.#size = size;
+    this.#first = received;
+    this.#digest = promised.digest === undefined ? undefined : createHash(promised.digest.algorithm);
+  }
+
+  /** @throws LedgerFault when nobody knows whether the newest bytes were acknowledged */
+  async run(): Promise<Written> {
+    try {
+      for (;;) {
+        const written = await this.#next();
+        if (written !== undefined) return written;
+      }
+    } catch (error) {
+      if (error instanceof TakenOver) return { kind: 'taken-over' };
+      if (error instanceof LedgerFault) throw error;
+      // Of a part without an answer nobody knows: the next writer begins another multipart upload.
+      if (statusOf(error) !== undefined) await this.#log.rest();
+      return { kind: 'failed', error };
+    }
+  }
+
+  async #next(): Promise<Written | undefined> {
+    const look = await this.#inflow.gather(firstLook.bytes, firstLook.patience);
+    if (look.ended || look.broken !== undefined) return await this.#remainder(look);
+    this.#inflow.unread(look.bytes);
+    const { length } = this.#promised;
+    if (length === undefined) return await this.#remainder(await this.#inflow.gather(unpromised, pieceTime));
+    const left = this.#first + length - this.#log.at;
+    return await this.#stream(Math.min(left, pieceLength(this.#inflow.rate, this.#size ?? 2 * this.#log.at)));
+  }
+
+  /** Stores bytes that are all there. */
+  async #remainder({ bytes, length, ended, broken }: Gathered): Promise<Written | undefined> {
+    const log = this.#log;
+    if (this.#size !== null && log.at + length > this.#size) {
+      await log.rest();
+      return { kind: 'too-long', received: log.at };
+    }
+    const last = ended && (this.#promised.ends || log.at + length === this.#size);
+    const kind = this.#kindOf(length, last);
+    let whole: Whole | undefined;
+    // What broke off in a body with a digest is not kept. An empty file is an object too.
+    if (broken === undefined ? length > 0 || kind === 'whole' : length > 0 && this.#digest === undefined) {
+      for (const some of bytes) this.#saw(some);
+      const before = kind === 'tail' ? [] : await collect(this.#store.read(log.tails));
+      const body = Buffer.concat([...before, ...bytes]);
+      whole = await this.#put(kind, { body, size: body.length, signal: never }, ended || broken !== undefined);
+    }
+    if (broken !== undefined) return await this.#broken(broken);
+    return ended || whole !== undefined ? await this.#end(whole) : undefined;
+  }
+
+  /** Stores the next bytes as they come. */
+  async #stream(length: number): Promise<Written | undefined> {
+    const log = this.#log;
+    const rest = this.#promised.length !== undefined && log.at + length === this.#first + this.#promised.length;
+    const kind = this.#kindOf(length, log.at + length === this.#size || (this.#promised.ends && rest));
+    const before = kind === 'tail' ? [] : log.tails;
+    const size = length + (kind === 'tail' ? 0 : log.at - log.from);
+    const copy = new KeptBytes();
+    const ending = new AbortController();
+    const mark = log.mark();
+    let fault: unknown;
+    const body = pieceBody(
+      this.#store.read(before),
+      this.#inflow,
+      length,
+      (bytes) => {
+        this.#saw(bytes);
+        copy.add(bytes);
+      },
+      (error) => {
+        fault = error;
+        ending.abort();
+      },
+    );
+    try {
+      const whole = await this.#put(kind, { body, size, signal: ending.signal }, rest);
+      return whole && (await this.#end(whole));
+    } catch (error) {
+      body.destroy();
+      if (!(fault instanceof InflowBroken)) throw error;
+      const bytes = this.#digest === undefined ? copy.bytes : undefined;
+      if (bytes === undefined) log.returnTo(mark);
+      else if (bytes.length > 0) await this.#put('tail', { body: bytes, size: bytes.length, signal: never }, true);
+      return await this.#broken(fault.why);
+    } finally {
+      copy.drop();
+    }
+  }
+
+  #kindOf(length: number, last: boolean): Kind {
+    const { at, from } = this.#log;
+    const size = at + length - from;
+    if (last && from === 0 && size <= largestWhole) return 'whole';
+    return last || size >= smallestPart(this.#size ?? 2 * at) ? 'part' : 'tail';
+  }
+
+  #saw(bytes: Buffer): void {
+    this.#digest?.update(bytes);
+    this.#log.saw(bytes);
+  }
+
+  /** @returns the object, where it holds all bytes: it counts once it is recorded as such */
+  async #put(kind: Kind, outgoing: Outgoing, rests: boolean): Promise<Whole | undefined> {
+    const { at, from } = this.#log;
+    switch (kind) {
+      case 'whole': {
+        const objectKey = wholeKey(this.#id, this.#epoch);
+        const { size } = await this.#store.object(objectKey, 0, outgoing);
+        return { objectKey, size };
+      }
+      case 'part':
+        await this.#log.keep(await this.#store.part(from, outgoing), rests);
+        return undefined;
+      case 'tail':
+        await this.#log.keep(await this.#store.object(tailKey(this.#id, this.#epoch, at), at, outgoing), rests);
+        return undefined;
+    }
+  }
+
+  async #end(whole: Whole | undefined): Promise<Written> {
+    const log = this.#log;
+    const { digest } = this.#promised;
+    if (digest !== undefined && this.#digest?.digest().equals(digest.value) !== true) {
+      await log.rest();
+      return { kind: 'digest-differs' };
+    }
+    if (whole === undefined) await log.end();
+    const { sha256, start } = log;
+    return { kind: 'ended', received: whole?.size ?? log.at, objectKey: whole?.objectKey, sha256, start };
+  }
+
+  async #broken(why: Break): Promise<Written> {
+    await this.#log.rest();
+    return { kind: 'broken', why };
+  }
+}
+
+const never = new AbortController().signal;
+
+async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const some of bytes) all.push(some);
+  return all;
+}
