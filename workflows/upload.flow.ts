@@ -75,6 +75,7 @@ const uploadFailures = {
   'upload-exceeded': { status: 413, title: 'These are more bytes than the upload has', ...fix },
   'offset-mismatch': { status: 409, title: 'The next byte of the upload is another one', ...fix },
   'chunk-digest-mismatch': { status: 400, title: 'The bytes are not those of their digest', ...fix, retryable: true },
+  'digest-unusable': { status: 400, title: 'The digest cannot be compared', ...fix },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
   'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },

@@ -2,10 +2,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { Transfer, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { fenceSession } from '../../activities/stores/postgres/uploads/sessions/fence-session.ts';
 import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { operationToken } from '../../activities/stores/s3/operation-token.ts';
 import { putOnce } from '../../activities/stores/s3/put-once.ts';
-import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
+import { sniffLength, sniffStart, sniffType } from '../../activities/stores/s3/sniff-type.ts';
 import { doorKey, joinedKey } from '../../activities/stores/s3/upload-keys.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { commitBytes } from './commit-bytes.ts';
@@ -15,6 +16,7 @@ import { LiveWriters } from './pieces/live-writers.ts';
 import { RunningHash } from './pieces/running-hash.ts';
 import { firstLook, PieceWriting, type Promised, type Written } from './pieces/write-pieces.ts';
 import { readUpload } from './read-upload.ts';
+import { type Standing, standing } from './standing.ts';
 import { brokenRefusal, chunkDigestRefusal, storeAway, tooLongRefusal, transferRefusal } from './transfer-refusal.ts';
 import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
@@ -27,18 +29,8 @@ type Chunk = {
   /** The size of the upload, where this sender tells it. Bytes. */
   readonly size: number | undefined;
   readonly promised: Promised;
-};
-
-/** Where an upload stands. */
-export type Standing = {
-  /** Bytes from the first on that will not be lost. */
-  readonly offset: number;
-  /** null: not told yet. */
-  readonly size: number | null;
-  /** All bytes are there. */
-  readonly complete: boolean;
-  /** The partial uploads that it joins. */
-  readonly joins?: readonly string[] | undefined;
+  /** Called with each byte count that is acknowledged on the way. */
+  readonly acknowledged?: (offset: number) => void;
 };
 
 export type Appended =
@@ -73,6 +65,16 @@ export class Appends {
     if (transfer.outcome !== 'open') return standing(record, transfer);
     await this.#arriveIfComplete(record, 'tus', transfer);
     return standing(record, transfer);
+  }
+
+  /**
+   * Where the upload stands, and will stand until its caller goes on: whoever writes at this moment is let go. A caller
+   * that asks has lost its connection, which the writer may not know yet.
+   */
+  async lookAlone(record: OperationRecord): Promise<Standing | { readonly refusal: Refusal }> {
+    await this.#writers.letGo(record.id);
+    await fenceSession(this.#parts.database, record);
+    return await this.look(record);
   }
 
   /** @returns undefined when it is no partial upload, or takes part in nothing any more */
@@ -169,7 +171,8 @@ export class Appends {
       return { kind: session.kind, offset: session.received, size: session.size, complete: false };
     const { id, tenant } = record;
     const { type } = announcement(record);
-    const writing = new PieceWriting(this.#parts, { id, tenant, type }, session, inflow, promised);
+    const upload = { id, tenant, type, acknowledged: chunk.acknowledged };
+    const writing = new PieceWriting(this.#parts, upload, session, inflow, promised);
     return await this.#answer(record, chunk, size, await writing.run());
   }
 
@@ -185,7 +188,7 @@ export class Appends {
         const all = size ?? (promised.ends ? received : null);
         if (isPartial(record) || received !== all)
           return { kind: 'appended', offset: received, size: all, complete: received === all };
-        const bytes = { method, size: all, sha256, sniffedType: await sniffed(start, all) };
+        const bytes = { method, size: all, sha256, sniffedType: await sniffStart(start, all) };
         return await this.#arrive(
           record,
           objectKey === undefined
@@ -222,27 +225,8 @@ export class Appends {
   async #arriveIfComplete(record: OperationRecord, method: TransferMethod, { session }: Transfer): Promise<void> {
     if (session === undefined || session.received !== session.size || isPartial(record)) return;
     const { size, start, hash } = session;
-    await this.#arrive(record, {
-      method,
-      objectKey: joinedKey(record.id),
-      size,
-      sha256: (hash && RunningHash.resume(hash)?.digest()) ?? null,
-      sniffedType: await sniffed(start, size),
-      inPieces: true,
-    });
+    const sha256 = (hash && RunningHash.resume(hash)?.digest()) ?? null;
+    const bytes = { method, size, sha256, sniffedType: await sniffStart(start, size) };
+    await this.#arrive(record, { ...bytes, objectKey: joinedKey(record.id), inPieces: true });
   }
-}
-
-async function sniffed(start: Buffer, size: number): Promise<string | null> {
-  return start.length === Math.min(size, sniffLength) ? await sniffType(start) : null;
-}
-
-function standing(record: OperationRecord, transfer: Transfer): Standing {
-  if (transfer.outcome === 'received') {
-    const { size, joins } = transfer.bytes;
-    return { offset: size, size, complete: true, joins };
-  }
-  const offset = transfer.session?.received ?? 0;
-  const size = transfer.session?.size ?? announcement(record).size ?? null;
-  return { offset, size, complete: isPartial(record) && offset === size };
 }

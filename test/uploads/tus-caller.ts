@@ -1,6 +1,6 @@
 import type { Answered, World } from '../support/world.ts';
 
-type TusUpload = { readonly id: string; readonly path: string };
+export type PiecesOf = { readonly id: string; readonly path: string };
 type Headers = Readonly<Record<string, string>>;
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -35,19 +35,19 @@ export class TusCaller {
     return await this.ask('POST', '/v1/tus', { ...named, ...headers }, body, door);
   }
 
-  async created(key: string | undefined, size: number, headers: Headers = {}): Promise<TusUpload> {
+  async created(key: string | undefined, size: number, headers: Headers = {}): Promise<PiecesOf> {
     const answer = await this.create(key, { 'upload-length': `${size}`, ...headers });
     if (answer.status !== 201) throw new Error(`Not created: ${answer.status} ${answer.text}`);
     return TusCaller.uploadOf(answer);
   }
 
-  static uploadOf({ headers }: Answered): TusUpload {
+  static uploadOf({ headers }: Answered): PiecesOf {
     const path = new URL(headers.get('location') ?? '').pathname;
     return { path, id: path.split('/').at(-1) ?? '' };
   }
 
   async patch(
-    { path }: TusUpload,
+    { path }: PiecesOf,
     offset: number,
     bytes: Uint8Array,
     headers: Headers = {},
@@ -56,11 +56,11 @@ export class TusCaller {
     return await this.ask('PATCH', path, { 'upload-offset': `${offset}`, ...headers }, bytes, door);
   }
 
-  async head({ path }: TusUpload, headers: Headers = {}, door = 0): Promise<Answered> {
+  async head({ path }: PiecesOf, headers: Headers = {}, door = 0): Promise<Answered> {
     return await this.ask('HEAD', path, headers, undefined, door);
   }
 
-  async delete({ path }: TusUpload, headers: Headers = {}, door = 0): Promise<Answered> {
+  async delete({ path }: PiecesOf, headers: Headers = {}, door = 0): Promise<Answered> {
     return await this.ask('DELETE', path, headers, undefined, door);
   }
 }

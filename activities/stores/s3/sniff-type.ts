@@ -7,3 +7,8 @@ export const sniffLength = 4_100;
 export async function sniffType(start: Uint8Array): Promise<string> {
   return (await fileTypeFromBuffer(start))?.mime ?? '';
 }
+
+/** @returns null where not all of the first bytes are there: they have to be read */
+export async function sniffStart(start: Uint8Array, size: number): Promise<string | null> {
+  return start.length === Math.min(size, sniffLength) ? await sniffType(start) : null;
+}

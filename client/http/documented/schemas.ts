@@ -98,9 +98,9 @@ export const operationSchema = (offered: z.ZodRawShape) =>
           name: z.string(),
           says: z.string(),
           state: z
-            .enum([...stepStates, 'waiting', 'lapsed'])
+            .enum([...stepStates, 'waiting', 'lapsed', 'skipped'])
             .describe(
-              '`waiting`: for something from outside. `lapsed`: it did not come, and is not waited for any more.',
+              '`waiting`: for something from outside. `lapsed`: it did not come, and is not waited for any more. `skipped`: this operation did not need it.',
             ),
           attempts: z.int().describe('How often the step or its undo was begun.'),
           sentAt: z.string().optional(),

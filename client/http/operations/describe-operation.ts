@@ -14,7 +14,8 @@ import type { Trouble } from '../../../workflows/operation/trouble.ts';
  */
 export function describeOperation(flow: AnyFlow | undefined, record: OperationRecord, caller: Pick<Caller, 'role'>) {
   const rows = new Map(record.steps.map((step) => [step.name, step]));
-  const names = new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()]);
+  const names = [...new Set([...Object.keys(flow?.steps ?? {}), ...rows.keys()])];
+  const reached = names.findLastIndex((name) => rows.has(name));
   return {
     id: record.id,
     flow: record.flow,
@@ -22,12 +23,14 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
     generation: record.generation,
     state: record.state,
     ...(record.settledAt === null && record.cancelRequestedAt !== null ? { cancelRequested: true } : {}),
-    steps: [...names].map((name) => {
+    steps: names.map((name, index) => {
       const row = rows.get(name);
+      // A story leaves out steps that this operation does not need.
+      const unsent = index < reached ? 'skipped' : 'planned';
       return {
         name,
         says: flow?.steps[name]?.says ?? name,
-        state: shownState(record, row?.state ?? 'planned', flow?.steps[name]),
+        state: row === undefined ? unsent : shownState(record, row.state, flow?.steps[name]),
         attempts: row?.attempts ?? 0,
         ...(row === undefined ? {} : { sentAt: row.sentAt.toISOString() }),
         ...(row === undefined || row.endedAt === null ? {} : { endedAt: row.endedAt.toISOString() }),

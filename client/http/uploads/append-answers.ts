@@ -18,6 +18,31 @@ export async function uploadOf(gateway: Gateway, request: FastifyRequest, id: st
   return record;
 }
 
+/**
+ * Ends an upload whose client wants it no more. Repeatable. A finished one keeps its file: that is not decided by its
+ * transfer.
+ * @throws HttpProblem already-settled, not-found
+ */
+export async function cancelUpload(gateway: Gateway, record: OperationRecord): Promise<void> {
+  switch (await gateway.cancel(record)) {
+    case 'requested':
+      return;
+    case 'already-settled':
+    case 'past-no-return': {
+      const now = (await gateway.status(record.tenant, record.id)) ?? record;
+      if (now.state === 'cancelled') return;
+      throw new HttpProblem(
+        'already-settled',
+        'The upload has ended, and its file stays: a transfer that is over cannot be taken back.',
+        { state: now.state },
+        { operation: record.id, ...(now.state === 'succeeded' ? {} : { status: 410 }) },
+      );
+    }
+    case 'missing':
+      throw new HttpProblem('not-found', 'There is no such upload.');
+  }
+}
+
 /** A refusal as a protocol tells it, which may know another status for it. */
 export function protocolProblem(
   { code, detail, more }: Refusal,

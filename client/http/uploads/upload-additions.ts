@@ -7,6 +7,8 @@ import type { Gateway } from '../../gateway.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
+import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
+import { resumableRoutes } from './resumable/resumable-routes.ts';
 import { tusBody, tusUrl } from './tus/tus-headers.ts';
 import { tusRoutes } from './tus/tus-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
@@ -36,16 +38,10 @@ export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: s
   return {
     flow: uploadFlow,
     routes: async (app) => {
+      const protocol = { gateway, uploads, publicUrl, additions: { refusal: async () => await uploads.refusal() } };
       await app.register(async (scope) => uploadRoutes(scope, gateway, uploads));
-      await app.register(async (scope) =>
-        tusRoutes({
-          app: scope,
-          gateway,
-          uploads,
-          additions: { refusal: async () => await uploads.refusal() },
-          publicUrl,
-        }),
-      );
+      await app.register(async (scope) => tusRoutes({ ...protocol, app: scope }));
+      await app.register(async (scope) => resumableRoutes({ ...protocol, app: scope }));
     },
     searched: { sha256: uploadFlow.request.shape.sha256 },
     offered: { transfer: transferSchema.optional() },
@@ -73,8 +69,14 @@ async function transferOf(
       return undefined;
     case 'door':
       return { method: 'PUT', url: urlOf('content'), headers: { 'content-type': plan.type } };
-    case 'tus':
     case 'resumable':
+      return {
+        method: 'PATCH',
+        url: new URL(resumableUrl(record.id), base).href,
+        headers: { 'upload-offset': `${plan.offset}`, 'upload-complete': '?1', 'content-type': partialBody },
+        offset: plan.offset,
+      };
+    case 'tus':
       return {
         method: 'PATCH',
         url: new URL(tusUrl(record.id), base).href,

@@ -100,5 +100,6 @@ export class PieceLog {
     const { patience } = uploadFlow.steps.receive;
     if (!(await keepPieces(this.#database, this.#writer, pieces, rests, patience))) throw new TakenOver();
     this.#rests = rests;
+    if (!rests) this.#writer.acknowledged?.(this.at);
   }
 }

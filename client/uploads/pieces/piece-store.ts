@@ -19,6 +19,7 @@ export type Writer = {
   readonly tenant: string;
   readonly epoch: number;
   readonly type: string;
+  readonly acknowledged: ((offset: number) => void) | undefined;
 };
 
 /** Another writer holds the session now. */

@@ -1,14 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import {
-  keepPieces,
-  type Piece,
-  restSession,
-} from '../../../activities/stores/postgres/uploads/sessions/keep-piece.ts';
-import type {
-  SavedHash,
-  Tail,
-  TakenSession,
-} from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
+import type { TakenSession } from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
 import { statusOf } from '../../../activities/stores/s3/object-missing.ts';
 import { tailKey, wholeKey } from '../../../activities/stores/s3/upload-keys.ts';

@@ -3,7 +3,8 @@ import type { OperationRecord } from '../../../../activities/stores/postgres/led
 import type { FailureCode } from '../../../../workflows/operation/failures.ts';
 import type { Refusal } from '../../../../workflows/operation/outcome.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
-import type { Appended, Standing } from '../../../uploads/appends.ts';
+import type { Appended } from '../../../uploads/appends.ts';
+import type { Standing } from '../../../uploads/standing.ts';
 import type { HttpProblem } from '../../problems/http-problem.ts';
 import { protocolProblem } from '../append-answers.ts';
 

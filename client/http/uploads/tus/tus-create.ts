@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OperationRecord } from '../../../../activities/stores/postgres/ledger/read-operation.ts';
-import type { RequestOf } from '../../../../workflows/operation/flow.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
-import { type Issue, requestInvalid } from '../../problems/request-invalid.ts';
 import { originOf } from '../../protocol/sound-target.ts';
 import { requireKey } from '../../routes/flow-routes.ts';
+import { soundUpload } from '../announced-upload.ts';
 import { uploadOf } from '../append-answers.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
 import { answerAppended, tellStanding, tusProblem } from './tus-answers.ts';
@@ -24,7 +23,7 @@ export async function tusCreate(parts: ProtocolParts, request: FastifyRequest, r
   const size = joins === undefined ? lengthOf(headers) : joins.reduce((sum, one) => sum + one.size, 0);
   const checksum = checksumOf(headers);
   const body = bodyLength(request);
-  const announced = sound({
+  const announced = soundUpload({
     ...announcedBy(headers),
     ...(size === undefined ? {} : { size }),
     ...(concat?.kind === 'partial' ? { partial: true } : {}),
@@ -64,13 +63,6 @@ function keyOf(request: FastifyRequest, reply: FastifyReply, { partial }: { read
   if (partial === true) return `partial-${randomUUID()}`;
   requireKey(request, reply, () => undefined);
   return request.idempotencyKey;
-}
-
-function sound(announced: object): RequestOf<typeof uploadFlow> {
-  const { error } = uploadFlow.request.safeParse(announced);
-  if (error === undefined) return announced as RequestOf<typeof uploadFlow>;
-  const issues: Issue[] = error.issues.map(({ path, message }) => ({ instancePath: `/${path.join('/')}`, message }));
-  throw requestInvalid(issues);
 }
 
 /**

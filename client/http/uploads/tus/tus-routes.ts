@@ -1,10 +1,10 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { largestUpload } from '../../../../workflows/operation/part-limits.ts';
 import { announcement, isPartial } from '../../../uploads/upload-parts.ts';
 import { operationId } from '../../documented/schemas.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
-import { uploadOf } from '../append-answers.ts';
+import { cancelUpload, uploadOf } from '../append-answers.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
 import { answerAppended, tellStanding, tusProblem } from './tus-answers.ts';
 import { bodyLength, tusCreate } from './tus-create.ts';
@@ -56,7 +56,7 @@ export function tusRoutes(parts: ProtocolParts): void {
 
   app.head(`${tusPath}/:id`, { schema, config: { toldByOptions } }, async (request, reply) => {
     const record = await uploadOf(gateway, request, idOf(request));
-    const now = await uploads.appends.look(record);
+    const now = await uploads.appends.lookAlone(record);
     if ('refusal' in now) throw tusProblem(now.refusal, record.id);
     const { metadata } = announcement(record);
     if (metadata !== undefined) reply.header('upload-metadata', metadata);
@@ -88,29 +88,12 @@ export function tusRoutes(parts: ProtocolParts): void {
     return answerAppended(reply, record, now, 204);
   });
 
-  app.delete(`${tusPath}/:id`, { schema }, async (request, reply) => await terminate(parts, request, reply));
+  app.delete(`${tusPath}/:id`, { schema }, async (request, reply) => {
+    await cancelUpload(gateway, await uploadOf(gateway, request, idOf(request)));
+    return reply.code(204).send();
+  });
 }
 
 function idOf({ params }: FastifyRequest): string {
   return (params as { id: string }).id;
-}
-
-/** Ends an upload. A finished one keeps its file: who owns it is not decided by its transfer. */
-async function terminate({ gateway }: ProtocolParts, request: FastifyRequest, reply: FastifyReply) {
-  const record = await uploadOf(gateway, request, idOf(request));
-  switch (await gateway.cancel(record)) {
-    case 'requested':
-      return reply.code(204).send();
-    case 'already-settled':
-    case 'past-no-return':
-      if (record.state === 'cancelled') return reply.code(204).send();
-      throw new HttpProblem(
-        'already-settled',
-        'The upload has ended, and its file stays: a transfer that is over cannot be terminated.',
-        {},
-        { operation: record.id, ...(record.state === 'succeeded' ? {} : { status: 410 }) },
-      );
-    case 'missing':
-      throw new HttpProblem('not-found', 'There is no such upload.');
-  }
 }
