@@ -43,6 +43,5 @@ export function assembleStep(database: Database, store: ObjectStore): OutsideSte
 /** The parts of a multipart upload become an object. Small objects are objects already. */
 async function completeStretch(store: ObjectStore, stretch: Stretch): Promise<void> {
   if (stretch.kind === 'object') return;
-  const { operation, objectKey, s3UploadId, size, parts } = stretch;
-  await completeMultipart(store, { operation, objectKey, s3UploadId, size, parts, checksum: 'CRC32' });
+  await completeMultipart(store, stretch);
 }

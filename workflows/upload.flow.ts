@@ -9,6 +9,8 @@ import { transferTime } from './operation/transfer-time.ts';
 /** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
 export const largestPut = 5 * 1024 ** 3;
 
+/** Ways that may tell the size with the last byte. */
+const tellsLater: ReadonlySet<string> = new Set(['tus', 'resumable', 's3']);
 /** Ways that carry all bytes in one PUT. */
 const onePut: ReadonlySet<string> = new Set(['door', 'presigned']);
 
@@ -130,9 +132,9 @@ export const uploadFlow = defineFlow({
       path: ['sha256'],
       message: 'is required for a presigned transfer: the object store checks the bytes against it',
     })
-    .refine(({ transfer = 'door', size }) => size !== undefined || transfer === 'tus' || transfer === 'resumable', {
+    .refine(({ transfer = 'door', size }) => size !== undefined || tellsLater.has(transfer), {
       path: ['size'],
-      message: 'is required: only the protocols for resumable uploads can tell it later',
+      message: 'is required: only the protocols for uploads that go on can tell it later',
     })
     .refine(({ transfer = 'door', size = 0 }) => size <= largestPut || !onePut.has(transfer), {
       path: ['size'],

@@ -5,6 +5,7 @@ import { largestPut } from '../../workflows/upload.flow.ts';
 import { Appends } from './appends.ts';
 import { BucketStanding } from './bucket-standing.ts';
 import { DoorWay, type Sent } from './door-way.ts';
+import { type MultipartPlan, MultipartWay } from './multipart-way.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { PresignedWay, type SignedPut } from './presigned-way.ts';
 import type { Answered, Received } from './received.ts';
@@ -15,7 +16,9 @@ type TransferPlan =
   | { readonly way: 'door'; readonly type: string }
   | { readonly way: 'presigned'; readonly put: SignedPut }
   /** In bodies that go on where the bytes end that have come. */
-  | { readonly way: 'tus' | 'resumable'; readonly offset: number };
+  | { readonly way: 'tus' | 'resumable'; readonly offset: number }
+  /** In parts that go straight to the object store. */
+  | { readonly way: 'multipart'; readonly plan: MultipartPlan };
 
 /**
  * The ways in for bytes. All of them end in one row, where it is decided once which object counts. The story learns of
@@ -27,6 +30,8 @@ export class Uploads {
   readonly #presigned: PresignedWay;
   /** The way for bytes that come in several bodies. */
   readonly appends: Appends;
+  /** The way for parts that go straight to the object store. */
+  readonly multipart: MultipartWay;
 
   constructor(parts: Omit<UploadParts, 'standing'>) {
     this.#standing = new BucketStanding(parts.database, parts.objects);
@@ -35,6 +40,7 @@ export class Uploads {
     this.#door = new DoorWay(all, bodies);
     this.#presigned = new PresignedWay(all);
     this.appends = new Appends(all, bodies);
+    this.multipart = new MultipartWay(all);
   }
 
   /** @returns why no new upload may begin now, if there is a reason */
@@ -57,6 +63,10 @@ export class Uploads {
     const now = await this.appends.look(record);
     if ('refusal' in now || (now.complete && !isPartial(record))) return undefined;
     const goesOn = now.offset > 0 || size === undefined || size > largestPut || isPartial(record);
+    if ((way === 'multipart' || way === 's3') && now.offset === 0 && size !== 0 && !isPartial(record)) {
+      const plan = await this.multipart.plan(record, left);
+      if (plan !== undefined) return { way: 'multipart', plan };
+    }
     if (way === 'tus' || way === 'resumable') return { way, offset: now.offset };
     if (goesOn && way !== 'presigned') return { way: 'tus', offset: now.offset };
     const put = way === 'presigned' ? await this.#presigned.sign(record, left) : undefined;
@@ -68,8 +78,10 @@ export class Uploads {
     return await this.#door.receive(record, sent);
   }
 
-  /** Completes an upload whose caller says that its presigned PUT was made; see PresignedWay. */
+  /** Completes an upload whose caller says that what it sends to the object store was sent. */
   async complete(record: OperationRecord): Promise<Answered> {
-    return await this.#presigned.complete(record);
+    const { transfer } = announcement(record);
+    const inParts = transfer === 'multipart' || transfer === 's3';
+    return inParts ? await this.multipart.complete(record, transfer) : await this.#presigned.complete(record);
   }
 }

@@ -39,3 +39,17 @@ export function pieceLength(rate: number, size: number): number {
   const largest = Math.max(largestPiece, 2 * smallestPart(size));
   return Math.round(Math.min(largest, Math.max(smallestPiece, rate * pieceTime)));
 }
+
+/** Parts that callers send are multiples of this. Bytes. */
+const unit = 1024 ** 2;
+/** A part that fails is sent again as a whole, so that small parts serve bad networks; large ones save requests. Bytes. */
+const usualPart = 8 * unit;
+
+/**
+ * @param size of the whole upload; undefined when it is told later
+ * @returns the size of all parts but the last that a caller sends to the object store itself. Bytes.
+ */
+export function partSizeFor(size: number | undefined): number {
+  const fewest = Math.ceil((size ?? 0) / partLimits.most);
+  return Math.max(size === undefined ? 64 * unit : usualPart, Math.ceil(fewest / unit) * unit);
+}

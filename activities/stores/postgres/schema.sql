@@ -564,10 +564,13 @@ create table hapax.upload_session (
     -- state of the SHA-256 over `received` bytes, readable only by the implementation in hash_tag; null: to be read
   hash_tag     text,
   start        bytea       not null default '\x'::bytea, -- the first bytes, which show the type
+  part_size    bigint, -- of the parts that a caller sends straight to the object store; null: it sends none,
+    or chooses itself
   touched_at   timestamptz not null default now(),
   constraint upload_session_pkey primary key (operation_id),
   constraint upload_session_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
   constraint upload_session_hash_says_whose check ((hash is null) = (hash_tag is null)),
+  constraint upload_session_part_size_check check (part_size >= 5242880 and part_size <= '5368709120'::bigint),
   constraint upload_session_received_check check (received >= 0),
   constraint upload_session_size_check check (size >= 0),
   constraint upload_session_within_its_size check (received <= size)
@@ -587,8 +590,11 @@ create table hapax.upload_segment (
   tenant       text    not null,
   object_key   text    not null,
   s3_upload_id text    not null,
+  checksum     text    not null,
+    -- what its parts are checked against: CRC32 by us, SHA256 by a caller that sends parts to the object store
   constraint upload_segment_pkey primary key (operation_id, segment),
-  constraint upload_segment_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade
+  constraint upload_segment_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade,
+  constraint upload_segment_checksum_check check (checksum in ('CRC32', 'SHA256'))
 );
 alter table hapax.upload_segment enable row level security, force row level security;
 create policy acting_roles on hapax.upload_segment as restrictive to public
@@ -597,6 +603,24 @@ create policy all_tenants on hapax.upload_segment to hapax_upkeep using (true);
 create policy tenant_only on hapax.upload_segment to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.upload_segment to hapax_app;
 grant select on hapax.upload_segment to hapax_upkeep;
+
+-- The SHA-256 of parts that were signed for a caller, as S3 writes it. The newest one counts.
+create table hapax.upload_signed_part (
+  operation_id text    not null,
+  part         integer not null,
+  tenant       text    not null,
+  checksum     text    not null,
+  constraint upload_signed_part_pkey primary key (operation_id, part),
+  constraint upload_signed_part_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade,
+  constraint upload_signed_part_part_check check (part >= 1 and part <= 10000)
+);
+alter table hapax.upload_signed_part enable row level security, force row level security;
+create policy acting_roles on hapax.upload_signed_part as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.upload_signed_part to hapax_upkeep using (true);
+create policy tenant_only on hapax.upload_signed_part to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.upload_signed_part to hapax_app;
+grant select on hapax.upload_signed_part to hapax_upkeep;
 
 -- Where acknowledged bytes are: in a part of a segment, or in an object of their own.
 create table hapax.upload_piece (
@@ -607,7 +631,7 @@ create table hapax.upload_piece (
   segment      integer,
   part         integer,
   etag         text,
-  checksum     text, -- CRC32 as S3 writes it, for a part
+  checksum     text, -- of a part, as S3 writes it
   object_key   text,
   constraint upload_piece_pkey primary key (operation_id, at),
   constraint upload_piece_part_counts_once unique (operation_id, segment, part),
@@ -1252,5 +1276,27 @@ begin
   update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
   where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
     and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute';
+  return true;
+end $$;
+
+-- Acknowledges all bytes of an upload whose caller has sent them to the object store in parts.
+create function hapax.keep_parts(of_operation text, of_segment integer, parts jsonb)
+returns boolean language plpgsql
+as $$
+declare
+  it hapax.upload_session;
+begin
+  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
+  if it.received > 0 then
+    return exists (select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = of_segment);
+  end if;
+  insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)
+  select of_operation, p.at, p.size, it.tenant, of_segment, p.part, p.etag, p.checksum
+  from jsonb_to_recordset(parts) p (at bigint, size bigint, part integer, etag text, checksum text);
+  update hapax.upload_session
+  set received = (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation),
+      size = coalesce(size, (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation)),
+      epoch = epoch + 1, touched_at = now()
+  where operation_id = of_operation;
   return true;
 end $$;

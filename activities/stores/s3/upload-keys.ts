@@ -24,6 +24,11 @@ export function partsKey(operation: string, epoch: number): string {
   return `${uploadPrefix(operation)}parts-${epoch}`;
 }
 
+/** What the parts become that a caller sends itself. */
+export function callerPartsKey(operation: string): string {
+  return `${uploadPrefix(operation)}caller-parts`;
+}
+
 /** A small piece. */
 export function tailKey(operation: string, epoch: number, at: number): string {
   return `${uploadPrefix(operation)}tail-${epoch}-${at}`;

@@ -9,6 +9,8 @@ import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
 import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
 import { resumableRoutes } from './resumable/resumable-routes.ts';
+import { partRoutes, shownPart, signedPartSchema } from './part-routes.ts';
+import { s3Routes } from './s3/s3-routes.ts';
 import { tusBody, tusUrl } from './tus/tus-headers.ts';
 import { tusRoutes } from './tus/tus-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
@@ -31,7 +33,20 @@ const transferSchema = z
   })
   .meta({ id: 'Transfer', description: 'Where and how to send the bytes. Signed afresh for each answer.' });
 
-type Transfer = z.output<typeof transferSchema>;
+const multipartSchema = z
+  .object({
+    partSize: z.int().nullable().describe('Bytes of each part but the last; null where the caller chooses'),
+    count: z.int().optional().describe('How many parts there are'),
+    arrived: z.array(z.object({ number: z.int(), size: z.int(), etag: z.string() })).describe('What has come'),
+    parts: z
+      .array(signedPartSchema)
+      .describe('What is missing, at most 100 of it: ask for others, or for these with their checksums, at `sign`.'),
+    sign: z.object({ method: z.literal('POST'), url }).describe('Signs parts for exactly the bytes that a caller has.'),
+    complete: z.object({ method: z.literal('POST'), url }).describe('Ends the transfer. Repeatable.'),
+  })
+  .meta({ id: 'MultipartTransfer', description: 'A transfer in parts, straight to the object store.' });
+
+type Transfer = z.output<typeof transferSchema> | z.output<typeof multipartSchema>;
 
 /** @param publicUrl the address of the HTTP API as callers see it; by default the address that a request was sent to */
 export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: string | undefined): FlowAdditions {
@@ -40,11 +55,13 @@ export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: s
     routes: async (app) => {
       const protocol = { gateway, uploads, publicUrl, additions: { refusal: async () => await uploads.refusal() } };
       await app.register(async (scope) => uploadRoutes(scope, gateway, uploads));
+      await app.register(async (scope) => partRoutes(scope, gateway, uploads));
+      await app.register(async (scope) => s3Routes({ ...protocol, app: scope }));
       await app.register(async (scope) => tusRoutes({ ...protocol, app: scope }));
       await app.register(async (scope) => resumableRoutes({ ...protocol, app: scope }));
     },
     searched: { sha256: uploadFlow.request.shape.sha256 },
-    offered: { transfer: transferSchema.optional() },
+    offered: { transfer: z.union([transferSchema, multipartSchema]).optional() },
     refusal: () => uploads.refusal(),
     async offer(record, request) {
       const transfer = await transferOf(uploads, record, request, publicUrl ?? originOf(request));
@@ -82,6 +99,15 @@ async function transferOf(
         url: new URL(tusUrl(record.id), base).href,
         headers: { 'tus-resumable': '1.0.0', 'upload-offset': `${plan.offset}`, 'content-type': tusBody },
         offset: plan.offset,
+      };
+    case 'multipart':
+      return {
+        partSize: plan.plan.partSize,
+        ...(plan.plan.count === undefined ? {} : { count: plan.plan.count }),
+        arrived: [...plan.plan.arrived],
+        parts: plan.plan.parts.map(shownPart),
+        sign: { method: 'POST', url: urlOf('parts') },
+        complete: { method: 'POST', url: urlOf('complete') },
       };
     case 'presigned':
       return { ...plan.put, headers: { ...plan.put.headers }, complete: { method: 'POST', url: urlOf('complete') } };

@@ -131,7 +131,7 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
   };
 }
 
-function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {
+export function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {
   const renewable = renewingFlows([uploadFlow], code).length > 0 && 'by-another-request';
   return new HttpProblem(code, detail, more, { operation, renewable });
 }

@@ -14,6 +14,7 @@ create table hapax.upload_session (
   hash         bytea,
   hash_tag     text,
   start        bytea not null default '',
+  part_size    bigint check (part_size between 5242880 and 5368709120),
   touched_at   timestamptz not null default now(),
   constraint upload_session_within_its_size check (received <= size),
   constraint upload_session_hash_says_whose check ((hash is null) = (hash_tag is null))
@@ -25,6 +26,7 @@ comment on column hapax.upload_session.epoch is 'grows with each writer: a forme
 comment on column hapax.upload_session.writing is 'somebody writes, or died while writing: a part of theirs may still reach the store';
 comment on column hapax.upload_session.segment is 'the multipart upload that parts go to';
 comment on column hapax.upload_session.hash is 'state of the SHA-256 over `received` bytes, readable only by the implementation in hash_tag; null: to be read';
+comment on column hapax.upload_session.part_size is 'of the parts that a caller sends straight to the object store; null: it sends none, or chooses itself';
 comment on column hapax.upload_session.start is 'the first bytes, which show the type';
 
 -- Each multipart upload of a session. There is more than one where a writer was taken over in the middle of a part: its
@@ -35,9 +37,22 @@ create table hapax.upload_segment (
   tenant       text not null,
   object_key   text not null,
   s3_upload_id text not null,
+  checksum     text not null check (checksum in ('CRC32', 'SHA256')),
   primary key (operation_id, segment)
 );
 comment on table hapax.upload_segment is 'A multipart upload, recorded before its first part is sent.';
+comment on column hapax.upload_segment.checksum is 'what its parts are checked against: CRC32 by us, SHA256 by a caller that sends parts to the object store';
+
+-- What a caller has said of a part that it sends straight to the object store, and we have signed. A part has arrived if
+-- the store lists it with this checksum; its size alone proves nothing.
+create table hapax.upload_signed_part (
+  operation_id text not null references hapax.upload_session on delete cascade,
+  part         integer not null check (part between 1 and 10000),
+  tenant       text not null,
+  checksum     text not null,
+  primary key (operation_id, part)
+);
+comment on table hapax.upload_signed_part is 'The SHA-256 of parts that were signed for a caller, as S3 writes it. The newest one counts.';
 
 -- The acknowledged bytes, without gaps: a part of a segment, or a small object of its own.
 create table hapax.upload_piece (
@@ -57,13 +72,13 @@ create table hapax.upload_piece (
 );
 comment on table hapax.upload_piece is 'Where acknowledged bytes are: in a part of a segment, or in an object of their own.';
 comment on column hapax.upload_piece.at is 'offset of its first byte';
-comment on column hapax.upload_piece.checksum is 'CRC32 as S3 writes it, for a part';
+comment on column hapax.upload_piece.checksum is 'of a part, as S3 writes it';
 
 do $$
 declare
   one text;
 begin
-  foreach one in array array['upload_session', 'upload_segment', 'upload_piece'] loop
+  foreach one in array array['upload_session', 'upload_segment', 'upload_signed_part', 'upload_piece'] loop
     execute format('alter table hapax.%I enable row level security', one);
     execute format('alter table hapax.%I force row level security', one);
     execute format('create policy acting_roles on hapax.%I as restrictive using (current_user in (''hapax_app'', ''hapax_upkeep''))', one);
@@ -150,6 +165,28 @@ begin
   return true;
 end $$;
 comment on function hapax.keep_piece is 'Acknowledges bytes of the writer that holds the session, and lets the upload live on.';
+
+-- All bytes are there, in parts that the caller has sent to the object store itself. Nothing happens where others have come.
+--   parts   [{at, size, part, etag, checksum}] in their order
+create function hapax.keep_parts(of_operation text, of_segment integer, parts jsonb) returns boolean language plpgsql as $$
+declare
+  it hapax.upload_session;
+begin
+  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
+  if it.received > 0 then
+    return exists (select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = of_segment);
+  end if;
+  insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)
+  select of_operation, p.at, p.size, it.tenant, of_segment, p.part, p.etag, p.checksum
+  from jsonb_to_recordset(parts) p (at bigint, size bigint, part integer, etag text, checksum text);
+  update hapax.upload_session
+  set received = (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation),
+      size = coalesce(size, (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation)),
+      epoch = epoch + 1, touched_at = now()
+  where operation_id = of_operation;
+  return true;
+end $$;
+comment on function hapax.keep_parts is 'Acknowledges all bytes of an upload whose caller has sent them to the object store in parts.';
 
 -- Another way in names its bytes by its own name.
 alter table hapax.transfer drop constraint transfer_method_check;

@@ -10,8 +10,8 @@ type Beginning = {
 };
 
 const text = `
-insert into upload_segment (operation_id, segment, tenant, object_key, s3_upload_id)
-select operation_id, $3, tenant, $4, $5 from upload_session where operation_id = $1 and epoch = $2 and writing
+insert into upload_segment (operation_id, segment, tenant, object_key, s3_upload_id, checksum)
+select operation_id, $3, tenant, $4, $5, 'CRC32' from upload_session where operation_id = $1 and epoch = $2 and writing
 returning segment`;
 
 /**

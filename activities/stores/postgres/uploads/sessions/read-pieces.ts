@@ -1,5 +1,7 @@
 import type { Database } from '../../database.ts';
 
+export type PartChecksum = 'CRC32' | 'SHA256';
+
 type StoredPart = {
   readonly at: number;
   readonly size: number;
@@ -15,13 +17,16 @@ export type Stretch =
       readonly operation: string;
       readonly objectKey: string;
       readonly s3UploadId: string;
+      /** What its parts are checked against. */
+      readonly checksum: PartChecksum;
       readonly size: number;
       readonly parts: readonly StoredPart[];
     }
   | { readonly kind: 'object'; readonly objectKey: string; readonly size: number };
 
 const text = `
-select p.at, p.size, p.part, p.etag, p.checksum, p.object_key, g.segment, g.object_key as segment_key, g.s3_upload_id
+select p.at, p.size, p.part, p.etag, p.checksum, p.object_key, g.segment, g.object_key as segment_key, g.s3_upload_id,
+  g.checksum as checked
 from upload_piece p left join upload_segment g on g.operation_id = p.operation_id and g.segment = p.segment
 where p.operation_id = $1 order by p.at`;
 
@@ -45,7 +50,10 @@ export async function readStretches(
     const last = stretches.at(-1);
     if (last?.kind === 'segment' && last.s3UploadId === s3UploadId)
       stretches[stretches.length - 1] = { ...last, size: last.size + size, parts: [...last.parts, stored] };
-    else stretches.push({ kind: 'segment', operation, objectKey, s3UploadId, size, parts: [stored] });
+    else {
+      const about = { operation, objectKey, s3UploadId, checksum: row.checked as PartChecksum };
+      stretches.push({ kind: 'segment', ...about, size, parts: [stored] });
+    }
   }
   return stretches;
 }

@@ -1,0 +1,111 @@
+import type { Database, Statement } from '../../database.ts';
+
+/** An upload whose caller sends parts straight to the object store. */
+export type CallerParts = {
+  readonly segment: number;
+  readonly objectKey: string;
+  readonly s3UploadId: string;
+  /** Bytes of each part but the last; null: the caller chooses. */
+  readonly partSize: number | null;
+  /** The signed SHA-256 of each part, as S3 writes it, by number. */
+  readonly signed: ReadonlyMap<number, string>;
+};
+
+type Upload = { readonly id: string; readonly tenant: string };
+
+const read = `
+select s.part_size, g.segment, g.object_key, g.s3_upload_id,
+  (select jsonb_object_agg(p.part, p.checksum) from upload_signed_part p where p.operation_id = s.operation_id) as signed
+from upload_session s
+  join upload_segment g on g.operation_id = s.operation_id and g.checksum = 'SHA256'
+where s.operation_id = $1 order by g.segment limit 1`;
+
+/** @returns undefined when no multipart upload was begun for the caller */
+export async function readCallerParts(database: Database, { id, tenant }: Upload): Promise<CallerParts | undefined> {
+  const [[row] = []] = await database.flush(tenant, { name: 'caller_parts', text: read, values: [id] });
+  if (row === undefined) return undefined;
+  const signed = Object.entries((row.signed ?? {}) as Record<string, string>);
+  return {
+    segment: row.segment as number,
+    objectKey: row.object_key as string,
+    s3UploadId: row.s3_upload_id as string,
+    partSize: row.part_size === null ? null : Number(row.part_size),
+    signed: new Map(signed.map(([part, checksum]) => [Number(part), checksum])),
+  };
+}
+
+const session = `
+insert into upload_session (operation_id, tenant, size, part_size)
+select id, tenant, (request ->> 'size')::bigint, $2 from operation where id = $1
+on conflict (operation_id) do update set part_size = coalesce(upload_session.part_size, excluded.part_size)`;
+
+/** Segment 0 is the caller's: those of our own writers begin at 1. */
+const segment = `
+insert into upload_segment (operation_id, segment, tenant, object_key, s3_upload_id, checksum)
+select id, 0, tenant, $2, $3, 'SHA256' from operation where id = $1
+on conflict do nothing returning segment`;
+
+/**
+ * Records the multipart upload of a caller.
+ * @returns false when there is one already: nobody will use this one
+ */
+export async function beginCallerParts(
+  database: Database,
+  { id, tenant }: Upload,
+  begun: Pick<CallerParts, 'objectKey' | 's3UploadId' | 'partSize'>,
+): Promise<boolean> {
+  const [, rows] = await database.flush(
+    tenant,
+    { name: 'session_of_caller_parts', text: session, values: [id, begun.partSize] },
+    { name: 'begin_caller_parts', text: segment, values: [id, begun.objectKey, begun.s3UploadId] },
+  );
+  return rows?.length === 1;
+}
+
+const sign = `
+insert into upload_signed_part (operation_id, part, tenant, checksum)
+select $1, p.part, s.tenant, p.checksum
+from upload_session s, jsonb_to_recordset($2) p (part integer, checksum text) where s.operation_id = $1
+on conflict (operation_id, part) do update set checksum = excluded.checksum`;
+
+/** The wait goes on where a caller asks for the next parts. */
+const touch = `
+update operation set deadline = now() + $2 * interval '1 millisecond'
+where id = $1 and state in ('claimed', 'waiting') and cancel_requested_at is null
+  and deadline between now() and now() + $2 * interval '1 millisecond' - interval '1 minute'`;
+
+/** @param lifetime how long the upload lives on from now. Milliseconds. */
+export async function signParts(
+  database: Database,
+  { id, tenant }: Upload,
+  parts: readonly { readonly part: number; readonly checksum: string }[],
+  lifetime: number,
+): Promise<void> {
+  const statements: Statement[] = [
+    { name: 'sign_parts', text: sign, values: [id, JSON.stringify(parts)] },
+    { name: 'touch_upload', text: touch, values: [id, lifetime] },
+  ];
+  await database.flush(tenant, ...statements);
+}
+
+export type ListedPart = {
+  readonly at: number;
+  readonly size: number;
+  readonly part: number;
+  readonly etag: string;
+  readonly checksum: string | null;
+};
+
+const keep = 'select keep_parts($1, $2, $3) as kept';
+
+/** @returns false when the upload has other bytes already */
+export async function keepCallerParts(
+  database: Database,
+  { id, tenant }: Upload,
+  ofSegment: number,
+  parts: readonly ListedPart[],
+): Promise<boolean> {
+  const values = [id, ofSegment, JSON.stringify(parts)];
+  const [[row] = []] = await database.flush(tenant, { name: 'keep_parts', text: keep, values });
+  return row?.kept === true;
+}

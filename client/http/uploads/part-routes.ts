@@ -1,0 +1,85 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { partLimits } from '../../../workflows/operation/part-limits.ts';
+import { uploadFlow } from '../../../workflows/upload.flow.ts';
+import type { Gateway } from '../../gateway.ts';
+import type { SignedPart } from '../../uploads/multipart-way.ts';
+import type { Uploads } from '../../uploads/uploads.ts';
+import { answer } from '../documented/answer.ts';
+import { requestHeaders } from '../documented/answer-headers.ts';
+import { operationId } from '../documented/schemas.ts';
+import { problems, routeCodes } from '../problems/route-problems.ts';
+import { acceptJson } from '../protocol/json-body.ts';
+import { uploadOf } from './append-answers.ts';
+import { refusedUpload } from './upload-routes.ts';
+
+/** As many as fit a body of 64 KiB. */
+const mostAtOnce = 500;
+
+export const signedPartSchema = z.object({
+  number: z.int(),
+  offset: z.int().optional().describe('Of its first byte in the file'),
+  size: z.int().optional(),
+  method: z.literal('PUT'),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()).describe('Send them unchanged'),
+});
+
+export function shownPart({ offset, size, headers, ...part }: SignedPart): z.output<typeof signedPartSchema> {
+  return {
+    ...part,
+    headers: { ...headers },
+    ...(offset === undefined ? {} : { offset }),
+    ...(size === undefined ? {} : { size }),
+  };
+}
+
+const wanted = z.strictObject({
+  parts: z
+    .array(
+      z.strictObject({
+        number: z.int().min(1).max(partLimits.most),
+        sha256: uploadFlow.request.shape.sha256.unwrap().describe('Of the bytes of this part'),
+      }),
+    )
+    .min(1)
+    .max(mostAtOnce),
+});
+
+/** The route that signs the parts of an upload that goes straight to the object store. */
+export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  acceptJson(app);
+  app.post(
+    '/v1/uploads/:id/parts',
+    {
+      schema: {
+        summary: 'Sign parts of an upload; repeatable, needs no key',
+        description:
+          'For a multipart transfer. Each part is signed for the bytes with this SHA-256: the object store refuses ' +
+          'others, and bytes that were cut. A part may be signed again, with the same checksum or another one.',
+        tags: ['uploads'],
+        params: z.object({ id: operationId }),
+        body: wanted,
+        response: {
+          200: answer('The signed requests.', z.object({ parts: z.array(signedPartSchema) }), requestHeaders),
+          ...problems(
+            ...[...routeCodes.takesBody, ...routeCodes.looksUp],
+            ...(['bytes-unexpected', 'cancelled', 'expired', 'storage-unavailable'] as const),
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const record = await uploadOf(gateway, request, request.params.id);
+      const parts = request.body.parts.map(({ number, sha256 }) => ({
+        number,
+        checksum: Buffer.from(sha256, 'hex').toString('base64'),
+      }));
+      const signed = await uploads.multipart.sign(record, parts);
+      if ('refusal' in signed) throw refusedUpload(signed.refusal, record.id);
+      return { parts: signed.map(shownPart) };
+    },
+  );
+}

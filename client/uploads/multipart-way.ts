@@ -1,0 +1,190 @@
+import { abortMultipart } from '../../activities/stores/s3/multipart/abort-multipart.ts';
+import { beginMultipart } from '../../activities/stores/s3/multipart/begin-multipart.ts';
+import { listParts } from '../../activities/stores/s3/multipart/list-parts.ts';
+import { presignPart } from '../../activities/stores/s3/multipart/presign-part.ts';
+import { objectMissing } from '../../activities/stores/s3/object-missing.ts';
+import { callerPartsKey, joinedKey } from '../../activities/stores/s3/upload-keys.ts';
+import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
+import {
+  beginCallerParts,
+  type CallerParts,
+  keepCallerParts,
+  readCallerParts,
+  signParts,
+} from '../../activities/stores/postgres/uploads/sessions/caller-parts.ts';
+import { partSizeFor } from '../../workflows/operation/part-limits.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import { signatureLifetime, uploadFlow } from '../../workflows/upload.flow.ts';
+import { commitBytes } from './commit-bytes.ts';
+import { readUpload } from './read-upload.ts';
+import { type Answered, received, refused } from './received.ts';
+import { isWhole, missingParts, partCount, partSizeOf, soundParts } from './sound-parts.ts';
+import { otherBytes, storeAway, transferRefusal } from './transfer-refusal.ts';
+import { announcement, type UploadParts } from './upload-parts.ts';
+
+/** A request that the caller makes to the object store. */
+export type SignedPart = {
+  readonly number: number;
+  /** Offset of its first byte, and how many; undefined where the caller chooses. */
+  readonly offset: number | undefined;
+  readonly size: number | undefined;
+  readonly method: 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/** A part that the object store has. */
+type ArrivedPart = { readonly number: number; readonly size: number; readonly etag: string };
+
+export type MultipartPlan = {
+  /** Bytes of each part but the last; null where the caller chooses. */
+  readonly partSize: number | null;
+  /** Undefined where the caller chooses. */
+  readonly count: number | undefined;
+  readonly arrived: readonly ArrivedPart[];
+  /** What is missing, at most a page of it. */
+  readonly parts: readonly SignedPart[];
+};
+
+/** Signing takes a third of a millisecond each; a caller that needs more asks for them. */
+const signedAtOnce = 100;
+
+/** The way for large files that go straight to the object store in parts. We see none of the bytes. */
+export class MultipartWay {
+  readonly #parts: UploadParts;
+
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Plans what is still to be sent, signed afresh.
+   * @param left milliseconds until the upload expires
+   */
+  async plan(record: OperationRecord, left: number): Promise<MultipartPlan | undefined> {
+    if ((await this.#parts.standing.refusal()) !== undefined) return undefined;
+    const begun = await this.#begun(record);
+    const { partSize, signed } = begun;
+    const count = partCount(begun, announcement(record).size);
+    const arrived = await this.#arrived(record, begun);
+    const there = new Set(arrived.map(({ number }) => number));
+    const missing = Array.from({ length: count ?? 0 }, (_, index) => index + 1).filter((number) => !there.has(number));
+    const parts = missing
+      .slice(0, signedAtOnce)
+      .map(async (number) => await this.#sign(record, begun, { number, checksum: signed.get(number) }, left));
+    return { partSize, count, arrived, parts: await Promise.all(parts) };
+  }
+
+  /**
+   * Signs parts for exactly these bytes.
+   * @param parts each with the SHA-256 of its bytes, in base64
+   */
+  async sign(
+    record: OperationRecord,
+    parts: readonly { readonly number: number; readonly checksum: string }[],
+  ): Promise<readonly SignedPart[] | { readonly refusal: Refusal }> {
+    const transfer = await readUpload(this.#parts, record);
+    const refusal = transferRefusal(transfer) ?? (await this.#parts.standing.refusal());
+    if (refusal !== undefined) return { refusal };
+    if (transfer.outcome === 'received') return { refusal: otherBytes };
+    const begun = await this.#begun(record);
+    const count = partCount(begun, announcement(record).size);
+    const beyond = parts.find(({ number }) => number > (count ?? number));
+    if (beyond !== undefined) return { refusal: noSuchPart(beyond.number, count ?? 0) };
+    const signing = parts.map(({ number: part, checksum }) => ({ part, checksum }));
+    await signParts(this.#parts.database, record, signing, uploadFlow.steps.receive.patience);
+    return await Promise.all(parts.map(async (part) => await this.#sign(record, begun, part, signatureLifetime)));
+  }
+
+  /**
+   * Completes the upload when its caller says that all parts were sent. Repeatable.
+   * @param told the parts as the caller knows them; by default those that the store has
+   */
+  async complete(
+    record: OperationRecord,
+    method: 'multipart' | 's3',
+    told?: readonly { readonly number: number; readonly etag: string }[],
+  ): Promise<Answered> {
+    const transfer = await readUpload(this.#parts, record);
+    const closed = transferRefusal(transfer);
+    if (closed !== undefined) return refused(closed);
+    if (transfer.outcome === 'received') return received(transfer.bytes, true);
+    const begun = await readCallerParts(this.#parts.database, record);
+    if (begun === undefined) return refused(missingParts([]));
+    const listed = await this.#listed(begun);
+    if (listed === 'away') return refused(storeAway);
+    const parts = soundParts(begun, listed, announcement(record).size, told);
+    if ('refusal' in parts) return refused(parts.refusal);
+    if (!(await keepCallerParts(this.#parts.database, record, begun.segment, parts.parts))) return refused(otherBytes);
+    const { size } = parts;
+    const objectKey = joinedKey(record.id);
+    return await commitBytes(this.#parts, record, {
+      ...{ method, objectKey, size, sha256: null, sniffedType: null },
+      inPieces: true,
+    });
+  }
+
+  /** The parts that have arrived: those that the store lists with the checksum that was signed, if one was. */
+  async arrived(record: OperationRecord): Promise<readonly ArrivedPart[]> {
+    const begun = await readCallerParts(this.#parts.database, record);
+    return begun === undefined ? [] : await this.#arrived(record, begun);
+  }
+
+  async #arrived(record: OperationRecord, begun: CallerParts): Promise<readonly ArrivedPart[]> {
+    const listed = await this.#listed(begun);
+    if (listed === 'away') return [];
+    const { size } = announcement(record);
+    return listed
+      .filter((part) => isWhole(begun, part, size))
+      .map(({ part: number, size: bytes, etag }) => ({ number, size: bytes, etag }));
+  }
+
+  async #listed(begun: CallerParts) {
+    return await listParts(this.#parts.objects, begun).catch((error: unknown) => {
+      if (objectMissing(error)) return [];
+      this.#parts.log(`The parts of ${begun.objectKey} could not be listed`, error);
+      return 'away' as const;
+    });
+  }
+
+  async #begun(record: OperationRecord): Promise<CallerParts> {
+    const { database, objects } = this.#parts;
+    const known = await readCallerParts(database, record);
+    if (known !== undefined) return known;
+    const { size, type, transfer } = announcement(record);
+    const objectKey = callerPartsKey(record.id);
+    const s3UploadId = await beginMultipart(objects, {
+      ...{ key: objectKey, type, operation: record.id },
+      checksum: 'SHA256',
+    });
+    const partSize = transfer === 's3' || size === undefined ? null : partSizeFor(size);
+    // Of two at once one counts.
+    if (!(await beginCallerParts(database, record, { objectKey, s3UploadId, partSize })))
+      await abortMultipart(objects, { objectKey, s3UploadId }).catch(() => undefined);
+    const begun = await readCallerParts(database, record);
+    if (begun === undefined) throw new Error(`The multipart upload of ${record.id} was begun and is gone`);
+    return begun;
+  }
+
+  async #sign(
+    record: OperationRecord,
+    begun: CallerParts,
+    { number, checksum }: { readonly number: number; readonly checksum: string | undefined },
+    left: number,
+  ): Promise<SignedPart> {
+    const { objectKey, s3UploadId, partSize } = begun;
+    const size = partSizeOf(begun, number, announcement(record).size);
+    const offset = partSize === null ? undefined : (number - 1) * partSize;
+    const lifetime = Math.min(signatureLifetime, left);
+    const promised = { objectKey, s3UploadId, part: number, size, checksum };
+    return { number, offset, size, ...(await presignPart(this.#parts.objects, promised, lifetime)) };
+  }
+}
+
+function noSuchPart(number: number, count: number): Refusal {
+  return {
+    code: 'request-invalid',
+    detail: `There is no part ${number}: the upload has ${count}.`,
+    more: { number, count },
+  };
+}
