@@ -171,7 +171,7 @@ export class Appends {
       return { kind: session.kind, offset: session.received, size: session.size, complete: false };
     const { id, tenant } = record;
     const { type } = announcement(record);
-    const upload = { id, tenant, type, acknowledged: chunk.acknowledged };
+    const upload = { id, tenant, type, acknowledged: chunk.acknowledged, inPieces: isPartial(record) };
     const writing = new PieceWriting(this.#parts, upload, session, inflow, promised);
     return await this.#answer(record, chunk, size, await writing.run());
   }

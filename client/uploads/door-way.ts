@@ -6,12 +6,13 @@ import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts
 import { doorKey } from '../../activities/stores/s3/upload-keys.ts';
 import { largestPut } from '../../workflows/upload.flow.ts';
 import { commitBytes } from './commit-bytes.ts';
-import { MeasuredBody, readBody } from './measured-body.ts';
+import { MeasuredBody, readBody, type SentDigest } from './measured-body.ts';
 import { crowded, type OpenBodies } from './open-bodies.ts';
 import { readUpload } from './read-upload.ts';
 import { type Received, received, refused } from './received.ts';
 import { storeBody } from './store-body.ts';
 import {
+  chunkDigestRefusal,
   contentTypeRefusal,
   digestRefusal,
   lateRefusal,
@@ -29,6 +30,8 @@ export type Sent = {
   /** Bytes; undefined when the sender does not say. */
   readonly contentLength: number | undefined;
   readonly contentType: string | undefined;
+  /** What the sender says of the bytes, if anything. */
+  readonly digest?: SentDigest | undefined;
 };
 
 /** The way for bytes that come as one body through the HTTP API. Each body becomes an object of its own. */
@@ -62,17 +65,17 @@ export class DoorWay {
     const leave = this.#bodies.enter(record);
     if (leave === undefined) return refused(crowded);
     try {
-      return await this.#store(record, size, sent.stream);
+      return await this.#store(record, size, sent);
     } finally {
       leave();
     }
   }
 
-  async #store(record: OperationRecord, size: number, stream: Readable): Promise<Received> {
+  async #store(record: OperationRecord, size: number, { stream, digest }: Sent): Promise<Received> {
     const { type, sha256 } = announcement(record);
     const { objects, log } = this.#parts;
     const ending = new AbortController();
-    const body = new MeasuredBody(stream, { size, sha256 }, sniffLength, () => ending.abort());
+    const body = new MeasuredBody(stream, { size, sha256, digest }, sniffLength, () => ending.abort());
     const objectKey = doorKey(record.id, randomUUID());
     const about = { key: objectKey, size, type, operation: record.id, signal: ending.signal };
     const stored = await storeBody(objects, body, about, (error) => log(`No object for ${record.id}`, error));
@@ -87,6 +90,8 @@ export class DoorWay {
         return refused(sizeRefusal(size, stored.kind === 'too-long' ? 'more' : String(body.size)));
       case 'other-bytes':
         return refused(digestRefusal(sha256, body.digest()));
+      case 'other-digest':
+        return refused(chunkDigestRefusal);
       case 'failed':
         return refused(storeAway);
       case 'stored': {

@@ -3,10 +3,18 @@ import { type Readable, Transform } from 'node:stream';
 import { type Pace, SenderWatch, uploadPace } from './sender-watch.ts';
 
 /** Why a body did not become an object. */
-export type BodyFault = 'cut' | 'silent' | 'slow' | 'too-long' | 'too-short' | 'other-bytes';
+export type BodyFault = 'cut' | 'silent' | 'slow' | 'too-long' | 'too-short' | 'other-bytes' | 'other-digest';
 
 /** What was announced about a body: its size in bytes, and its digest in lower-case hex if that is known. */
-type Expected = { readonly size: number; readonly sha256?: string | undefined };
+type Expected = {
+  readonly size: number;
+  readonly sha256?: string | undefined;
+  /** What the sender says of these very bytes. */
+  readonly digest?: SentDigest | undefined;
+};
+
+/** A digest that a sender gives along with bytes. */
+export type SentDigest = { readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'sha512'; readonly value: Buffer };
 
 /**
  * A caller's bytes on their way to the store. They are counted and hashed, and their start is kept, in their one pass
@@ -29,11 +37,14 @@ export class MeasuredBody {
    */
   constructor(source: Readable, expected: Expected, startLength: number, failed: () => void, pace: Pace = uploadPace) {
     this.#source = source;
+    const { digest } = expected;
+    const second = digest === undefined ? undefined : createHash(digest.algorithm);
     this.stream = new Transform({
       transform: (piece: Buffer, _encoding, done) => {
         this.size += piece.length;
         if (this.size > expected.size) return done(this.#failed('too-long'));
         this.#hash.update(piece);
+        second?.update(piece);
         if (this.start.length < startLength)
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
         done(null, piece);
@@ -41,6 +52,8 @@ export class MeasuredBody {
       // Runs before the store learns that the body has ended, so that a wrong body is not stored.
       flush: (done) => {
         if (this.size < expected.size) return done(this.#failed('too-short'));
+        if (digest !== undefined && second?.digest().equals(digest.value) !== true)
+          return done(this.#failed('other-digest'));
         const { sha256 = this.digest() } = expected;
         done(sha256 === this.digest() ? null : this.#failed('other-bytes'));
       },

@@ -57,6 +57,11 @@ export class MultipartWay {
     this.#parts = parts;
   }
 
+  /** Whether the caller has asked for parts, however the upload was announced. */
+  async isBegun(record: OperationRecord): Promise<boolean> {
+    return (await readCallerParts(this.#parts.database, record)) !== undefined;
+  }
+
   /**
    * Plans what is still to be sent, signed afresh.
    * @param left milliseconds until the upload expires

@@ -81,7 +81,7 @@ export class Uploads {
   /** Completes an upload whose caller says that what it sends to the object store was sent. */
   async complete(record: OperationRecord): Promise<Answered> {
     const { transfer } = announcement(record);
-    const inParts = transfer === 'multipart' || transfer === 's3';
-    return inParts ? await this.multipart.complete(record, transfer) : await this.#presigned.complete(record);
+    const inParts = transfer === 'multipart' || transfer === 's3' || (await this.multipart.isBegun(record));
+    return inParts ? await this.multipart.complete(record, 'multipart') : await this.#presigned.complete(record);
   }
 }

@@ -88,7 +88,7 @@ describe('a method that its path has not is refused with the ones that it has', 
     expect([answer.status, codeOf(answer), allowed(answer)]).toEqual([
       405,
       'method-not-allowed',
-      'GET, HEAD, OPTIONS, POST, PUT',
+      'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT',
     ]);
   });
 });
@@ -101,7 +101,7 @@ describe('OPTIONS, without a token,', () => {
 
   it('of the server says what is allowed anywhere', async () => {
     const answer = await ask('OPTIONS * HTTP/1.1');
-    expect([answer.status, allowed(answer)]).toEqual([204, 'GET, HEAD, OPTIONS, POST, PUT']);
+    expect([answer.status, allowed(answer)]).toEqual([204, 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT']);
     expect((await ask('GET * HTTP/1.1')).status).toBe(400);
   });
 

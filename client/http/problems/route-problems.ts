@@ -23,6 +23,8 @@ export const routeCodes = {
     'step-failed',
   ],
   cancels: ['past-no-return', 'already-settled'],
+  /** Takes bytes by a protocol for uploads, which is documented elsewhere. */
+  appends: ['protocol-version-unsupported', 'offset-mismatch', 'upload-exceeded'],
   resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

@@ -1,5 +1,6 @@
 import { type BareItem, parseDictionary } from 'structured-headers';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { SentDigest } from '../../uploads/measured-body.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 /** The algorithms of RFC 9530, table 1, that are not deprecated, by their names in Node. */
@@ -11,9 +12,6 @@ type Field = 'Content-Digest' | 'Repr-Digest';
 
 /** Problem types of draft-ietf-httpapi-digest-fields-problem-types, which wait for their publication as an RFC. */
 const typeOf = (name: string): string => `https://iana.org/assignments/http-problem-types#digest-${name}`;
-
-/** A digest that a caller sends with bytes. */
-export type SentDigest = { readonly algorithm: 'md5' | 'sha256' | 'sha512'; readonly value: Buffer };
 
 /**
  * The digest of this request's own bytes, from Content-Digest (RFC 9530), or Content-MD5 of older clients (RFC 1864).

@@ -12,6 +12,8 @@ import type { Answered, Received } from '../../uploads/received.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import { answer as documented } from '../documented/answer.ts';
 import { placeHeaders } from '../documented/answer-headers.ts';
+import { contentDigestOf, mismatchingDigest, reprDigestOf } from '../protocol/digest-fields.ts';
+import type { SentDigest } from '../../uploads/measured-body.ts';
 import { uploadOf } from './append-answers.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { renewingFlows } from '../operations/renewing-flows.ts';
@@ -32,6 +34,8 @@ const takesBytes = [
   'bytes-missing',
   'bytes-unexpected',
   'bytes-refused',
+  'digest-unusable',
+  'chunk-digest-mismatch',
   'cancelled',
   'expired',
   'storage-unavailable',
@@ -85,6 +89,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
               stream: request.raw,
               contentLength: length === undefined ? undefined : Number(length),
               contentType: type,
+              digest: sentDigest(request.headers),
             })
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
@@ -111,6 +116,12 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
   );
 }
 
+/** One body is the whole file, so that both fields say the same of it. */
+function sentDigest(headers: IncomingHttpHeaders): SentDigest | undefined {
+  const whole = reprDigestOf(headers);
+  return whole === undefined ? contentDigestOf(headers) : { algorithm: 'sha256', value: Buffer.from(whole, 'hex') };
+}
+
 /**
  * A body that holds only a part of the bytes, or another form of them, must not be stored as the whole.
  * @returns why it is refused, if it is (RFC 9110, 8.4 and 14.5)
@@ -133,7 +144,8 @@ function codedBody(headers: IncomingHttpHeaders): Refusal | undefined {
 
 export function refusedUpload({ code, detail, more }: Refusal, operation: string): HttpProblem {
   const renewable = renewingFlows([uploadFlow], code).length > 0 && 'by-another-request';
-  return new HttpProblem(code, detail, more, { operation, renewable });
+  const type = code === 'chunk-digest-mismatch' ? mismatchingDigest : undefined;
+  return new HttpProblem(code, detail, more, { operation, renewable, type });
 }
 
 async function answer(gateway: Gateway, record: OperationRecord, received: Answered, reply: FastifyReply) {

@@ -5,6 +5,7 @@ import { statusOf } from '../../../activities/stores/s3/object-missing.ts';
 import { tailKey, wholeKey } from '../../../activities/stores/s3/upload-keys.ts';
 import { seconds } from '../../../workflows/operation/duration.ts';
 import { partLimits, pieceLength, pieceTime, smallestPart } from '../../../workflows/operation/part-limits.ts';
+import type { SentDigest } from '../measured-body.ts';
 import type { UploadParts } from '../upload-parts.ts';
 import { type Break, type Gathered, type Inflow, InflowBroken } from './inflow.ts';
 import { KeptBytes } from './kept-bytes.ts';
@@ -19,7 +20,7 @@ export type Promised = {
   /** Whether the upload ends with this body. Otherwise it ends when its size is reached. */
   readonly ends: boolean;
   /** Nothing is kept unless the whole body has this digest. */
-  readonly digest: { readonly algorithm: 'sha1' | 'sha256' | 'md5' | 'sha512'; readonly value: Buffer } | undefined;
+  readonly digest: SentDigest | undefined;
 };
 
 export type Written =
@@ -65,11 +66,15 @@ export class PieceWriting {
   readonly #promised: Promised;
   readonly #size: number | null;
   readonly #first: number;
+  readonly #inPieces: boolean;
   readonly #digest: Hash | undefined;
 
   constructor(
     { database, objects }: UploadParts,
-    upload: Omit<Writer, 'epoch'>,
+    upload: Omit<Writer, 'epoch'> & {
+      /** Whether even few bytes are acknowledged as a piece, since they become no file by themselves. */
+      readonly inPieces: boolean;
+    },
     session: TakenSession,
     inflow: Inflow,
     promised: Promised,
@@ -77,6 +82,7 @@ export class PieceWriting {
     const { epoch, received, size } = session;
     const writer = { ...upload, epoch };
     this.#id = upload.id;
+    this.#inPieces = upload.inPieces;
     this.#epoch = epoch;
     this.#store = new PieceStore(database, objects, writer, session);
     this.#log = new PieceLog(database, writer, session, promised.digest !== undefined);
@@ -176,7 +182,7 @@ export class PieceWriting {
   #kindOf(length: number, last: boolean): Kind {
     const { at, from } = this.#log;
     const size = at + length - from;
-    if (last && from === 0 && size <= largestWhole) return 'whole';
+    if (last && from === 0 && size <= largestWhole && !this.#inPieces) return 'whole';
     return last || size >= smallestPart(this.#size ?? 2 * at) ? 'part' : 'tail';
   }
 

@@ -14,7 +14,7 @@ import type { ProtocolParts } from '../protocol-parts.ts';
 import { refusedUpload } from '../upload-routes.ts';
 import { completedParts, xml, xmlType } from './s3-xml.ts';
 
-export const s3Path = '/v1/s3';
+const s3Path = '/v1/s3';
 
 /** S3 takes 1 MB for the list of 10,000 parts ("CompleteMultipartUpload"). Bytes. */
 const longestList = 1024 ** 2;

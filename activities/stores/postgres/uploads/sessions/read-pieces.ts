@@ -1,6 +1,6 @@
 import type { Database } from '../../database.ts';
 
-export type PartChecksum = 'CRC32' | 'SHA256';
+type PartChecksum = 'CRC32' | 'SHA256';
 
 type StoredPart = {
   readonly at: number;
