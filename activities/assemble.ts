@@ -23,6 +23,8 @@ export function assembleStep(database: Database, store: ObjectStore): OutsideSte
     async send({ size, type, joins }, { operation, tenant }) {
       const stretches: Stretch[] = [];
       for (const upload of joins ?? [operation]) stretches.push(...(await readStretches(database, tenant, upload)));
+      if (stretches.reduce((sum, stretch) => sum + stretch.size, 0) !== size)
+        throw new Refused({ code: 'bytes-missing', detail: 'Not all pieces are there any more.' });
       try {
         for (const stretch of stretches) await completeStretch(store, stretch);
         const [only] = stretches;

@@ -33,7 +33,7 @@ export const registration: Registration = {
   media: async (stores) => (await import('./upload-media.ts')).uploadMedia(stores),
   // An upload's objects are found by their prefix, reported or not.
   async sweep({ database, objects }, about) {
-    const removed = await removeObjects(database, objects, about);
+    const removed = await removeObjects(database, objects, about, true);
     await forgetContents(database, about.tenant, about.operation);
     return removed;
   },
