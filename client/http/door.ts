@@ -24,6 +24,8 @@ import { lingerOnClose } from './protocol/lingering-close.ts';
 import type { Additions } from './flow-additions.ts';
 import { operationSchema } from './documented/schemas.ts';
 import { operationRoutes } from './routes/operation-routes.ts';
+import { overrideMethod } from './protocol/method-override.ts';
+import { tusPath } from './uploads/tus/tus-headers.ts';
 import { answerOtherMethods } from './protocol/other-methods.ts';
 import { problemPages } from './problems/problem-pages.ts';
 import { requestLog } from './request-log.ts';
@@ -128,6 +130,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   app.setChildLoggerFactory(requestLog);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  overrideMethod(app, tusPath);
   lingerOnClose(app);
   ignoreBodies(app);
   limitBodies(app);

@@ -17,7 +17,14 @@ import { RunningHash } from './pieces/running-hash.ts';
 import { firstLook, PieceWriting, type Promised, type Written } from './pieces/write-pieces.ts';
 import { readUpload } from './read-upload.ts';
 import { type Standing, standing } from './standing.ts';
-import { brokenRefusal, chunkDigestRefusal, storeAway, tooLongRefusal, transferRefusal } from './transfer-refusal.ts';
+import {
+  brokenRefusal,
+  chunkDigestRefusal,
+  otherBytes,
+  storeAway,
+  tooLongRefusal,
+  transferRefusal,
+} from './transfer-refusal.ts';
 import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
 /** A body that goes on where the acknowledged bytes end. */
@@ -218,7 +225,8 @@ export class Appends {
 
   async #arrive(record: OperationRecord, bytes: Parameters<typeof commitBytes>[2]): Promise<Appended> {
     const counted = await commitBytes(this.#parts, record, bytes);
-    if (counted.kind === 'refused') return counted;
+    // Another body has brought all bytes meanwhile.
+    if (counted.kind === 'refused') return counted.refusal === otherBytes ? await this.#elsewhere(record) : counted;
     return { kind: 'appended', offset: counted.size, size: counted.size, complete: true };
   }
 

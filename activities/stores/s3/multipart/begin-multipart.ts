@@ -6,8 +6,11 @@ type Promised = {
   readonly key: string;
   readonly type: string;
   readonly operation: string;
-  /** What each part is checked against. */
-  readonly checksum: 'CRC32' | 'SHA256';
+  /**
+   * What each part is checked against. Without it parts may be copied from any object: versitygw 1.8.0 gives a part the
+   * checksum of the object that it is copied from, and completes nothing with it.
+   */
+  readonly checksum?: 'CRC32' | 'SHA256';
 };
 
 /**
@@ -24,7 +27,7 @@ export async function beginMultipart(
       Bucket: store.bucket,
       Key: key,
       ContentType: type,
-      ChecksumAlgorithm: checksum,
+      ...(checksum === undefined ? {} : { ChecksumAlgorithm: checksum }),
       Metadata: { [operationToken]: operation },
     }),
   );

@@ -12,8 +12,8 @@ type Completing = {
   readonly operation: string;
   /** Bytes of all parts together. */
   readonly size: number;
-  /** What the parts' checksums are. */
-  readonly checksum: 'CRC32' | 'SHA256';
+  /** What the parts' checksums are, where they have some. */
+  readonly checksum?: 'CRC32' | 'SHA256';
   readonly parts: readonly CompletedPart[];
   readonly signal?: AbortSignal;
 };
@@ -47,7 +47,7 @@ export async function completeMultipart(store: ObjectStore, completing: Completi
           Parts: parts.map(({ part, etag, checksum: value }) => ({
             PartNumber: part,
             ETag: etag,
-            ...(value === null ? {} : { [`Checksum${checksum}`]: value }),
+            ...(value === null || checksum === undefined ? {} : { [`Checksum${checksum}`]: value }),
           })),
         },
       }),

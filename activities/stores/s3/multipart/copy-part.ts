@@ -15,7 +15,7 @@ type CopiedPart = {
 export async function copyPart(
   store: ObjectStore,
   { objectKey, s3UploadId, part, from, at, size }: CopiedPart,
-): Promise<{ readonly etag: string; readonly checksum: string | null }> {
+): Promise<{ readonly etag: string }> {
   const { CopyPartResult: result } = await store.streaming.send(
     new UploadPartCopyCommand({
       Bucket: store.bucket,
@@ -27,5 +27,5 @@ export async function copyPart(
     }),
   );
   if (result?.ETag === undefined) throw new Error(`S3 named no ETag for part ${part} of ${objectKey}`);
-  return { etag: result.ETag, checksum: result.ChecksumCRC32 ?? null };
+  return { etag: result.ETag };
 }

@@ -8,7 +8,7 @@ import { abortMultipart } from './abort-multipart.ts';
 import { beginMultipart } from './begin-multipart.ts';
 import { completeMultipart } from './complete-multipart.ts';
 import { copyPart } from './copy-part.ts';
-import { uploadPart } from './upload-part.ts';
+import { uploadSmallPart } from './upload-part.ts';
 
 type Source = { readonly objectKey: string; readonly size: number };
 
@@ -29,11 +29,11 @@ export async function joinObjects(store: ObjectStore, sources: readonly Source[]
     await putOnce(store, objectKey, new Uint8Array(), { type, metadata: { [operationToken]: operation } });
     return;
   }
-  const s3UploadId = await beginMultipart(store, { key: objectKey, type, operation, checksum: 'CRC32' });
+  const s3UploadId = await beginMultipart(store, { key: objectKey, type, operation });
   const target = { objectKey, s3UploadId };
   try {
     const parts = await partsOf(store, sources, target);
-    await completeMultipart(store, { ...target, operation, size, checksum: 'CRC32', parts });
+    await completeMultipart(store, { ...target, operation, size, parts });
   } catch (error) {
     await abortMultipart(store, target).catch(() => undefined);
     throw error;
@@ -52,9 +52,7 @@ async function partsOf(
     const part = parts.length + 1;
     const body = Buffer.concat(carried, carries);
     [carried, carries] = [[], 0];
-    const { signal } = new AbortController();
-    const { etag, checksum } = await uploadPart(store, { ...target, part, body, size: body.length, signal });
-    parts.push({ part, etag, checksum: checksum ?? null });
+    parts.push({ part, checksum: null, ...(await uploadSmallPart(store, { ...target, part, body })) });
   };
   for (const { objectKey: from, size } of sources) {
     let at = 0;
@@ -72,7 +70,7 @@ async function partsOf(
       }
       const part = parts.length + 1;
       const length = Math.min(left, partLimits.largest);
-      parts.push({ part, ...(await copyPart(store, { ...target, part, from, at, size: length })) });
+      parts.push({ part, checksum: null, ...(await copyPart(store, { ...target, part, from, at, size: length })) });
       at += length;
     }
   }
