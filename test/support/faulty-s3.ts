@@ -1,7 +1,18 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 
-export type S3Call = 'PutObject' | 'GetObject' | 'HeadObject' | 'DeleteObject' | 'ListObjectsV2';
+export type S3Call =
+  | 'PutObject'
+  | 'GetObject'
+  | 'HeadObject'
+  | 'DeleteObject'
+  | 'ListObjectsV2'
+  | 'CreateMultipartUpload'
+  | 'UploadPart'
+  | 'ListParts'
+  | 'ListMultipartUploads'
+  | 'CompleteMultipartUpload'
+  | 'AbortMultipartUpload';
 
 /** What becomes of a call on its way to the store and back. */
 export type S3Fault =
@@ -20,7 +31,9 @@ export type S3Fault =
   /** The connection breaks in the middle of what is sent. Bytes. */
   | { readonly cutAfter: number }
   /** The answer takes this long. Milliseconds. */
-  | { readonly delayedBy: number };
+  | { readonly delayedBy: number }
+  /** An error of S3 comes instead of the answer, whether or not the store has `done` it. Status 200 is possible. */
+  | { readonly status: number; readonly code: string; readonly done: boolean };
 
 /** A fault that lasts until it is ended, for the calls that it concerns. */
 export class S3Outage {
@@ -66,6 +79,7 @@ export class FaultyS3 {
   readonly #endpoint: URL;
   readonly #agent = new Agent();
   readonly #outages: S3Outage[] = [];
+  readonly #passed: { readonly call: S3Call; readonly url: string }[] = [];
 
   private constructor(server: Server, endpoint: URL) {
     this.#server = server;
@@ -92,17 +106,28 @@ export class FaultyS3 {
     return outage;
   }
 
+  /** @returns how often the store got this call, about an operation */
+  count(call: S3Call, about: string): number {
+    return this.#passed.filter((one) => one.call === call && one.url.includes(about)).length;
+  }
+
   async #pass(near: IncomingMessage, answer: ServerResponse): Promise<void> {
     const outage = this.#outages.find((planned) => planned.meets(near));
     const fault = outage?.fault;
     if (fault === 'swallowed') return;
     if (fault === 'reset') return void near.socket.resetAndDestroy();
     if (fault === 'refused') return unavailable(near, answer);
+    if (typeof fault === 'object' && 'code' in fault && !fault.done) return s3Error(near, answer, fault);
+    this.#passed.push({ call: callOf(near), url: near.url ?? '' });
     const limit = typeof fault === 'object' && 'cutAfter' in fault ? fault.cutAfter : Number.POSITIVE_INFINITY;
     const far = await this.#ask(near, answer, limit);
     if (outage !== undefined) outage.done += 1;
     if (fault === 'answer-lost') return void near.socket.resetAndDestroy();
     if (fault === 'answer-refused') return unavailable(near, answer);
+    if (typeof fault === 'object' && 'code' in fault) {
+      far.resume();
+      return s3Error(near, answer, fault);
+    }
     if (fault === 'answer-held') await outage?.ended;
     if (typeof fault === 'object' && 'delayedBy' in fault)
       await new Promise((resolve) => setTimeout(resolve, fault.delayedBy));
@@ -134,10 +159,27 @@ export class FaultyS3 {
   }
 }
 
-const calls: Readonly<Record<string, S3Call>> = { PUT: 'PutObject', HEAD: 'HeadObject', DELETE: 'DeleteObject' };
+const plain: Readonly<Record<string, S3Call>> = { PUT: 'PutObject', HEAD: 'HeadObject', DELETE: 'DeleteObject' };
+/** With `?uploadId=`. */
+const ofMultipart: Readonly<Record<string, S3Call>> = {
+  PUT: 'UploadPart',
+  GET: 'ListParts',
+  POST: 'CompleteMultipartUpload',
+  DELETE: 'AbortMultipartUpload',
+};
 
 function callOf({ method = '', url = '' }: IncomingMessage): S3Call {
-  return calls[method] ?? (url.includes('list-type=2') ? 'ListObjectsV2' : 'GetObject');
+  if (/[?&]uploadId=/.test(url)) return ofMultipart[method] ?? 'GetObject';
+  if (/[?&]uploads(?:[=&]|$)/.test(url)) return method === 'POST' ? 'CreateMultipartUpload' : 'ListMultipartUploads';
+  return plain[method] ?? (url.includes('list-type=2') ? 'ListObjectsV2' : 'GetObject');
+}
+
+function s3Error(near: IncomingMessage, answer: ServerResponse, fault: { status: number; code: string }): void {
+  near.resume();
+  answer.writeHead(fault.status, { 'content-type': 'application/xml' });
+  answer.end(
+    `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code><Message>Planned.</Message></Error>`,
+  );
 }
 
 function unavailable(near: IncomingMessage, answer: ServerResponse): void {

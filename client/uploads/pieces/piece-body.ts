@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { Inflow } from './inflow.ts';
 
 /** S3 refuses chunks below 8 KiB in a chunked upload, and larger ones cost less. Bytes. */
@@ -29,8 +29,11 @@ export function pieceBody(
       yield fits;
     }
   }
-  const body = Readable.from(whole(bytes()), { objectMode: false, highWaterMark: 2 * chunk });
-  body.on('error', failed);
+  const source = Readable.from(whole(bytes()), { objectMode: false, highWaterMark: chunk });
+  source.on('error', failed);
+  // The SDK wraps a body in streams of its own, on which nobody hears an error. This one never has one: the call is aborted.
+  const body = source.pipe(new PassThrough({ highWaterMark: chunk }));
+  body.once('close', () => source.destroy());
   return body;
 }
 
