@@ -9,6 +9,7 @@ import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/uploads/uploads.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { BucketCors } from './bucket-cors.ts';
 import { callerSettings, readCallers } from './callers.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
@@ -67,6 +68,8 @@ export async function startHttp(
   showAdmission(() => admission.state);
   const objects = connectS3(config);
   const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
+  const cors = new BucketCors(objects, config.HAPAX_CORS_ORIGINS, log);
+  void cors.set();
   const callers = await openCallers(log);
   let open = true;
   const app = await createDoor({
@@ -88,6 +91,7 @@ export async function startHttp(
         claims ? decidesClaims : decidesNone,
         ...connected.proofs(),
         store,
+        ...cors.checks,
         known,
         admissionCheck(admission.state),
       ];
@@ -110,6 +114,7 @@ export async function startHttp(
       clearTimeout(late);
       await callers.close();
       await connected.close();
+      cors.close();
       objects.close();
     },
   };
