@@ -164,7 +164,7 @@ export class Gateway {
     if (remembered !== undefined) {
       const { replay, same } = remembered;
       this.#seen(request, replay.id, same ? 'replayed' : 'refused', 'memory');
-      return same ? replay : { kind: 'key-reused' };
+      return same ? replay : { kind: 'key-reused', id: replay.id };
     }
     const parts = { ...this.#parts, turns: this.#turns };
     const { claimed: claiming, follows } = this.#live.join(request, () => claimAndStart(parts, request));
@@ -183,7 +183,7 @@ export class Gateway {
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     if (!sameIntent(request, claimed)) {
       this.#seen(request, id, 'refused', 'ledger');
-      return { kind: 'key-reused' };
+      return { kind: 'key-reused', id };
     }
     switch (answer.kind) {
       case 'forgotten':

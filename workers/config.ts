@@ -44,6 +44,8 @@ const ownFields = {
     .string()
     .refine(isSafeUrl, 'give the address of the JWKS, with https (http only on the loopback)')
     .optional(),
+  /** With it S3 may send its notifications to /v1/webhooks/s3. */
+  HAPAX_S3_WEBHOOK_SECRET: z.string().min(16, 'give at least 16 characters').optional(),
   HAPAX_JWT_ISSUER: setting.optional(),
   HAPAX_JWT_AUDIENCE: setting.optional(),
   /** Which claims name tenant, environment, subject and role; see client/http/callers/claim-mapping.ts. */

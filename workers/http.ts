@@ -29,6 +29,7 @@ const settings = [
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
+  'HAPAX_S3_WEBHOOK_SECRET',
   ...callerSettings,
   ...s3Settings,
 ] as const;
@@ -76,7 +77,12 @@ export async function startHttp(
     flows,
     gateway,
     database,
-    additions: additions({ gateway, uploads, publicUrl: config.HAPAX_PUBLIC_URL }),
+    additions: additions({
+      gateway,
+      uploads,
+      publicUrl: config.HAPAX_PUBLIC_URL,
+      notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },
+    }),
     authenticate: callers.authenticate,
     log,
     metrics: metricsText,

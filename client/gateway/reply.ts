@@ -29,8 +29,8 @@ export type Reply =
       /** As it was at the end of the wait. */
       readonly trouble: Trouble | null;
     } & Named)
-  /** The key belongs to another request, about which nothing is revealed. */
-  | { readonly kind: 'key-reused' }
+  /** The key belongs to another request, about which callers are told only which of their fields differ. */
+  | { readonly kind: 'key-reused'; readonly id: string }
   /** The answer has expired, but its tombstone is still there. */
   | ({ readonly kind: 'key-expired' } & Named)
   | NotBegun;

@@ -8,9 +8,11 @@ type AdditionParts = {
   readonly uploads: Uploads;
   /** The address of the HTTP API as callers see it. Default: the address that each request was sent to. */
   readonly publicUrl?: string | undefined;
+  /** The bucket whose notifications are taken from who knows the secret; by default none. */
+  readonly notices?: { readonly bucket: string; readonly secret: string | undefined };
 };
 
 /** The flows' additions to the HTTP API. A flow with routes of its own adds a line here. */
-export function additions({ gateway, uploads, publicUrl }: AdditionParts): Additions {
-  return new Additions([uploadAdditions(gateway, uploads, publicUrl)]);
+export function additions({ gateway, uploads, publicUrl, notices }: AdditionParts): Additions {
+  return new Additions([uploadAdditions({ gateway, uploads, publicUrl, notices })]);
 }

@@ -174,6 +174,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   });
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
   await app.register(async (open) => serviceRoutes(open, parts));
+  await parts.additions.registerOpen(app);
   await app.register(async (guarded) => {
     documentRoles(guarded);
     guarded.addHook('onRequest', (request, reply, next) => {

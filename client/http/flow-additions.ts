@@ -9,6 +9,8 @@ export type FlowAdditions = {
   readonly flow: AnyFlow;
   /** The flow's own routes, in a scope of their own: their parsers and hooks affect no other route. */
   readonly routes?: (app: FastifyInstance) => Promise<void> | void;
+  /** Routes that know their callers by other means than a token, each in a scope of its own. */
+  readonly openRoutes?: (app: FastifyInstance) => void;
   /** What the answer about an open operation says in addition, such as where to send bytes. Made for each answer. */
   readonly offer?: (record: OperationRecord, request: FastifyRequest) => Promise<Offered>;
   /** The schema of what `offer` returns. Every member is optional. */
@@ -54,6 +56,11 @@ export class Additions {
   /** What any operation may offer. */
   get everything(): z.ZodRawShape {
     return Object.assign({}, ...[...this.#byFlow.values()].map(({ offered = {} }) => offered)) as z.ZodRawShape;
+  }
+
+  async registerOpen(app: FastifyInstance): Promise<void> {
+    for (const { openRoutes } of this.#byFlow.values())
+      if (openRoutes !== undefined) await app.register(async (scope) => openRoutes(scope));
   }
 
   async register(app: FastifyInstance): Promise<void> {

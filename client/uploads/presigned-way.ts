@@ -44,7 +44,7 @@ export class PresignedWay {
       (await this.#parts.standing.refusal()) !== undefined
     )
       return undefined;
-    const promised = { key: presignedKey(record.id), size, type, sha256, operation: record.id };
+    const promised = { key: presignedKey(record.id), size, type, sha256, operation: record.id, tenant: record.tenant };
     return await presignPut(this.#parts.objects, promised, Math.min(signatureLifetime, left));
   }
 

@@ -10,7 +10,7 @@ import type { BucketStanding } from './bucket-standing.ts';
 export type UploadParts = {
   readonly database: Database;
   readonly objects: ObjectStore;
-  readonly gateway: Pick<Gateway, 'arrive'>;
+  readonly gateway: Pick<Gateway, 'arrive' | 'status'>;
   readonly standing: BucketStanding;
   readonly log: (message: string, error: unknown) => void;
 };

@@ -1,6 +1,8 @@
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import { presignedOwner } from '../../activities/stores/s3/presigned-bytes.ts';
+import { isPresignedKey } from '../../activities/stores/s3/upload-keys.ts';
 import { largestPut } from '../../workflows/upload.flow.ts';
 import { Appends } from './appends.ts';
 import { BucketStanding } from './bucket-standing.ts';
@@ -26,6 +28,7 @@ type TransferPlan =
  */
 export class Uploads {
   readonly #standing: BucketStanding;
+  readonly #parts: Omit<UploadParts, 'standing'>;
   readonly #door: DoorWay;
   readonly #presigned: PresignedWay;
   /** The way for bytes that come in several bodies. */
@@ -34,6 +37,7 @@ export class Uploads {
   readonly multipart: MultipartWay;
 
   constructor(parts: Omit<UploadParts, 'standing'>) {
+    this.#parts = parts;
     this.#standing = new BucketStanding(parts.database, parts.objects);
     const all = { ...parts, standing: this.#standing };
     const bodies = new OpenBodies();
@@ -83,5 +87,18 @@ export class Uploads {
     const { transfer } = announcement(record);
     const inParts = transfer === 'multipart' || transfer === 's3' || (await this.multipart.isBegun(record));
     return inParts ? await this.multipart.complete(record, 'multipart') : await this.#presigned.complete(record);
+  }
+
+  /**
+   * Completes the upload whose presigned PUT has written this object, as the store says. Repeatable.
+   * @returns whether its bytes are there, by this call or an earlier one
+   */
+  async noticed(objectKey: string): Promise<boolean> {
+    const { objects, gateway } = this.#parts;
+    if (!isPresignedKey(objectKey)) return false;
+    const owner = await presignedOwner(objects, objectKey);
+    if (owner === undefined) return false;
+    const record = await gateway.status(owner.tenant, owner.operation);
+    return record !== undefined && (await this.#presigned.complete(record)).kind === 'received';
   }
 }

@@ -196,7 +196,8 @@ describe('the former build beside this one', () => {
     await world.until('it waits for its bytes', async () => (await world.state(record.id)) === 'waiting');
     const database = bilingual(uploader.database, () => !formerWorker, spoken);
     // What has arrived is said in the words of the door's build.
-    const arriving: Pick<Gateway, 'arrive'> = {
+    const arriving: Pick<Gateway, 'arrive' | 'status'> = {
+      status: async (tenant, id) => await gateway.status(tenant, id),
       async arrive(_flow, at, step, evidence, evenDue = true) {
         const came = { step, position: 0, evidence, sameness: samenessOf(evidence, ['objectKey']), evenDue };
         const arrived = await arrive(database, at, came);

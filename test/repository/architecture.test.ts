@@ -54,8 +54,7 @@ it('gives every file a room, and names no room that is known only to the list', 
   const paths = sources.map(({ path }) => path);
   expect(paths.filter((path) => roomOf(path) === undefined)).toEqual([]);
   const empty = Object.keys(rooms).filter((room) => !paths.some((path) => roomOf(path) === room));
-  // The SDK is still to come; its walls stand already.
-  expect(empty).toEqual(['sdk']);
+  expect(empty).toEqual([]);
 });
 
 it('imports only files that are there, by their full name', () => {

@@ -77,7 +77,9 @@ export function uploadContract(ways: readonly [string, (world: World) => Way][])
         way.create(`${name} once`, 10, { type: 'text/plain' }),
         way.create(`${name} once`, 10, { destination: 'elsewhere' }),
       ]);
-      expect(others.map(({ status, json }) => [status, json.code])).toEqual(others.map(() => [422, 'key-reused']));
+      expect(others.map(({ status, json }) => [status, json.code, json.fields])).toEqual(
+        ['size', 'name', 'type', 'destination'].map((field) => [422, 'key-reused', [field]]),
+      );
       const foreign = await way.create(`${name} once`, 10, { token: 'local-beta' });
       expect(foreign.status).toBe(201);
       expect(urls).not.toContain(begunBy(foreign).path);

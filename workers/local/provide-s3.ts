@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { given } from '../config.ts';
 import { findVersitygw } from './find-versitygw.ts';
+import { relayNotices } from './s3-notices.ts';
 import { startS3 } from './s3.ts';
 import { reachable, type Service } from './service.ts';
 import type { Context } from './stack-context.ts';
@@ -16,8 +18,10 @@ export async function provideS3(context: Context): Promise<Service> {
   }
   const binary = await findVersitygw({ chosen: settings.VERSITYGW, path: settings.PATH, cache: context.cache, say });
   const directory = join(context.directory, 's3');
+  const secret = given('HAPAX_S3_WEBHOOK_SECRET') ?? randomBytes(24).toString('base64url');
+  const notices = await relayNotices(`http://127.0.0.1:${settings.HAPAX_HTTP_PORT}`, secret);
   const s3 = await context.run('s3', 'services', (logFile) =>
-    startS3({ binary, directory, port: settings.HAPAX_S3_PORT, logFile, keeper }),
+    startS3({ binary, directory, port: settings.HAPAX_S3_PORT, logFile, keeper, notices }),
   );
   return {
     environment: {
@@ -26,6 +30,7 @@ export async function provideS3(context: Context): Promise<Service> {
       S3_BUCKET: s3.bucket,
       S3_ACCESS_KEY_ID: s3.accessKeyId,
       S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      HAPAX_S3_WEBHOOK_SECRET: secret,
     },
     addresses: { S3: s3.endpoint, 'S3 keys': join(directory, 'keys.json') },
   };

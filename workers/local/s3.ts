@@ -32,6 +32,8 @@ export async function startS3(options: {
   port: number;
   logFile: string;
   keeper?: Keeper | undefined;
+  /** Where it says that an object was written; it has to answer there before the server starts. */
+  notices?: string;
 }): Promise<LocalS3> {
   const directory = resolve(options.directory);
   const objects = join(directory, 'objects');
@@ -50,6 +52,7 @@ export async function startS3(options: {
         region,
         '--keep-alive',
         '--quiet',
+        ...(options.notices === undefined ? [] : ['--event-webhook-url', options.notices]),
         'posix',
         ...metadata,
         objects,

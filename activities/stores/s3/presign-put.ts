@@ -1,6 +1,6 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { operationToken } from './operation-token.ts';
+import { operationToken, tenantToken } from './operation-token.ts';
 import type { ObjectStore } from './object-store.ts';
 
 type PromisedObject = {
@@ -10,6 +10,7 @@ type PromisedObject = {
   /** Lower-case hex. */
   readonly sha256: string;
   readonly operation: string;
+  readonly tenant: string;
 };
 
 type SignedPut = {
@@ -24,7 +25,8 @@ type SignedPut = {
  * @param lifetime milliseconds
  */
 export async function presignPut(store: ObjectStore, object: PromisedObject, lifetime: number): Promise<SignedPut> {
-  const { key, size, type, sha256, operation } = object;
+  const { key, size, type, sha256, operation, tenant } = object;
+  const owner = encodeURIComponent(tenant);
   const checksum = Buffer.from(sha256, 'hex').toString('base64');
   const headers = {
     'content-length': String(size),
@@ -32,6 +34,7 @@ export async function presignPut(store: ObjectStore, object: PromisedObject, lif
     'if-none-match': '*',
     'x-amz-checksum-sha256': checksum,
     [`x-amz-meta-${operationToken}`]: operation,
+    [`x-amz-meta-${tenantToken}`]: owner,
   };
   const names = new Set(Object.keys(headers));
   const command = new PutObjectCommand({
@@ -41,7 +44,7 @@ export async function presignPut(store: ObjectStore, object: PromisedObject, lif
     ContentType: type,
     ChecksumSHA256: checksum,
     IfNoneMatch: '*',
-    Metadata: { [operationToken]: operation },
+    Metadata: { [operationToken]: operation, [tenantToken]: owner },
   });
   const url = await getSignedUrl(store.signer, command, {
     expiresIn: Math.max(1, Math.floor(lifetime / 1_000)),

@@ -14,6 +14,10 @@ export function presignedKey(operation: string): string {
   return `${uploadPrefix(operation)}presigned`;
 }
 
+export function isPresignedKey(key: string): boolean {
+  return /^uploads\/op_[0-9a-z]{26}\/presigned$/.test(key);
+}
+
 /** All the bytes of an upload that came in one piece. Each writer has an epoch of its own. */
 export function wholeKey(operation: string, epoch: number): string {
   return `${uploadPrefix(operation)}whole-${epoch}`;

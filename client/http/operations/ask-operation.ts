@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Additions } from '../flow-additions.ts';
+import { isOwn } from './shown-operations.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 type Parts = {
@@ -49,14 +51,15 @@ export async function askOperation(
     case 'settled':
     case 'open':
       return answer;
-    case 'key-reused':
+    case 'key-reused': {
+      const fields = await differing(gateway, request, answer.id, asking);
+      const named = fields.length === 0 ? '' : ` Other than there: ${fields.join(', ')}.`;
       throw new HttpProblem(
         'key-reused',
-        'This Idempotency-Key was used for another request: make a new key for a new request.',
-        {
-          header: 'Idempotency-Key',
-        },
+        `This Idempotency-Key was used for another request: make a new key for a new request.${named}`,
+        { header: 'Idempotency-Key', ...(fields.length === 0 ? {} : { fields }) },
       );
+    }
     case 'key-expired':
       throw new HttpProblem(
         'key-expired',
@@ -82,4 +85,17 @@ export async function askOperation(
 export async function admitted(app: FastifyInstance, request: FastifyRequest): Promise<boolean> {
   const limit = await app.newOperations(request);
   return limit.isAllowed || !limit.isExceeded;
+}
+
+/** The fields that the key's own request has otherwise. Their values stay unsaid. */
+async function differing(
+  gateway: Gateway,
+  { caller }: FastifyRequest,
+  id: string,
+  { flow, body }: Asking,
+): Promise<readonly string[]> {
+  const record = await gateway.status(caller.tenant, id);
+  if (record === undefined || !isOwn(caller, record)) return [];
+  const asked = body as Readonly<Record<string, unknown>>;
+  return flow.intent.filter((field) => !isDeepStrictEqual(asked[field], record.request[field]));
 }

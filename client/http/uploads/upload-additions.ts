@@ -11,6 +11,7 @@ import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
 import { resumableRoutes } from './resumable/resumable-routes.ts';
 import { partRoutes, shownPart, signedPartSchema } from './part-routes.ts';
 import { s3Routes } from './s3/s3-routes.ts';
+import { s3Webhook } from './s3-webhook.ts';
 import { tusBody, tusUrl } from './tus/tus-headers.ts';
 import { tusRoutes } from './tus/tus-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
@@ -46,10 +47,18 @@ const multipartSchema = z
   })
   .meta({ id: 'MultipartTransfer', description: 'A transfer in parts, straight to the object store.' });
 
+type UploadAdditionParts = {
+  readonly gateway: Gateway;
+  readonly uploads: Uploads;
+  /** The address of the HTTP API as callers see it; by default the address that a request was sent to. */
+  readonly publicUrl: string | undefined;
+  /** The bucket whose notifications are taken from who knows the secret. */
+  readonly notices: { readonly bucket: string; readonly secret: string | undefined } | undefined;
+};
+
 type Transfer = z.output<typeof transferSchema> | z.output<typeof multipartSchema>;
 
-/** @param publicUrl the address of the HTTP API as callers see it; by default the address that a request was sent to */
-export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: string | undefined): FlowAdditions {
+export function uploadAdditions({ gateway, uploads, publicUrl, notices }: UploadAdditionParts): FlowAdditions {
   return {
     flow: uploadFlow,
     routes: async (app) => {
@@ -60,6 +69,7 @@ export function uploadAdditions(gateway: Gateway, uploads: Uploads, publicUrl: s
       await app.register(async (scope) => tusRoutes({ ...protocol, app: scope }));
       await app.register(async (scope) => resumableRoutes({ ...protocol, app: scope }));
     },
+    openRoutes: (app) => notices && s3Webhook(app, uploads, notices.bucket, notices.secret),
     searched: { sha256: uploadFlow.request.shape.sha256 },
     offered: { transfer: z.union([transferSchema, multipartSchema]).optional() },
     refusal: () => uploads.refusal(),
