@@ -209,6 +209,7 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
           token,
           headers,
           ...(method === 'PUT' ? { body: 'x' } : {}),
+          ...(path.endsWith('/parts') ? { body: { parts: [{ number: 1, sha256: '0'.repeat(64) }] } } : {}),
           ...(path.endsWith('/resolve') ? { body: found } : {}),
         });
       const [theirs, none] = [await ask(paid.json.id), await ask(`op_${'z'.repeat(26)}`)];
