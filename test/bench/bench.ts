@@ -9,14 +9,16 @@ import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
 import { replayPart } from './replay/replay-part.ts';
 import { startServers } from './stack/servers.ts';
+import { uploadsPart } from './uploads/uploads-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
   stampede: stampedePart,
   overload: overloadPart,
+  uploads: uploadsPart,
 };
 
 const { values } = parseArgs({
