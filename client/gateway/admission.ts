@@ -47,6 +47,12 @@ const wantsFor = seconds(3);
 const returners = 1.25;
 
 /**
+ * A caller that does not wait for the end, as of an upload, is content when the queue is worked off within a minute or
+ * three: that is sixty times what others wait.
+ */
+const patient = 60;
+
+/**
  * Decides whether a new operation may begin: only while the work in hand can be expected to finish within a caller's
  * wait. It judges by the open operations in the ledger, by how fast operations settle and by how long they wait for a
  * worker, without a query for each request. The HTTP processes roughly agree, because all of them read the same ledger
@@ -84,15 +90,18 @@ export class Admission {
     this.#timer = setInterval(() => this.#tick(), lookEvery).unref();
   }
 
-  /** @param name the operation's name, which identifies a caller that comes back */
-  async ask(tenant: string, name: string): Promise<Ruling> {
+  /**
+   * @param name the operation's name, which identifies a caller that comes back
+   * @param waits whether the caller waits for the end; otherwise the work may queue
+   */
+  async ask(tenant: string, name: string, waits = true): Promise<Ruling> {
     if (this.#seenAt === 0) await this.#first;
     if (this.#admitted >= admittedPerLook / 2) void this.#look();
     while (this.#well && this.#admitted >= admittedPerLook) await this.#look();
     const at = Date.now();
     const promised = this.#promised.get(name);
     const returns = promised !== undefined && promised <= at;
-    const allowed = limit(this.#pace) * (returns ? returners : 1);
+    const allowed = limit(this.#pace) * (returns ? returners : 1) * (waits ? 1 : patient);
     const tally = this.#tally;
     // Below the limit there is room for every tenant.
     const share =

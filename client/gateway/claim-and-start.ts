@@ -34,7 +34,7 @@ export async function claimAndStart(
   asked: Asked,
 ): Promise<Started | NotBegun> {
   const { flow, call, scope, name } = asked;
-  const ruling = await parts.admission?.ask(scope.tenant, name);
+  const ruling = await parts.admission?.ask(scope.tenant, name, flow.answers === 'outcome');
   if (ruling?.kind === 'overloaded') return (await begin(parts, asked, false)) ?? ruling;
   let created: string | undefined;
   try {

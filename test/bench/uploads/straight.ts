@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import {
   CompleteMultipartUploadCommand,
@@ -110,14 +111,16 @@ export async function plainPut(server: string, size: number): Promise<number> {
   const announced = await ask(`${server}/v1/uploads`, 'POST', headers, Buffer.from(JSON.stringify(body)));
   const { transfer } = JSON.parse(announced.text) as { transfer: { url: string } };
   const begun = performance.now();
-  const response = await fetch(transfer.url, {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const sent = request(transfer.url, {
     method: 'PUT',
-    headers: { ...token, 'content-type': 'application/octet-stream', 'content-length': String(size) },
-    body: Readable.toWeb(zeros(size)) as unknown as ReadableStream,
-    duplex: 'half',
-  } as RequestInit);
-  if (response.status !== 200) throw new Error(`Not taken: ${response.status} ${await response.text()}`);
-  await response.text();
+    headers: { ...token, 'content-type': 'application/octet-stream', 'content-length': size },
+  });
+  sent.once('response', (answer) => answer.resume().once('end', () => resolve(answer.statusCode ?? 0)));
+  sent.once('error', reject);
+  zeros(size).pipe(sent);
+  const status = await promise;
+  if (status !== 200) throw new Error(`Not taken: ${status}`);
   return size / (performance.now() - begun);
 }
 
