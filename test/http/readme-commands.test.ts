@@ -44,6 +44,19 @@ describe.skipIf(!typed)('the commands of the documents, typed as they stand', ()
     expect(printed.match(/"flow":"upload".*?"state":"succeeded"/g)).toHaveLength(2);
   });
 
+  it('of the uploads bring a file by tus, in two pieces, and by the draft of the IETF', async () => {
+    const { address } = world.doors[0] ?? expect.unreachable();
+    const answers = await run((await commandsOf('docs/uploads.md')).replaceAll('http://127.0.0.1:8080', address));
+    expect(answers.match(/^HTTP\/1\.1 204/gm)).toHaveLength(2);
+    expect(answers).toMatch(/^upload-complete: \?1/m);
+    const ended = async () =>
+      await world.sql(
+        `select t.method from hapax.operation o join hapax.transfer t on t.operation_id = o.id
+         where t.method in ('tus', 'resumable') and o.state = 'succeeded' order by t.method`,
+      );
+    await world.until('both are files', async () => (await ended()).length === 2);
+  });
+
   it('of the sandbox are answered, and leave it without a plan', async () => {
     const commands = await commandsOf('docs/sandbox.md');
     // With -f, curl fails where the sandbox refuses.

@@ -9,7 +9,7 @@ import { startS3 } from '../../../workers/local/s3.ts';
 import { untilReady } from '../../../workers/local/until-ready.ts';
 import type { Servers } from '../stack/servers.ts';
 
-export type UploadStack = {
+type UploadStack = {
   /** Two processes of the HTTP API. */
   readonly doors: readonly [Address, Address];
   readonly peer: Address;
