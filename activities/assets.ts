@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ownedId } from '../workflows/operation/key.ts';
 import type { StatementStep } from './engine/statement-step.ts';
-import { type DedupScope, placeAsset } from './stores/postgres/uploads/place-asset.ts';
+import { type DedupScope, placeAsset, type WhenSame } from './stores/postgres/uploads/place-asset.ts';
 import { publishAsset } from './stores/postgres/uploads/publish-asset.ts';
 import { releaseAsset } from './stores/postgres/uploads/release-asset.ts';
 
@@ -15,6 +15,8 @@ type AssetSteps = {
       readonly name: string;
       readonly destination: string;
       readonly dedup: DedupScope;
+      /** By default `keep_both`. */
+      readonly whenSame?: WhenSame | undefined;
     };
     result: Finalized;
   };
@@ -29,16 +31,32 @@ type Finalized = {
    */
   readonly objectKey: string;
   readonly deduplicated: boolean;
+  /** The assets that stood at its place before. */
+  readonly replaces?: readonly string[] | undefined;
 };
 
 /** An upload becomes a name for a content. Both are rows of ours, and no byte is copied. */
 export const finalize: StatementStep<AssetSteps['finalize']['input'], Finalized> = {
-  effect: (input, { operation, step }) => placeAsset({ operation, ...owned(operation), ...input }, step),
-  result: z.object({ assetId: z.string(), content: z.string(), objectKey: z.string(), deduplicated: z.boolean() }),
-  refusal: () => ({
-    code: 'key-expired',
-    detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
+  effect: ({ whenSame = 'keep_both', ...input }, { operation, step }) =>
+    placeAsset({ operation, ...owned(operation), ...input, whenSame }, step),
+  result: z.object({
+    assetId: z.string(),
+    content: z.string(),
+    objectKey: z.string(),
+    deduplicated: z.boolean(),
+    replaces: z.array(z.string()).optional(),
   }),
+  refusal: (row, { destination, name }) =>
+    typeof row?.holder === 'string'
+      ? {
+          code: 'place-taken',
+          detail: `${destination} has a file ${name} already, and this upload may not stand beside it: give it another name, or say what to do with \`whenSame\`.`,
+          more: { field: 'name', holder: row.holder },
+        }
+      : {
+          code: 'key-expired',
+          detail: 'This key made an upload so long ago that its answer is forgotten: make a new key.',
+        },
   async undo(tx, { operation }) {
     await releaseAsset(tx, operation);
   },

@@ -80,6 +80,7 @@ const uploadFailures = {
   'digest-unusable': { status: 400, title: 'The digest cannot be compared', ...fix },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
+  'place-taken': { status: 409, title: 'A file of this name is there already', ...newKey },
   'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
 } as const satisfies FailureRows;
@@ -117,6 +118,10 @@ export const uploadFlow = defineFlow({
         .refine(isWellFormed, 'holds half a surrogate pair'),
       /** Who shares one object for the same bytes; `account` by default. */
       dedup: z.enum(['global', 'account', 'folder', 'intent']).optional(),
+      /**
+       * What becomes of it where its subject has a file of the same name at the destination; `keep_both` by default.
+       */
+      whenSame: z.enum(['keep_both', 'replace', 'refuse']).optional(),
       /** How the bytes come: through the HTTP API (the default) or straight to the object store. */
       transfer: z.enum(transferMethods).optional(),
       /** It is a piece of a file that other uploads will join (tus: `Upload-Concat: partial`). */
@@ -150,17 +155,22 @@ export const uploadFlow = defineFlow({
     assetId: z.string(),
     /** The scope had these bytes already: no second object is kept. */
     deduplicated: z.boolean(),
+    /** The assets that stood at its place before. */
+    replaces: z.array(z.string()).optional(),
     thumbnails: z.array(thumbnail),
     /** Optional steps that failed, by name and reason. */
     failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
   }),
   // How the bytes travel is not part of the intent: the same upload may begin in one way and finish in another.
-  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup', 'partial'],
+  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup', 'partial', 'whenSame'],
   keyScope: 'subject',
   answers: 'state',
   workflow: 'tells',
   failures: uploadFailures,
-  refusals: ['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'],
+  refusals: [
+    ...(['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'] as const),
+    'place-taken',
+  ],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],
   // Within a day an object store or a media worker is repaired, or the upload is undone.

@@ -9,18 +9,19 @@ import { uploadFlow } from './upload.flow.ts';
 
 /** A file is awaited, verified and placed. Then it gets thumbnails, and is ready even if they fail. */
 export const upload = operation<typeof uploadFlow, UploadSteps>(uploadFlow, async (story) => {
-  const { name, type, destination, sha256: declared, dedup = 'account' } = story.request;
+  const { name, type, destination, sha256: declared, dedup = 'account', whenSame } = story.request;
   const received = await bytesOf(story);
   const { size = received.size } = story.request;
   const { sha256, shown } = await step(story, 'verify', { received, size, type, sha256: declared });
   const file = { name, size, type, sha256, destination };
-  const placed = await step(story, 'finalize', { ...file, objectKey: received.objectKey, dedup });
+  const placed = await step(story, 'finalize', { ...file, objectKey: received.objectKey, dedup, whenSame });
   await step(story, 'tidy', null);
-  const { assetId, content, objectKey, deduplicated } = placed;
+  const { assetId, content, objectKey, deduplicated, replaces } = placed;
   const pictures = await attempt(story, 'thumbnails', { content, objectKey, size, shown });
   const thumbnails = pictures.kind === 'done' ? [...pictures.result.thumbnails] : [];
   const failures = pictures.kind === 'done' ? [] : [failed('thumbnails', pictures.refusal)];
-  await finish(story, 'publish', { assetId }, { ...file, assetId, deduplicated, thumbnails, failures });
+  const replaced = replaces === undefined || replaces.length === 0 ? {} : { replaces: [...replaces] };
+  await finish(story, 'publish', { assetId }, { ...file, assetId, deduplicated, ...replaced, thumbnails, failures });
 });
 
 /** Waits for the bytes. Those that came in pieces are put together. */

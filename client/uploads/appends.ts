@@ -174,6 +174,7 @@ export class Appends {
   async #inPieces(record: OperationRecord, chunk: Chunk, inflow: Inflow, size: number | null): Promise<Appended> {
     const { offset, promised } = chunk;
     const session = await takeSession(this.#parts.database, record, offset, chunk.size);
+    if (session.kind === 'ended') return await this.#elsewhere(record);
     if (session.kind !== 'taken')
       return { kind: session.kind, offset: session.received, size: session.size, complete: false };
     const { id, tenant } = record;

@@ -114,6 +114,18 @@ export class MultipartWay {
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
     if (transfer.outcome === 'received') return received(transfer.bytes, true);
+    const completed = await this.#complete(record, method, told);
+    if (completed.kind === 'received') return completed;
+    // Another call may have completed it meanwhile, and its parts are gone by now.
+    const now = await readUpload(this.#parts, record);
+    return now.outcome === 'received' ? received(now.bytes, true) : completed;
+  }
+
+  async #complete(
+    record: OperationRecord,
+    method: 'multipart' | 's3',
+    told: readonly { readonly number: number; readonly etag: string }[] | undefined,
+  ): Promise<Answered> {
     const begun = await readCallerParts(this.#parts.database, record);
     if (begun === undefined) return refused(missingParts([]));
     const listed = await this.#listed(begun);

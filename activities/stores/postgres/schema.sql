@@ -340,12 +340,19 @@ create table hapax.asset (
   content_id   text        not null,
   created_at   timestamptz not null default now(),
   ready_at     timestamptz,
+  holds_place  boolean     not null default false, -- it was placed
+    where no other of its subject might stand under its name
+  replaced_by  text, -- the asset that has taken its place; undone, it gives the place back
   constraint asset_pkey primary key (id),
   constraint asset_of_one_operation unique (operation_id),
   constraint asset_content_id_fkey foreign key (content_id) references hapax.content(id),
   constraint asset_environment_check check (environment in ('live', 'test'))
 );
 create index asset_of_content on hapax.asset (content_id);
+create unique index asset_holds_its_place on hapax.asset (tenant, environment, subject, destination, name)
+    where (holds_place and (replaced_by is null));
+create index asset_at_its_place on hapax.asset (tenant, environment, subject, destination, name)
+    where (replaced_by is null);
 alter table hapax.asset enable row level security, force row level security;
 create policy acting_roles on hapax.asset as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1217,10 +1224,15 @@ declare
   it hapax.upload_session;
 begin
   insert into hapax.upload_session (operation_id, tenant, size)
-  select o.id, o.tenant, (o.request ->> 'size')::bigint from hapax.operation o where o.id = of_operation
+  select o.id, o.tenant, (o.request ->> 'size')::bigint from hapax.operation o
+  where o.id = of_operation and o.settled_at is null
+    and not exists (select from hapax.awaited a where a.operation_id = o.id and a.step = 'receive')
   on conflict do nothing;
   select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
-  if it.received <> at_offset then
+  if not found then
+    return query select 'ended', 0::bigint, null::bigint, 0, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
+    return;
+  elsif it.received <> at_offset then
     return query select 'elsewhere', it.received, it.size, it.epoch, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
     return;
   elsif it.size <> told_size or told_size < it.received then
@@ -1287,7 +1299,9 @@ declare
   it hapax.upload_session;
 begin
   select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
-  if it.received > 0 then
+  if not found then
+    return false;
+  elsif it.received > 0 then
     return exists (select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = of_segment);
   end if;
   insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)
@@ -1299,4 +1313,52 @@ begin
       epoch = epoch + 1, touched_at = now()
   where operation_id = of_operation;
   return true;
+end $$;
+
+-- An upload becomes a name for a content, at a place that it may share, take over, or find taken.
+create function hapax.place_asset(
+  of_operation text, new_asset text, new_content text, share text, at_destination text, called text, of_type text,
+  of_sha256 text, of_size bigint, at_key text, when_same text)
+returns jsonb language plpgsql
+as $$
+declare
+  owner record;
+  holders text[];
+  kept record;
+begin
+  select o.tenant, o.environment, o.subject, case share
+      when 'global' then jsonb_build_array(o.tenant, o.environment, 'global')
+      when 'account' then jsonb_build_array(o.tenant, o.environment, 'account', o.subject)
+      when 'folder' then jsonb_build_array(o.tenant, o.environment, 'folder', o.subject, at_destination)
+      when 'intent' then jsonb_build_array(o.tenant, o.environment, 'intent', o.id) end as shares
+    into owner
+    from hapax.operation o
+    where o.id = of_operation and not exists (select from hapax.asset a where a.operation_id = of_operation)
+      and not exists (select from hapax.content c where c.id = new_content);
+  if not found then
+    return null;
+  end if;
+  if when_same <> 'keep_both' then
+    -- Two that come at once are placed one after the other.
+    perform pg_advisory_xact_lock(hashtextextended(
+      jsonb_build_array(owner.tenant, owner.environment, owner.subject, at_destination, called)::text, 0));
+    select array_agg(a.id order by a.id) into holders from hapax.asset a
+      where a.tenant = owner.tenant and a.environment = owner.environment and a.subject = owner.subject
+        and a.destination = at_destination and a.name = called and a.replaced_by is null;
+    if when_same = 'refuse' and holders is not null then
+      return jsonb_build_object('holder', holders[1]);
+    end if;
+    update hapax.asset a set replaced_by = new_asset where a.id = any(holders);
+  end if;
+  insert into hapax.content as c (id, tenant, environment, dedup_scope, sha256, size, type, object_key)
+    values (new_content, owner.tenant, owner.environment, encode(sha256(convert_to(owner.shares::text, 'UTF8')), 'hex'),
+      of_sha256, of_size, of_type, at_key)
+    on conflict (tenant, dedup_scope, sha256) where state = 'live' do update set state = c.state
+    returning c.id, c.object_key into kept;
+  insert into hapax.asset (
+    id, tenant, environment, subject, operation_id, destination, name, type, content_id, holds_place)
+    values (new_asset, owner.tenant, owner.environment, owner.subject, of_operation, at_destination, called, of_type, kept.id,
+      when_same <> 'keep_both');
+  return jsonb_build_object('assetId', new_asset, 'content', kept.id, 'objectKey', kept.object_key,
+    'deduplicated', kept.id <> new_content, 'replaces', coalesce(to_jsonb(holders), '[]'));
 end $$;

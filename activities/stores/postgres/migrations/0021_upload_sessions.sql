@@ -90,7 +90,7 @@ begin
 end $$;
 
 -- Takes the session over for one writer. From here on nobody else commits. It is refused where the writer's first byte is
--- not the next one.
+-- not the next one, and where all bytes have come meanwhile.
 --   told_size   the size, where this writer tells it
 create function hapax.take_session(of_operation text, at_offset bigint, told_size bigint)
 returns table (
@@ -101,10 +101,15 @@ declare
   it hapax.upload_session;
 begin
   insert into hapax.upload_session (operation_id, tenant, size)
-  select o.id, o.tenant, (o.request ->> 'size')::bigint from hapax.operation o where o.id = of_operation
+  select o.id, o.tenant, (o.request ->> 'size')::bigint from hapax.operation o
+  where o.id = of_operation and o.settled_at is null
+    and not exists (select from hapax.awaited a where a.operation_id = o.id and a.step = 'receive')
   on conflict do nothing;
   select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
-  if it.received <> at_offset then
+  if not found then
+    return query select 'ended', 0::bigint, null::bigint, 0, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
+    return;
+  elsif it.received <> at_offset then
     return query select 'elsewhere', it.received, it.size, it.epoch, 0, 0, null, null, null::bytea, null, null::bytea, null::jsonb;
     return;
   elsif it.size <> told_size or told_size < it.received then
@@ -173,7 +178,9 @@ declare
   it hapax.upload_session;
 begin
   select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
-  if it.received > 0 then
+  if not found then
+    return false;
+  elsif it.received > 0 then
     return exists (select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = of_segment);
   end if;
   insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)

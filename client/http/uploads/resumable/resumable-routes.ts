@@ -13,8 +13,8 @@ import { answerAppended, completedUpload, interim, resumableProblem, tellStandin
 import { contentLength, resumableCreate } from './resumable-create.ts';
 import { bytesIn, completes, dialectOf, limits, partialBody, resumablePath } from './resumable-headers.ts';
 
-const { name, destination, dedup } = uploadFlow.request.shape;
-const querystring = z.strictObject({ name: name.optional(), destination: destination.optional(), dedup });
+const { name, destination, dedup, whenSame } = uploadFlow.request.shape;
+const querystring = z.strictObject({ name: name.optional(), destination: destination.optional(), dedup, whenSame });
 const schema = { hide: true, params: z.object({ id: operationId }) };
 /** "the server MUST include the Accept-Patch header field" in an answer to OPTIONS. */
 const toldByOptions = { 'accept-patch': partialBody, ...limits({ version: 8, told: true }) };

@@ -19,12 +19,12 @@ const s3Path = '/v1/s3';
 /** S3 takes 1 MB for the list of 10,000 parts ("CompleteMultipartUpload"). Bytes. */
 const longestList = 1024 ** 2;
 
-const { name, type, destination, sha256, dedup, size } = uploadFlow.request.shape;
+const { name, type, destination, sha256, dedup, whenSame, size } = uploadFlow.request.shape;
 const querystring = z.looseObject({
   uploads: z.string().optional(),
   uploadId: operationId.optional(),
   size: z.coerce.number().pipe(size.unwrap()).optional(),
-  ...{ name: name.optional(), type: type.optional(), destination: destination.optional(), sha256, dedup },
+  ...{ name: name.optional(), type: type.optional(), destination: destination.optional(), sha256, dedup, whenSame },
 });
 type Query = z.output<typeof querystring>;
 

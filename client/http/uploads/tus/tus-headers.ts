@@ -57,6 +57,7 @@ const fields = {
   destination: ['destination'],
   sha256: ['sha256'],
   dedup: ['dedup'],
+  whenSame: ['whenSame'],
 } as const;
 
 /** What an upload is called about which its client says nothing. */

@@ -32,6 +32,8 @@ export type TakenSession = Segment & {
 type NotTaken =
   /** The next byte is another one. */
   | { readonly kind: 'elsewhere'; readonly received: number; readonly size: number | null }
+  /** All bytes have come meanwhile, or the upload has ended. */
+  | { readonly kind: 'ended'; readonly received: number; readonly size: number | null }
   /** Another size was told before, or it is less than what has come. */
   | { readonly kind: 'otherwise'; readonly received: number; readonly size: number | null };
 
@@ -55,7 +57,7 @@ export async function takeSession(
   const [[row] = []] = await database.flush(tenant, taking(id, offset, size));
   if (row === undefined) throw new Error(`The upload ${id} has no row in the ledger`);
   const standing = { received: Number(row.received), size: row.size === null ? null : Number(row.size) };
-  const kind = row.outcome as 'taken' | 'elsewhere' | 'otherwise';
+  const kind = row.outcome as 'taken' | 'elsewhere' | 'otherwise' | 'ended';
   if (kind !== 'taken') return { kind, ...standing };
   return {
     kind,
