@@ -49,6 +49,7 @@ export class Nginx {
           location / {
             proxy_pass http://door;
             proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
             ${upstream === 'keep-alive' ? 'proxy_http_version 1.1; proxy_set_header Connection "";' : ''}
             ${buffersRequests ? '' : 'proxy_request_buffering off;'}
           }

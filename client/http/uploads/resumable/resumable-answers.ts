@@ -24,9 +24,16 @@ export function resumableProblem({ code, detail, more }: Refusal, operation: str
   return new HttpProblem(code, detail, more, { operation, status: statuses[code], type: types[code] });
 }
 
-/** Says early where the upload can be gone on with, and later how far it has come. Only who asked understands it. */
+/** A proxy names itself by one of these. */
+const proxied = ['via', 'forwarded', 'x-forwarded-for', 'x-real-ip'] as const;
+
+/**
+ * Says early where the upload can be gone on with, and later how far it has come. Only who asked understands it. Proxies
+ * need not: nginx 1.22 takes a 104 of an HTTP/1.1 server for the answer, and its caller waits for a body for ever.
+ */
 export function interim(reply: FastifyReply, { told, version }: Dialect, headers: Record<string, string>): void {
   const { raw } = reply;
+  if (proxied.some((name) => raw.req.headers[name] !== undefined)) return;
   if (!told || raw.req.httpVersion === '1.0' || raw.headersSent || raw.destroyed) return;
   raw.writeInformation(104, {
     'Upload-Draft-Interop-Version': String(version),
