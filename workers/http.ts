@@ -16,7 +16,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { countFlushes, metricsText, requests, showAdmission } from './telemetry.ts';
+import { countFlushes, metricsText, problems, requests, showAdmission } from './telemetry.ts';
 
 const settings = [
   'TEMPORAL_ADDRESS',
@@ -86,6 +86,7 @@ export async function startHttp(
     authenticate: callers.authenticate,
     log,
     metrics: metricsText,
+    countProblem: (code) => problems.inc({ code }),
     ready: async () => {
       const [claims, store, known] = await Promise.all([
         answersClaims(database),

@@ -13,6 +13,17 @@ export const requests = new Counter({
   registers: [registry],
 });
 
+/**
+ * Problems that were answered, by their code. Bytes that are not what they should be (`chunk-digest-mismatch`,
+ * `bytes-refused`, `offset-mismatch`) are so told apart from networks that fail (`request-timeout`) and stores that do.
+ */
+export const problems = new Counter({
+  name: 'hapax_problems_total',
+  help: 'Problems that this process has answered, by their code',
+  labelNames: ['code'],
+  registers: [registry],
+});
+
 /** Open operations, as upkeep last counted them. */
 export const open = new Gauge({
   name: 'hapax_open_operations',

@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { FailureCode } from '../../workflows/operation/failures.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { longestTransfer } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
@@ -44,6 +45,8 @@ type DoorParts = {
   readonly authenticate: Authenticate;
   readonly log: Logger;
   readonly metrics: () => Promise<string>;
+  /** Called with the code of each problem that is answered. */
+  readonly countProblem?: (code: FailureCode) => void;
   /** What the HTTP API needs before it may get requests, and whether each part holds now. */
   readonly ready: () => Promise<readonly Check[]>;
   /** New operations that one subject may begin in a minute. */
@@ -134,7 +137,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   lingerOnClose(app);
   ignoreBodies(app);
   limitBodies(app);
-  answerProblems(app, parts.log);
+  answerProblems(app, parts.log, parts.countProblem ?? (() => undefined));
   // This first hook is async to give Node's parser a turn: a fault that the parser finds after the headers is answered
   // before any refusal of ours. Later hooks use a callback when they have nothing to wait for, which saves each request
   // a promise.

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { partLimits } from '../../workflows/operation/part-limits.ts';
 import { sha256, type Announced, Uploader } from '../support/uploader.ts';
 import { picture } from '../support/upload-lane.ts';
+import { TusCaller } from '../uploads/tus-caller.ts';
 import { replayStories, type Told } from './replay-stories.ts';
 
 type Way = (uploader: Uploader, announced: Announced, bytes: Buffer) => Promise<unknown>;
@@ -21,6 +24,18 @@ function told(way: Way, transfer: 'door' | 'presigned' = 'door', changes = {}): 
   };
 }
 
+/** It comes in two pieces, which are put together. */
+const inPieces: Told = async (world, key) => {
+  const uploader = await Uploader.of(world);
+  const tus = new TusCaller(world);
+  const bytes = randomBytes(partLimits.smallest + 10);
+  const upload = await tus.created(key, bytes.length);
+  await tus.patch(upload, 0, bytes.subarray(0, partLimits.smallest));
+  await tus.patch(upload, partLimits.smallest, bytes.subarray(partLimits.smallest));
+  await uploader.ended(upload.id);
+  await uploader.close();
+};
+
 replayStories(
   'upload',
   {
@@ -38,6 +53,7 @@ replayStories(
       type: 'application/pdf',
     }),
     expired: told((uploader, { id }) => uploader.expire(id)),
+    pieces: inPieces,
     cancelled: told((uploader, { id }) => uploader.world.ask('POST', `/v1/operations/${id}/cancel`)),
   },
   { media: true },

@@ -119,6 +119,29 @@ describe('the protocol tus 1.0', () => {
     expect(shown.json.transfer.url).toMatch(new RegExp(`/v1/tus/${upload.id}$`));
   });
 
+  it('lives on from each byte that comes, and not for ever', async () => {
+    const bytes = randomBytes(1_000);
+    const upload = await tus.created('lives on', bytes.length);
+    const left = async (): Promise<number> => {
+      const [row] = await world.sql<{ days: number }>(
+        `select extract(epoch from deadline - now())::float8 / 86400 as days from hapax.operation where id = $1`,
+        upload.id,
+      );
+      return row?.days ?? 0;
+    };
+    expect(await left()).toBeCloseTo(7, 2);
+    await world.sql(`update hapax.operation set deadline = now() + interval '2 s' where id = $1`, upload.id);
+    expect((await tus.patch(upload, 0, bytes.subarray(0, 600))).status).toBe(204);
+    expect(await left()).toBeCloseTo(7, 2);
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    await uploader.wake(upload.id);
+    expect((await tus.head(upload)).status).toBe(200);
+    await uploader.expire(upload.id);
+    await uploader.ended(upload.id);
+    expect([await world.state(upload.id), (await tus.head(upload)).status]).toEqual(['expired', 410]);
+    await nothingLeft(uploader, upload.id);
+  });
+
   it('does not know an upload that there is not, or that is another person’s', async () => {
     const nothing = { id: '', path: '/v1/tus/op_00000000000000000000000000' };
     expect((await tus.head(nothing)).status).toBe(404);

@@ -10,11 +10,15 @@ import { keyToEcho } from '../protocol/idempotency-key.ts';
 import { closeWhereUnread } from '../protocol/lingering-close.ts';
 import { type Issue, requestInvalid } from './request-invalid.ts';
 
-/** Answers every error with problem+json from the one failure table. Internal details are never shown. */
-export function answerProblems(app: FastifyInstance, log: Logger): void {
+/**
+ * Answers every error with problem+json from the one failure table. Internal details are never shown.
+ * @param count called with the code of each
+ */
+export function answerProblems(app: FastifyInstance, log: Logger, count: (code: FailureCode) => void): void {
   app.setErrorHandler((error, request, reply) => {
     const { bodyLimit } = request.routeOptions;
     const problem = problemOf(error, { bodyLimit, contentType: request.headers['content-type'] });
+    count(problem.refusal.code);
     if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return sendProblem(request, reply, problem);
   });
