@@ -50,3 +50,14 @@ async function* whole(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
   if (length > 0) yield Buffer.concat(waiting, length);
 }
+
+export async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const some of bytes) all.push(some);
+  return all;
+}
+
+export async function* inTurn(one: AsyncIterable<Uint8Array>, other: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* one;
+  yield* other;
+}

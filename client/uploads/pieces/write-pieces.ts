@@ -9,7 +9,7 @@ import type { SentDigest } from '../measured-body.ts';
 import type { UploadParts } from '../upload-parts.ts';
 import { type Break, type Gathered, type Inflow, InflowBroken } from './inflow.ts';
 import { KeptBytes } from './kept-bytes.ts';
-import { pieceBody } from './piece-body.ts';
+import { collect, inTurn, pieceBody } from './piece-body.ts';
 import { PieceLog } from './piece-log.ts';
 import { type Outgoing, PieceStore, TakenOver, type Writer } from './piece-store.ts';
 
@@ -132,12 +132,28 @@ export class PieceWriting {
     // What broke off in a body with a digest is not kept. An empty file is an object too.
     if (broken === undefined ? length > 0 || kind === 'whole' : length > 0 && this.#digest === undefined) {
       for (const some of bytes) this.#saw(some);
-      const before = kind === 'tail' ? [] : await collect(this.#store.read(log.tails));
-      const body = Buffer.concat([...before, ...bytes]);
-      whole = await this.#put(kind, { body, size: body.length, signal: never }, ended || broken !== undefined);
+      whole = await this.#put(kind, await this.#joined(kind, bytes, length), ended || broken !== undefined);
     }
     if (broken !== undefined) return await this.#broken(broken);
     return ended || whole !== undefined ? await this.#end(whole) : undefined;
+  }
+
+  /** Bytes that are all there, behind those that stand in no part yet. Of a huge upload these are more than memory holds. */
+  async #joined(kind: Kind, bytes: readonly Buffer[], length: number): Promise<Outgoing> {
+    const { at, from, tails } = this.#log;
+    if (kind === 'tail') return { body: Buffer.concat(bytes), size: length, signal: never };
+    const before = this.#store.read(tails);
+    const size = at - from + length;
+    if (kind === 'whole') return { body: Buffer.concat([...(await collect(before)), ...bytes]), size, signal: never };
+    const ending = new AbortController();
+    const body = pieceBody(
+      inTurn(before, bytes),
+      this.#inflow,
+      0,
+      () => undefined,
+      () => ending.abort(),
+    );
+    return { body, size, signal: ending.signal };
   }
 
   /** Stores the next bytes as they come. */
@@ -228,9 +244,3 @@ export class PieceWriting {
 }
 
 const never = new AbortController().signal;
-
-async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
-  const all: Uint8Array[] = [];
-  for await (const some of bytes) all.push(some);
-  return all;
-}

@@ -16,6 +16,9 @@ type Joined = { readonly objectKey: string; readonly size: number; readonly type
 
 type MadePart = { readonly part: number; readonly etag: string; readonly checksum: string | null };
 
+/** A store says nothing while it copies, and is given up on after 30 s of silence. Bytes. */
+const copied = 1024 ** 3;
+
 /**
  * Makes one object of several, in their order. What is large enough is copied inside the store; what is too small for a
  * part is read, together with as much of its successor as a part needs. An object that is there already is left as it is.
@@ -69,7 +72,7 @@ async function partsOf(
         continue;
       }
       const part = parts.length + 1;
-      const length = Math.min(left, partLimits.largest);
+      const length = Math.min(left, copied);
       parts.push({ part, checksum: null, ...(await copyPart(store, { ...target, part, from, at, size: length })) });
       at += length;
     }
