@@ -128,6 +128,25 @@ describe('an upload in parts, straight to the object store', () => {
     await placedOnce(uploader, id, bytes);
   });
 
+  it('takes no part for arrived that is another than the one signed last, though it has its size', async () => {
+    const bytes = randomBytes(9 * MiB);
+    const { id, plan } = await planned('parts exchanged', bytes);
+    const [unsigned] = plan.parts;
+    if (unsigned === undefined) return expect.unreachable();
+    // Without a checksum the store takes nothing.
+    expect((await put(unsigned, of(bytes, unsigned))).status).toBe(400);
+    const other = randomBytes(bytes.length);
+    for (const part of await signed(plan, other, plan.parts)) await put(part, of(other, part));
+    const parts = await signed(plan, bytes, plan.parts);
+    for (const part of parts.slice(1)) await put(part, of(bytes, part));
+    const refused = await world.ask('POST', plan.complete.url);
+    expect([refused.status, refused.json.missing]).toEqual([409, [1]]);
+    expect((await put(parts[0] ?? unsigned, of(bytes, unsigned))).status).toBe(200);
+    expect((await world.ask('POST', plan.complete.url)).status).toBe(200);
+    await uploader.ended(id);
+    await placedOnce(uploader, id, bytes);
+  });
+
   it('is refused as a whole where the parts are not the announced file', async () => {
     const [bytes, other] = [randomBytes(9 * MiB), randomBytes(9 * MiB)];
     const { id, plan } = await planned('parts of another', bytes);

@@ -41,7 +41,7 @@ const multipartSchema = z
     arrived: z.array(z.object({ number: z.int(), size: z.int(), etag: z.string() })).describe('What has come'),
     parts: z
       .array(signedPartSchema)
-      .describe('What is missing, at most 100 of it: ask for others, or for these with their checksums, at `sign`.'),
+      .describe('What is missing, at most 100 of it. The store takes a part once `sign` was asked with its checksum.'),
     sign: z.object({ method: z.literal('POST'), url }).describe('Signs parts for exactly the bytes that a caller has.'),
     complete: z.object({ method: z.literal('POST'), url }).describe('Ends the transfer. Repeatable.'),
   })
