@@ -3,12 +3,13 @@ import { removeObjects } from './remove-objects.ts';
 import type { OutsideStep } from './engine/outside-step.ts';
 import { Refused } from './stores/outcomes/refused.ts';
 import type { Database } from './stores/postgres/database.ts';
-import type { ReceivedBytes } from './stores/postgres/uploads/read-transfer.ts';
+import { type ReceivedBytes, readTransfer, transferOf } from './stores/postgres/uploads/read-transfer.ts';
 import { headObject } from './stores/s3/head-object.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 import { presignedBytes } from './stores/s3/presigned-bytes.ts';
 import { hashObject, readStart } from './stores/s3/read-object.ts';
 import { sniffLength, sniffType } from './stores/s3/sniff-type.ts';
+import { joinedKey } from './stores/s3/upload-keys.ts';
 import { typeFits } from './type-evidence.ts';
 
 type ObjectSteps = {
@@ -32,8 +33,10 @@ type VerifyInput = ObjectSteps['verify']['input'];
 /** The steps for the bytes of an upload: wait for them, read them once, and remove what nobody refers to. */
 export function objectSteps(database: Database, store: ObjectStore) {
   const receive: AwaitedStep<ReceivedBytes> = {
-    // Finds a presigned PUT whose caller never came back to report it.
-    adopt: ({ operation }) => presignedBytes(store, operation),
+    // Finds a presigned PUT whose caller never came back to report it, and pieces that are all there though the process
+    // that stored the last one died before it could say so.
+    adopt: async ({ operation, tenant }) =>
+      (await presignedBytes(store, operation)) ?? (await piecesOf(database, tenant, operation)),
     async undo(_request, _result, about) {
       await removeObjects(database, store, about);
     },
@@ -76,4 +79,13 @@ export function objectSteps(database: Database, store: ObjectStore) {
   };
 
   return { receive, verify, tidy };
+}
+
+/** @returns undefined when the upload's bytes did not come in pieces, or not all of them have come */
+async function piecesOf(database: Database, tenant: string, operation: string): Promise<ReceivedBytes | undefined> {
+  const [rows] = await database.flush(tenant, readTransfer(operation));
+  const { session, partial } = transferOf(rows);
+  if (session === undefined || partial || session.received !== session.size) return undefined;
+  const bytes = { method: 'tus', size: session.received, sha256: null, sniffedType: null } as const;
+  return { ...bytes, objectKey: joinedKey(operation), inPieces: true };
 }

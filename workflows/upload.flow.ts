@@ -137,6 +137,10 @@ export const uploadFlow = defineFlow({
       path: ['sha256'],
       message: 'is required for a presigned transfer: the object store checks the bytes against it',
     })
+    .refine(({ partial, transfer }) => partial !== true || transfer === 'tus', {
+      path: ['partial'],
+      message: 'is for uploads by tus',
+    })
     .refine(({ transfer = 'door', size }) => size !== undefined || tellsLater.has(transfer), {
       path: ['size'],
       message: 'is required: only the protocols for uploads that go on can tell it later',
@@ -193,7 +197,7 @@ export const uploadFlow = defineFlow({
       says: 'Waiting for the bytes',
       undo: 'own',
       placement: 'outside',
-      // Counted from the last byte: whoever stops on Friday goes on after a week of holidays.
+      // Counted from the last byte, so that a week of holidays in between does no harm.
       patience: days(7),
       evidence: receivedBytes,
       same: ['objectKey'],

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
-import type { Transfer, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
+import type { SessionFacts, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import { fenceSession } from '../../activities/stores/postgres/uploads/sessions/fence-session.ts';
 import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { operationToken } from '../../activities/stores/s3/operation-token.ts';
@@ -14,13 +14,15 @@ import { crowded, type OpenBodies } from './open-bodies.ts';
 import { Inflow } from './pieces/inflow.ts';
 import { LiveWriters } from './pieces/live-writers.ts';
 import { RunningHash } from './pieces/running-hash.ts';
-import { firstLook, PieceWriting, type Promised, type Written } from './pieces/write-pieces.ts';
+import { firstLook, PieceWriting, type Promised } from './pieces/write-pieces.ts';
+import type { Written } from './pieces/written.ts';
 import { readUpload } from './read-upload.ts';
 import { type Standing, standing } from './standing.ts';
 import {
   brokenRefusal,
   chunkDigestRefusal,
   otherBytes,
+  piecesLost,
   storeAway,
   tooLongRefusal,
   transferRefusal,
@@ -69,14 +71,15 @@ export class Appends {
     const transfer = await readUpload(this.#parts, record);
     const refusal = transferRefusal(transfer);
     if (refusal !== undefined) return { refusal };
-    if (transfer.outcome !== 'open') return standing(record, transfer);
-    await this.#arriveIfComplete(record, 'tus', transfer);
-    return standing(record, transfer);
+    const now = standing(record, transfer);
+    if (transfer.outcome !== 'open' || isPartial(record) || now.offset !== transfer.session?.size) return now;
+    await this.#arriveFromSession(record, transfer.session);
+    return { ...now, complete: true };
   }
 
   /**
-   * Where the upload stands, and will stand until its caller goes on: whoever writes at this moment is let go. A caller
-   * that asks has lost its connection, which the writer may not know yet.
+   * Where the upload stands, and will stand until its caller goes on: a body that is still being written is let go. A
+   * caller that asks has lost its connection, and we may not have noticed yet.
    */
   async lookAlone(record: OperationRecord): Promise<Standing | { readonly refusal: Refusal }> {
     await this.#writers.letGo(record.id);
@@ -108,8 +111,8 @@ export class Appends {
   }
 
   /**
-   * Writes a body behind the acknowledged bytes. Whoever writes last is the only writer: an earlier body of the same
-   * upload is let go, in whatever process it is.
+   * Writes a body behind the acknowledged bytes. The newest body is the only one that counts: an earlier one of the same
+   * upload is let go, whichever process it came to.
    * @throws LedgerFault `unavailable` when we cannot tell how much is acknowledged; ask for the offset
    */
   async append(record: OperationRecord, chunk: Chunk): Promise<Appended> {
@@ -214,6 +217,12 @@ export class Appends {
         return { kind: 'refused', refusal: tooLongRefusal(size ?? 0, written.received, undefined) };
       case 'digest-differs':
         return { kind: 'refused', refusal: chunkDigestRefusal };
+      case 'lost': {
+        // The story finds that not all pieces are there and refuses, so that the key begins anew.
+        const bytes = { method, size: size ?? written.received, sha256: null, sniffedType: null, inPieces: true };
+        await this.#arrive(record, { ...bytes, objectKey: joinedKey(record.id) });
+        return { kind: 'refused', refusal: piecesLost };
+      }
       case 'failed':
         this.#parts.log(`A piece of ${record.id} was not stored`, written.error);
         return { kind: 'refused', refusal: storeAway };
@@ -231,9 +240,8 @@ export class Appends {
     return { kind: 'appended', offset: counted.size, size: counted.size, complete: true };
   }
 
-  async #arriveIfComplete(record: OperationRecord, method: TransferMethod, { session }: Transfer): Promise<void> {
-    if (session === undefined || session.received !== session.size || isPartial(record)) return;
-    const { size, start, hash } = session;
+  async #arriveFromSession(record: OperationRecord, { received: size, start, hash }: SessionFacts): Promise<void> {
+    const { transfer: method = 'tus' } = announcement(record);
     const sha256 = (hash && RunningHash.resume(hash)?.digest()) ?? null;
     const bytes = { method, size, sha256, sniffedType: await sniffStart(start, size) };
     await this.#arrive(record, { ...bytes, objectKey: joinedKey(record.id), inPieces: true });

@@ -19,8 +19,8 @@ import { commitBytes } from './commit-bytes.ts';
 import { readUpload } from './read-upload.ts';
 import { type Answered, received, refused } from './received.ts';
 import { isWhole, missingParts, partCount, partSizeOf, soundParts } from './sound-parts.ts';
-import { otherBytes, storeAway, transferRefusal } from './transfer-refusal.ts';
-import { announcement, type UploadParts } from './upload-parts.ts';
+import { notInOnePut, otherBytes, storeAway, transferRefusal } from './transfer-refusal.ts';
+import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
 /** A request that the caller makes to the object store. */
 export type SignedPart = {
@@ -90,7 +90,7 @@ export class MultipartWay {
   ): Promise<readonly SignedPart[] | { readonly refusal: Refusal }> {
     const transfer = await readUpload(this.#parts, record);
     const refusal = transferRefusal(transfer) ?? (await this.#parts.standing.refusal());
-    if (refusal !== undefined) return { refusal };
+    if (refusal !== undefined || isPartial(record)) return { refusal: refusal ?? notInOnePut };
     if (transfer.outcome === 'received') return { refusal: otherBytes };
     const begun = await this.#begun(record);
     const count = partCount(begun, announcement(record).size);

@@ -99,3 +99,8 @@ export const notInOnePut: Refusal = {
   code: 'bytes-unexpected',
   detail: 'This upload does not take its bytes in one PUT: send them as its `transfer` says.',
 };
+
+export const piecesLost: Refusal = {
+  code: 'bytes-missing',
+  detail: `Bytes that had come were removed from the object store: ${announceAgain}`,
+};

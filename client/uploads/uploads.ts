@@ -10,7 +10,8 @@ import { DoorWay, type Sent } from './door-way.ts';
 import { type MultipartPlan, MultipartWay } from './multipart-way.ts';
 import { OpenBodies } from './open-bodies.ts';
 import { PresignedWay, type SignedPut } from './presigned-way.ts';
-import type { Answered, Received } from './received.ts';
+import { type Answered, type Received, refused } from './received.ts';
+import { notInOnePut } from './transfer-refusal.ts';
 import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
 
 /** How the caller may send the bytes now. */
@@ -84,6 +85,7 @@ export class Uploads {
 
   /** Completes an upload whose caller says that what it sends to the object store was sent. */
   async complete(record: OperationRecord): Promise<Answered> {
+    if (isPartial(record)) return refused(notInOnePut);
     const { transfer } = announcement(record);
     const inParts = transfer === 'multipart' || transfer === 's3' || (await this.multipart.isBegun(record));
     return inParts ? await this.multipart.complete(record, 'multipart') : await this.#presigned.complete(record);

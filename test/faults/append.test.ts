@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { listMultiparts } from '../../activities/stores/s3/multipart/abort-multipart.ts';
+import { uploadPrefix } from '../../activities/stores/s3/upload-keys.ts';
 import { FaultyS3, type S3Fault } from '../support/faulty-s3.ts';
 import { nothingLeft, placedOnce } from '../support/one-upload.ts';
 import type { ProcessHandle } from '../support/process-handle.ts';
@@ -160,7 +162,7 @@ describe('a process', () => {
       await victim.kill();
       held.end();
       expect(await goesOn(upload, bytes)).toBe(from);
-      await world.sql('update hapax.operation set sweep_at = now() where id = $1', upload.id);
+      expect(await listMultiparts(uploader.store, uploadPrefix(upload.id))).toEqual([]);
     },
   );
 
@@ -227,6 +229,23 @@ describe('putting the pieces together', () => {
     expect(await goesOn(again, bytes)).toBe(0);
   });
 
+  it('ends an upload whose pieces are gone when the next ones come, and its key begins anew', async () => {
+    const bytes = randomBytes(13 * MiB);
+    const upload = await inTwoParts('gone meanwhile', bytes);
+    const gone = s3.fail(
+      { status: 404, code: 'NoSuchUpload', done: false },
+      ['UploadPart', 'CompleteMultipartUpload'],
+      upload.id,
+    );
+    const { status, json } = await tus.patch(upload, 6 * MiB, bytes.subarray(6 * MiB, 12 * MiB));
+    expect([status, json.code]).toEqual([410, 'bytes-missing']);
+    await uploader.ended(upload.id);
+    gone.end();
+    expect(await world.state(upload.id)).toBe('refused');
+    await nothingLeft(uploader, upload.id);
+    expect(await goesOn(await tus.created('gone meanwhile', bytes.length), bytes)).toBe(0);
+  });
+
   it('reads no byte back that came in order, and all of them once where another build has saved the hash', async () => {
     const bytes = randomBytes(12 * MiB);
     const [one, other] = [await inTwoParts('read never', bytes), await inTwoParts('read once', bytes)];
@@ -245,6 +264,20 @@ describe('putting the pieces together', () => {
 });
 
 describe('the last byte', () => {
+  it('that was stored by a process which died before it could say so is found at the deadline', async () => {
+    const bytes = randomBytes(7 * MiB);
+    const upload = await inTwoParts('never said', bytes);
+    const rest = bytes.subarray(6 * MiB);
+    // As the process leaves it: the piece is acknowledged, and the wait has not heard of it.
+    await world.sql('alter table hapax.awaited add constraint nothing_arrives check (false) not valid');
+    expect((await tus.patch(upload, 6 * MiB, rest)).status).toBeGreaterThanOrEqual(500);
+    await world.sql('alter table hapax.awaited drop constraint nothing_arrives');
+    expect(await received(upload.id)).toBe(bytes.length);
+    await uploader.expire(upload.id);
+    await uploader.ended(upload.id);
+    await placedOnce(uploader, upload.id, bytes);
+  });
+
   it('is taken once when it comes a hundred times at once', async () => {
     const bytes = randomBytes(7 * MiB);
     const upload = await inTwoParts('a hundred', bytes);

@@ -1258,6 +1258,15 @@ begin
     from (select) one left join hapax.upload_segment g on g.operation_id = of_operation and g.segment = it.segment;
 end $$;
 
+-- Lets an open upload live on from now, unless it has ended or is to be cancelled.
+create function hapax.extend_wait(of_operation text, lifetime_ms double precision)
+returns void language sql
+as $$
+  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
+  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
+    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute'
+$$;
+
 -- Acknowledges bytes of the writer that holds the session, and lets the upload live on.
 create function hapax.keep_piece(
   of_operation text, by_epoch integer, piece jsonb, new_hash bytea, new_tag text, new_start bytea, rests boolean,
@@ -1284,10 +1293,7 @@ begin
   set received = ends, writing = not rests, hash = new_hash, hash_tag = new_tag, start = new_start, touched_at = now(),
       next_part = case when piece ? 'part' then (piece ->> 'part')::integer + 1 else next_part end
   where operation_id = of_operation;
-  -- Where bytes come, the wait goes on. A minute is little of a week, and saves most of the writes.
-  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
-  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
-    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute';
+  perform hapax.extend_wait(of_operation, lifetime_ms);
   return true;
 end $$;
 

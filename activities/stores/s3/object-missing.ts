@@ -13,3 +13,9 @@ export function objectExists(error: unknown): boolean {
 export function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }
+
+/** @returns whether S3 has named an object or a multipart upload that is gone; a bucket that is gone has another name */
+export function namesGone(error: unknown): boolean {
+  const { name } = error as Error;
+  return name === 'NoSuchUpload' || name === 'NoSuchKey';
+}

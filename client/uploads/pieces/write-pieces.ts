@@ -1,12 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { TakenSession } from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
-import { statusOf } from '../../../activities/stores/s3/object-missing.ts';
+import { namesGone, statusOf } from '../../../activities/stores/s3/object-missing.ts';
 import { tailKey, wholeKey } from '../../../activities/stores/s3/upload-keys.ts';
 import { seconds } from '../../../workflows/operation/duration.ts';
 import { partLimits, pieceLength, pieceTime, smallestPart } from '../../../workflows/operation/part-limits.ts';
 import type { SentDigest } from '../measured-body.ts';
 import type { UploadParts } from '../upload-parts.ts';
+import type { Written } from './written.ts';
 import { type Break, type Gathered, type Inflow, InflowBroken } from './inflow.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import { collect, inTurn, pieceBody } from './piece-body.ts';
@@ -22,26 +23,6 @@ export type Promised = {
   /** Nothing is kept unless the whole body has this digest. */
   readonly digest: SentDigest | undefined;
 };
-
-export type Written =
-  | {
-      readonly kind: 'ended';
-      /** Bytes of the upload that are stored now. */
-      readonly received: number;
-      /** The object that holds all of them; undefined when they lie in pieces. */
-      readonly objectKey: string | undefined;
-      /** Of all bytes so far; null when somebody has to read them. */
-      readonly sha256: string | null;
-      readonly start: Buffer;
-    }
-  /** The sender stopped, or was given up on. */
-  | { readonly kind: 'broken'; readonly why: Break }
-  | { readonly kind: 'taken-over' }
-  /** There are more bytes than the upload has. Those before them are kept. */
-  | { readonly kind: 'too-long'; readonly received: number }
-  | { readonly kind: 'digest-differs' }
-  /** The store did not take a piece. What was acknowledged before stays. */
-  | { readonly kind: 'failed'; readonly error: unknown };
 
 /** All bytes of the upload, in one object. */
 type Whole = { readonly objectKey: string; readonly size: number };
@@ -68,6 +49,8 @@ export class PieceWriting {
   readonly #first: number;
   readonly #inPieces: boolean;
   readonly #digest: Hash | undefined;
+  /** Why a body could not be given to the store. The SDK then only says that its call was aborted. */
+  #fault: unknown;
 
   constructor(
     { database, objects }: UploadParts,
@@ -103,6 +86,7 @@ export class PieceWriting {
     } catch (error) {
       if (error instanceof TakenOver) return { kind: 'taken-over' };
       if (error instanceof LedgerFault) throw error;
+      if (namesGone(this.#fault ?? error)) return { kind: 'lost', received: this.#log.at };
       // Of a part without an answer nobody knows: the next writer begins another multipart upload.
       if (statusOf(error) !== undefined) await this.#log.rest();
       return { kind: 'failed', error };
@@ -151,7 +135,10 @@ export class PieceWriting {
       this.#inflow,
       0,
       () => undefined,
-      () => ending.abort(),
+      (error) => {
+        this.#fault = error;
+        ending.abort();
+      },
     );
     return { body, size, signal: ending.signal };
   }
@@ -166,7 +153,6 @@ export class PieceWriting {
     const copy = new KeptBytes();
     const ending = new AbortController();
     const mark = log.mark();
-    let fault: unknown;
     const body = pieceBody(
       this.#store.read(before),
       this.#inflow,
@@ -176,7 +162,7 @@ export class PieceWriting {
         copy.add(bytes);
       },
       (error) => {
-        fault = error;
+        this.#fault = error;
         ending.abort();
       },
     );
@@ -185,6 +171,7 @@ export class PieceWriting {
       return whole && (await this.#end(whole));
     } catch (error) {
       body.destroy();
+      const fault = this.#fault;
       if (!(fault instanceof InflowBroken)) throw error;
       const bytes = this.#digest === undefined ? copy.bytes : undefined;
       if (bytes === undefined) log.returnTo(mark);

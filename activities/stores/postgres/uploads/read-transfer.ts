@@ -21,7 +21,7 @@ export type ReceivedBytes = {
 export type TransferMethod = 'door' | 'presigned' | 'multipart' | 'tus' | 'resumable' | 's3';
 
 /** What has come of an upload whose bytes come in pieces. */
-type SessionFacts = {
+export type SessionFacts = {
   /** Bytes from the first on that will not be lost. */
   readonly received: number;
   /** null: not told yet. */
@@ -34,6 +34,8 @@ export type Transfer = {
   readonly state: OperationState;
   readonly cancelRequested: boolean;
   readonly due: boolean;
+  /** It is a piece of a file that other uploads join. */
+  readonly partial: boolean;
   /** undefined: no piece has come. */
   readonly session: SessionFacts | undefined;
 } & (
@@ -44,13 +46,13 @@ export type Transfer = {
 
 const text = `
 select o.state, o.cancel_requested_at is not null as cancelled, coalesce(o.deadline <= now(), false) as due,
-  a.outcome, a.evidence, s.received, s.size, s.start, s.hash, s.hash_tag
+  coalesce((o.request ->> 'partial')::boolean, false) as partial, a.outcome, a.evidence, s.received, s.size, s.start, s.hash, s.hash_tag
 from operation o left join awaited a on a.operation_id = o.id and a.step = 'receive'
   left join upload_session s on s.operation_id = o.id
 where o.id = $1`;
 
 export function readTransfer(operation: string): Statement {
-  return { name: 'read_transfer_and_session', text, values: [operation] };
+  return { name: 'read_transfer_session_partial', text, values: [operation] };
 }
 
 export function transferOf(rows: readonly Row[] | undefined): Transfer {
@@ -60,6 +62,7 @@ export function transferOf(rows: readonly Row[] | undefined): Transfer {
     state: row.state as OperationState,
     cancelRequested: row.cancelled as boolean,
     due: row.due as boolean,
+    partial: row.partial as boolean,
     session: sessionOf(row),
   };
   switch (row.outcome as 'arrived' | 'closed' | null) {

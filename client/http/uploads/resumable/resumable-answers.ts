@@ -18,7 +18,13 @@ const types: Partial<Record<FailureCode, string>> = {
   'chunk-digest-mismatch': mismatchingDigest,
 };
 
-const statuses: Partial<Record<FailureCode, number>> = { cancelled: 410, expired: 410, 'bytes-unexpected': 410 };
+/** Gone: the same key begins a new upload. */
+const statuses: Partial<Record<FailureCode, number>> = {
+  cancelled: 410,
+  expired: 410,
+  'bytes-unexpected': 410,
+  'bytes-missing': 410,
+};
 
 export function resumableProblem({ code, detail, more }: Refusal, operation: string): HttpProblem {
   return new HttpProblem(code, detail, more, { operation, status: statuses[code], type: types[code] });
@@ -78,6 +84,7 @@ export async function answerAppended(reply: FastifyReply, record: OperationRecor
         record.id,
       );
     case 'otherwise':
+      if (appended.complete) throw completedUpload(record.id);
       throw new HttpProblem(
         'request-invalid',
         `Upload-Length: the upload has ${appended.size ?? 'another number of'} bytes, as it was told before.`,
@@ -85,6 +92,8 @@ export async function answerAppended(reply: FastifyReply, record: OperationRecor
         { operation: record.id, type: standard('inconsistent-upload-length') },
       );
     case 'refused':
+      if (appended.refusal.code === 'upload-exceeded' && appended.refusal.more?.offset === appended.refusal.more?.size)
+        throw completedUpload(record.id);
       throw resumableProblem(appended.refusal, record.id);
     case 'cut':
       return reply.hijack();
@@ -92,7 +101,7 @@ export async function answerAppended(reply: FastifyReply, record: OperationRecor
 }
 
 /** For bytes that come after the last. */
-export function completedUpload(operation: string): HttpProblem {
+function completedUpload(operation: string): HttpProblem {
   return new HttpProblem(
     'request-invalid',
     'The upload is complete: it takes no bytes any more.',

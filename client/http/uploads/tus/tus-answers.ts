@@ -5,8 +5,7 @@ import type { Refusal } from '../../../../workflows/operation/outcome.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import type { Appended } from '../../../uploads/appends.ts';
 import type { Standing } from '../../../uploads/standing.ts';
-import type { HttpProblem } from '../../problems/http-problem.ts';
-import { protocolProblem } from '../append-answers.ts';
+import { HttpProblem } from '../../problems/http-problem.ts';
 
 /** Where tus asks for another status than the failure table has. */
 const statuses: Partial<Record<FailureCode, number>> = {
@@ -14,12 +13,13 @@ const statuses: Partial<Record<FailureCode, number>> = {
   cancelled: 410,
   expired: 410,
   'bytes-unexpected': 410,
+  'bytes-missing': 410,
   // "460 Checksum Mismatch" (tus 1.0, Checksum).
   'chunk-digest-mismatch': 460,
 };
 
-export function tusProblem(refusal: Refusal, operation: string): HttpProblem {
-  return protocolProblem(refusal, operation, statuses);
+export function tusProblem({ code, detail, more }: Refusal, operation: string): HttpProblem {
+  return new HttpProblem(code, detail, more, { operation, status: statuses[code] });
 }
 
 /** The wait goes on from each byte that comes. */

@@ -69,10 +69,7 @@ from upload_session s, jsonb_to_recordset($2) p (part integer, checksum text) wh
 on conflict (operation_id, part) do update set checksum = excluded.checksum`;
 
 /** The wait goes on where a caller asks for the next parts. */
-const touch = `
-update operation set deadline = now() + $2 * interval '1 millisecond'
-where id = $1 and state in ('claimed', 'waiting') and cancel_requested_at is null
-  and deadline between now() and now() + $2 * interval '1 millisecond' - interval '1 minute'`;
+const extend = 'select extend_wait($1, $2)';
 
 /** @param lifetime how long the upload lives on from now. Milliseconds. */
 export async function signParts(
@@ -83,7 +80,7 @@ export async function signParts(
 ): Promise<void> {
   const statements: Statement[] = [
     { name: 'sign_parts', text: sign, values: [id, JSON.stringify(parts)] },
-    { name: 'touch_upload', text: touch, values: [id, lifetime] },
+    { name: 'extend_wait', text: extend, values: [id, lifetime] },
   ];
   await database.flush(tenant, ...statements);
 }
