@@ -11,7 +11,7 @@ import { requestHeaders } from '../documented/answer-headers.ts';
 import { operationId } from '../documented/schemas.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 import { acceptJson } from '../protocol/json-body.ts';
-import { uploadOf } from './append-answers.ts';
+import { uploadOf } from './upload-of.ts';
 import { refusedUpload } from './upload-routes.ts';
 
 /** As many as fit a body of 64 KiB. */
@@ -72,7 +72,7 @@ export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads:
       },
     },
     async (request) => {
-      const record = await uploadOf(gateway, request, request.params.id);
+      const record = await uploadOf(gateway, request);
       const parts = request.body.parts.map(({ number, sha256 }) => ({
         number,
         checksum: Buffer.from(sha256, 'hex').toString('base64'),

@@ -14,7 +14,7 @@ import { answer as documented } from '../documented/answer.ts';
 import { placeHeaders } from '../documented/answer-headers.ts';
 import { contentDigestOf, mismatchingDigest, reprDigestOf } from '../protocol/digest-fields.ts';
 import type { SentDigest } from '../../uploads/measured-body.ts';
-import { uploadOf } from './append-answers.ts';
+import { uploadOf } from './upload-of.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { renewingFlows } from '../operations/renewing-flows.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
@@ -80,7 +80,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       },
     },
     async (request, reply) => {
-      const record = await uploadOf(gateway, request, request.params.id);
+      const record = await uploadOf(gateway, request);
       const { 'content-length': length, 'content-type': type } = request.headers;
       const coded = codedBody(request.headers);
       const received: Received =
@@ -110,7 +110,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
       },
     },
     async (request, reply) => {
-      const record = await uploadOf(gateway, request, request.params.id);
+      const record = await uploadOf(gateway, request);
       return await answer(gateway, record, await uploads.complete(record), reply);
     },
   );

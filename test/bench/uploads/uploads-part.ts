@@ -48,9 +48,10 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
     }
     const heads = await looks(one.url);
     const resumes = await resumed(one, other);
-    const many = await memory(one, 20, 256 * MiB, piece);
+    const twenty = Array.from({ length: 20 });
+    const many = await peak(one, () => Promise.all(twenty.map(() => large(one.url, 256 * MiB, piece))));
     await drained(servers.postgres.url);
-    const slow = await slowMemory(one, 1_000);
+    const slow = await peak(one, () => slowly(one, 1_000));
     const of = (name: string): number => median(rounds.map((round) => round[name] ?? 0));
     const ratio = (a: string, b: string): number => median(rounds.map((round) => (round[a] ?? 0) / (round[b] ?? 1)));
     return {
@@ -154,8 +155,8 @@ function stall(url: string, offset: number, length: number, first: Buffer) {
   return sent;
 }
 
-/** @returns MiB that a process holds beyond what it held before, at its highest */
-async function memory(door: Address, count: number, size: number, piece: Buffer): Promise<number> {
+/** @returns MiB that a process holds during the work beyond what it held before, at its highest */
+async function peak(door: Address, work: () => Promise<unknown>): Promise<number> {
   const before = await resident(door.pid);
   let highest = before;
   const look = setInterval(() => {
@@ -163,27 +164,21 @@ async function memory(door: Address, count: number, size: number, piece: Buffer)
       highest = Math.max(highest, now);
     });
   }, 100);
-  await Promise.all(Array.from({ length: count }, async () => await large(door.url, size, piece)));
+  await work();
   clearInterval(look);
   return highest - before;
 }
 
-/** Uploads that send some bytes each second. @returns MiB more than before */
-async function slowMemory(door: Address, count: number): Promise<number> {
-  const before = await resident(door.pid);
+/** Uploads that send some bytes each second. */
+async function slowly(door: Address, count: number): Promise<void> {
   const bodies = [];
-  for (let n = 0; n < count; n += 1) {
-    const url = await create(door.url, 10 * MiB);
-    bodies.push(stall(url, 0, 10 * MiB, randomBytes(20_000)));
-  }
-  let highest = before;
+  for (let n = 0; n < count; n += 1)
+    bodies.push(stall(await create(door.url, 10 * MiB), 0, 10 * MiB, randomBytes(20_000)));
   for (let second = 0; second < 10; second += 1) {
     for (const body of bodies) body.write(randomBytes(10_000));
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    highest = Math.max(highest, await resident(door.pid));
   }
   for (const body of bodies) body.destroy();
-  return highest - before;
 }
 
 async function resident(pid: number): Promise<number> {

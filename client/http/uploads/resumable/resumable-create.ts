@@ -5,9 +5,10 @@ import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
 import { contentDigestOf, reprDigestOf } from '../../protocol/digest-fields.ts';
+import { contentLength } from '../../protocol/content-length.ts';
 import { originOf } from '../../protocol/sound-target.ts';
 import { soundUpload } from '../announced-upload.ts';
-import { uploadOf } from '../append-answers.ts';
+import { uploadOf } from '../upload-of.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
 import { answerAppended, interim, resumableProblem, tellStanding } from './resumable-answers.ts';
 import { bytesIn, completes, dialectOf, filenameOf, limits, resumableUrl } from './resumable-headers.ts';
@@ -22,7 +23,7 @@ export async function resumableCreate(parts: ProtocolParts, request: FastifyRequ
   const dialect = dialectOf(headers);
   // Without the header the request is an ordinary upload, which brings all bytes.
   const ends = completes(headers, dialect) ?? true;
-  const length = contentLength(request);
+  const length = contentLength(headers);
   const told = bytesIn(headers, 'upload-length');
   const size = ends ? (length ?? told) : told;
   if (told !== undefined && size !== told)
@@ -35,8 +36,7 @@ export async function resumableCreate(parts: ProtocolParts, request: FastifyRequ
     );
   const digest = contentDigestOf(headers);
   const asked = request.query as Readonly<Record<string, string>>;
-  const sha256 =
-    reprDigestOf(headers) ?? (ends && digest?.algorithm === 'sha256' ? digest.value.toString('hex') : undefined);
+  const sha256 = reprDigestOf(headers);
   const announced = soundUpload({
     name: filenameOf(headers) ?? 'upload',
     type: headers['content-type'] ?? 'application/octet-stream',
@@ -73,10 +73,4 @@ export async function resumableCreate(parts: ProtocolParts, request: FastifyRequ
     acknowledged: (offset) => interim(reply, dialect, { 'Upload-Offset': String(offset) }),
   });
   return await answerAppended(reply, record, appended, answering);
-}
-
-/** @returns bytes; undefined when the body does not tell its length */
-export function contentLength({ headers }: FastifyRequest): number | undefined {
-  const { 'content-length': length, 'transfer-encoding': coding } = headers;
-  return length === undefined ? (coding === undefined ? 0 : undefined) : Number(length);
 }

@@ -5,12 +5,14 @@ import { largestUpload } from '../../../../workflows/operation/part-limits.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import { operationId } from '../../documented/schemas.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
+import { contentLength } from '../../protocol/content-length.ts';
 import { contentDigestOf } from '../../protocol/digest-fields.ts';
 import { requireKey } from '../../routes/flow-routes.ts';
-import { cancelUpload, uploadOf } from '../append-answers.ts';
+import { cancelUpload } from '../cancel-upload.ts';
+import { uploadOf } from '../upload-of.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
-import { answerAppended, completedUpload, interim, resumableProblem, tellStanding } from './resumable-answers.ts';
-import { contentLength, resumableCreate } from './resumable-create.ts';
+import { answerAppended, interim, resumableProblem, tellStanding } from './resumable-answers.ts';
+import { resumableCreate } from './resumable-create.ts';
 import { bytesIn, completes, dialectOf, limits, partialBody, resumablePath } from './resumable-headers.ts';
 
 const { name, destination, dedup, whenSame } = uploadFlow.request.shape;
@@ -42,7 +44,7 @@ export function resumableRoutes(parts: ProtocolParts): void {
 
   app.head(`${resumablePath}/:id`, { schema, config: { toldByOptions } }, async (request, reply) => {
     const dialect = dialectOf(request.headers);
-    const record = await uploadOf(gateway, request, idOf(request));
+    const record = await uploadOf(gateway, request);
     const now = await uploads.appends.lookAlone(record);
     if ('refusal' in now) throw resumableProblem(now.refusal, record.id);
     if (now.size !== null) reply.header('upload-length', now.size);
@@ -56,7 +58,7 @@ export function resumableRoutes(parts: ProtocolParts): void {
   );
 
   app.delete(`${resumablePath}/:id`, { schema }, async (request, reply) => {
-    await cancelUpload(gateway, await uploadOf(gateway, request, idOf(request)));
+    await cancelUpload(gateway, await uploadOf(gateway, request));
     return reply.code(204).send();
   });
 }
@@ -78,14 +80,11 @@ async function resumableAppend({ gateway, uploads }: ProtocolParts, request: Fas
       dialect.version === 3 ? 'Upload-Incomplete' : 'Upload-Complete',
       'say whether the upload ends with these bytes: ?1 or ?0',
     );
-  const length = contentLength(request);
+  const length = contentLength(headers);
   const told = bytesIn(headers, 'upload-length');
   const size = ends && length !== undefined ? offset + length : told;
   const digest = contentDigestOf(headers);
-  const record = await uploadOf(gateway, request, idOf(request));
-  const before = await uploads.appends.look(record);
-  if ('complete' in before && before.complete && length !== 0 && offset === before.offset)
-    throw completedUpload(record.id);
+  const record = await uploadOf(gateway, request);
   const appended = await uploads.appends.append(record, {
     method: 'resumable',
     stream: length === 0 ? Readable.from([]) : request.raw,
@@ -99,8 +98,4 @@ async function resumableAppend({ gateway, uploads }: ProtocolParts, request: Fas
 
 function missing(header: string, what: string): HttpProblem {
   return new HttpProblem('request-invalid', `${header}: ${what}.`, { header });
-}
-
-function idOf({ params }: FastifyRequest): string {
-  return (params as { id: string }).id;
 }

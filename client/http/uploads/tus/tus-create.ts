@@ -6,10 +6,11 @@ import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
+import { contentLength } from '../../protocol/content-length.ts';
 import { originOf } from '../../protocol/sound-target.ts';
 import { requireKey } from '../../routes/flow-routes.ts';
 import { soundUpload } from '../announced-upload.ts';
-import { uploadOf } from '../append-answers.ts';
+import { uploadOf } from '../upload-of.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
 import { answerAppended, tellStanding, tusProblem } from './tus-answers.ts';
 import { announcedBy, checksumOf, concatOf, lengthOf, tusBody, tusUrl } from './tus-headers.ts';
@@ -42,13 +43,17 @@ export async function tusCreate(parts: ProtocolParts, request: FastifyRequest, r
     .header('hapax-workflow-id', taken.workflowId);
   const key = headers['idempotency-key'];
   if (key !== undefined && concat?.kind !== 'partial') reply.header('idempotency-key', key);
+  const isNew = taken.how === 'created';
+  // Nothing has come of an upload that was created this moment, so that nothing has to be read.
+  if (isNew && body === 0 && size !== 0 && joins === undefined)
+    return tellStanding(reply.code(201), { offset: 0, size: size ?? null, complete: false }).send();
   const record = await uploadOf(gateway, request, taken.id);
   if (joins !== undefined) {
     const joined = await uploads.appends.join(record, joins);
     if (joined !== undefined) throw tusProblem(joined, record.id);
     return tellStanding(reply.code(201), { offset: size ?? 0, size: size ?? 0, complete: true }).send();
   }
-  if (taken.how !== 'created' || (body === 0 && size !== 0)) {
+  if (!isNew) {
     const now = await uploads.appends.look(record);
     if ('refusal' in now) throw tusProblem(now.refusal, record.id);
     return tellStanding(reply.code(201), now).send();
@@ -70,9 +75,8 @@ function keyOf(request: FastifyRequest, reply: FastifyReply, { partial }: { read
  * @returns bytes; undefined when the body does not tell its length
  */
 export function bodyLength({ headers }: FastifyRequest, evenEmpty = false): number | undefined {
-  const { 'content-length': length, 'content-type': type, 'transfer-encoding': coding } = headers;
-  const bytes = length === undefined ? (coding === undefined ? 0 : undefined) : Number(length);
-  if ((bytes !== 0 || evenEmpty) && type !== tusBody)
+  const bytes = contentLength(headers);
+  if ((bytes !== 0 || evenEmpty) && headers['content-type'] !== tusBody)
     throw new HttpProblem('media-type-unsupported', `Content-Type: send bytes as ${tusBody}.`, {
       header: 'Content-Type',
       expected: tusBody,

@@ -1,10 +1,10 @@
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { largestUpload } from '../../../../workflows/operation/part-limits.ts';
 import { announcement, isPartial } from '../../../uploads/upload-parts.ts';
 import { operationId } from '../../documented/schemas.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
-import { cancelUpload, uploadOf } from '../append-answers.ts';
+import { cancelUpload } from '../cancel-upload.ts';
+import { uploadOf } from '../upload-of.ts';
 import type { ProtocolParts } from '../protocol-parts.ts';
 import { answerAppended, tellStanding, tusProblem } from './tus-answers.ts';
 import { bodyLength, tusCreate } from './tus-create.ts';
@@ -55,7 +55,7 @@ export function tusRoutes(parts: ProtocolParts): void {
   );
 
   app.head(`${tusPath}/:id`, { schema, config: { toldByOptions } }, async (request, reply) => {
-    const record = await uploadOf(gateway, request, idOf(request));
+    const record = await uploadOf(gateway, request);
     const now = await uploads.appends.lookAlone(record);
     if ('refusal' in now) throw tusProblem(now.refusal, record.id);
     const { metadata } = announcement(record);
@@ -76,7 +76,7 @@ export function tusRoutes(parts: ProtocolParts): void {
         header: 'Upload-Offset',
       });
     const promised = { length, ends: false, digest: checksumOf(headers) };
-    const record = await uploadOf(gateway, request, idOf(request));
+    const record = await uploadOf(gateway, request);
     const chunk = {
       method: 'tus',
       stream: request.raw,
@@ -89,11 +89,7 @@ export function tusRoutes(parts: ProtocolParts): void {
   });
 
   app.delete(`${tusPath}/:id`, { schema }, async (request, reply) => {
-    await cancelUpload(gateway, await uploadOf(gateway, request, idOf(request)));
+    await cancelUpload(gateway, await uploadOf(gateway, request));
     return reply.code(204).send();
   });
-}
-
-function idOf({ params }: FastifyRequest): string {
-  return (params as { id: string }).id;
 }
