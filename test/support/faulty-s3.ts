@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 
@@ -32,8 +33,11 @@ export type S3Fault =
   | { readonly cutAfter: number }
   /** The answer takes this long. Milliseconds. */
   | { readonly delayedBy: number }
-  /** An error of S3 comes instead of the answer, whether or not the store has `done` it. Status 200 is possible. */
-  | { readonly status: number; readonly code: string; readonly done: boolean };
+  /**
+   * An error of S3 comes instead of the answer, whether or not the store has `done` it. Status 200 is possible. A `held`
+   * one waits until the outage ends.
+   */
+  | { readonly status: number; readonly code: string; readonly done: boolean; readonly held?: boolean };
 
 /** A fault that lasts until it is ended, for the calls that it concerns. */
 export class S3Outage {
@@ -116,17 +120,18 @@ export class FaultyS3 {
     const fault = outage?.fault;
     if (fault === 'swallowed') return;
     if (fault === 'reset') return void near.socket.resetAndDestroy();
-    if (fault === 'refused') return unavailable(near, answer);
-    if (typeof fault === 'object' && 'code' in fault && !fault.done) return s3Error(near, answer, fault);
+    if (fault === 'refused') return await unavailable(near, answer);
+    if (typeof fault === 'object' && 'code' in fault && !fault.done) return await s3Error(near, answer, fault);
     this.#passed.push({ call: callOf(near), url: near.url ?? '' });
     const limit = typeof fault === 'object' && 'cutAfter' in fault ? fault.cutAfter : Number.POSITIVE_INFINITY;
     const far = await this.#ask(near, answer, limit);
     if (outage !== undefined) outage.done += 1;
     if (fault === 'answer-lost') return void near.socket.resetAndDestroy();
-    if (fault === 'answer-refused') return unavailable(near, answer);
+    if (fault === 'answer-refused') return await unavailable(near, answer);
     if (typeof fault === 'object' && 'code' in fault) {
       far.resume();
-      return s3Error(near, answer, fault);
+      if (fault.held === true) await outage?.ended;
+      return await s3Error(near, answer, fault);
     }
     if (fault === 'answer-held') await outage?.ended;
     if (typeof fault === 'object' && 'delayedBy' in fault)
@@ -174,16 +179,26 @@ function callOf({ method = '', url = '' }: IncomingMessage): S3Call {
   return plain[method] ?? (url.includes('list-type=2') ? 'ListObjectsV2' : 'GetObject');
 }
 
-function s3Error(near: IncomingMessage, answer: ServerResponse, fault: { status: number; code: string }): void {
+/** A store that refuses has read the body. The connection would break on one that is still coming. */
+async function readToEnd(near: IncomingMessage): Promise<void> {
   near.resume();
+  if (!near.complete) await once(near, 'end');
+}
+
+async function s3Error(
+  near: IncomingMessage,
+  answer: ServerResponse,
+  fault: { status: number; code: string },
+): Promise<void> {
+  await readToEnd(near);
   answer.writeHead(fault.status, { 'content-type': 'application/xml' });
   answer.end(
     `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code><Message>Planned.</Message></Error>`,
   );
 }
 
-function unavailable(near: IncomingMessage, answer: ServerResponse): void {
-  near.resume();
+async function unavailable(near: IncomingMessage, answer: ServerResponse): Promise<void> {
+  await readToEnd(near);
   answer.writeHead(503, { 'content-type': 'application/xml' });
   answer.end('<Error><Code>ServiceUnavailable</Code><Message>Reduce your request rate.</Message></Error>');
 }

@@ -129,12 +129,12 @@ describe('an upload in parts, straight to the object store', () => {
   });
 
   it('takes no part for arrived that is another than the one signed last, though it has its size', async () => {
-    const bytes = randomBytes(9 * MiB);
+    const bytes = randomBytes(8 * MiB + 100);
     const { id, plan } = await planned('parts exchanged', bytes);
-    const [unsigned] = plan.parts;
-    if (unsigned === undefined) return expect.unreachable();
-    // Without a checksum the store takes nothing.
-    expect((await put(unsigned, of(bytes, unsigned))).status).toBe(400);
+    const [unsigned, small] = plan.parts;
+    if (unsigned === undefined || small === undefined) return expect.unreachable();
+    // Without a checksum the store takes nothing. It closes the connection on a large body that it refuses.
+    expect((await put(small, of(bytes, small))).status).toBe(400);
     const other = randomBytes(bytes.length);
     for (const part of await signed(plan, other, plan.parts)) await put(part, of(other, part));
     const parts = await signed(plan, bytes, plan.parts);

@@ -16,6 +16,6 @@ export function statusOf(error: unknown): number | undefined {
 
 /** @returns whether S3 has named an object or a multipart upload that is gone; a bucket that is gone has another name */
 export function namesGone(error: unknown): boolean {
-  const { name } = error as Error;
+  const name = (error as { name?: string } | undefined)?.name;
   return name === 'NoSuchUpload' || name === 'NoSuchKey';
 }

@@ -4,6 +4,7 @@ import {
   type Piece,
   restSession,
 } from '../../../activities/stores/postgres/uploads/sessions/keep-piece.ts';
+import { holdsSession } from '../../../activities/stores/postgres/uploads/sessions/holds-session.ts';
 import type {
   SavedHash,
   Tail,
@@ -94,6 +95,11 @@ export class PieceLog {
     if (this.#rests) return;
     this.#rests = true;
     await restSession(this.#database, this.#writer);
+  }
+
+  /** Whether this writer is still the one that counts. */
+  async holds(): Promise<boolean> {
+    return await holdsSession(this.#database, this.#writer);
   }
 
   async #acknowledge(pieces: readonly Keeping[], rests: boolean): Promise<void> {

@@ -86,7 +86,10 @@ export class PieceWriting {
     } catch (error) {
       if (error instanceof TakenOver) return { kind: 'taken-over' };
       if (error instanceof LedgerFault) throw error;
-      if (namesGone(this.#fault ?? error)) return { kind: 'lost', received: this.#log.at };
+      // The store may have failed because the one who took over has finished, and its leftovers are gone.
+      if (!(await this.#log.holds())) return { kind: 'taken-over' };
+      // A store that refuses early lets go of a body that is still being read: then both say something.
+      if (namesGone(error) || namesGone(this.#fault)) return { kind: 'lost', received: this.#log.at };
       // Of a part without an answer nobody knows: the next writer begins another multipart upload.
       if (statusOf(error) !== undefined) await this.#log.rest();
       return { kind: 'failed', error };
