@@ -1,4 +1,4 @@
-import { type Arrived, arrive } from '../activities/stores/postgres/ledger/arrive.ts';
+import { arrive } from '../activities/stores/postgres/ledger/arrive.ts';
 import { type OperationRecord, readOperation } from '../activities/stores/postgres/ledger/read-operation.ts';
 import { type CancelDecision, requestCancel } from '../activities/stores/postgres/ledger/request-cancel.ts';
 import {
@@ -21,16 +21,9 @@ import { LiveClaims } from './gateway/live-claims.ts';
 import type { Outcome, Outcomes } from './gateway/outcomes.ts';
 import { RememberedAnswers } from './gateway/remembered-answers.ts';
 import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
-import { soundEvidence } from './gateway/sound-evidence.ts';
+import { type ArrivedAs, soundEvidence } from './gateway/sound-evidence.ts';
 import { type ServiceAnswer, told } from './gateway/service-answer.ts';
 import type { Signal } from './gateway/workflows.ts';
-
-/** The result of `arrive`, with the evidence typed as the flow declares it. */
-type ArrivedAs<Evidence> = Arrived extends infer A
-  ? A extends { readonly evidence: unknown }
-    ? Omit<A, 'evidence'> & { readonly evidence: Evidence }
-    : A
-  : never;
 
 /** Where an open operation stands. */
 type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
@@ -86,6 +79,11 @@ export class Gateway {
    */
   async run<F extends AnyFlow>(flow: F, call: Call<F>, wait = 30_000): Promise<ServiceAnswer<F>> {
     return told(await this.ask(flow, sound(flow, call), wait));
+  }
+
+  /** The fields of a flow's request that the deployment fills in where a caller leaves them out. */
+  fills(flow: AnyFlow): readonly string[] {
+    return this.#parts.terms?.[flow.name]?.fills ?? [];
   }
 
   /** @returns the operation as the ledger has it, or undefined when the tenant has no such operation */

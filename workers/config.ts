@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { FieldsOf, SettingFields, SettingsOf } from '../activities/outside/outside-system.ts';
 import { setting } from '../activities/outside/setting.ts';
 import { systems } from '../activities/outside/systems.ts';
+import { Destinations } from '../client/uploads/destinations.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
@@ -64,6 +65,18 @@ const ownFields = {
         .map((origin) => origin.trim())
         .filter((origin) => origin !== ''),
     ),
+  /** Where files may go, and what each place takes; see docs/uploads.md. */
+  HAPAX_DESTINATIONS: z
+    .string()
+    .default('{}')
+    .transform((text, context) => {
+      try {
+        return Destinations.read(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    }),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
   HAPAX_TASK_QUEUE: z.string().default('hapax'),

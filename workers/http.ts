@@ -7,8 +7,10 @@ import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/health/readiness.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/uploads/uploads.ts';
+import { uploadTerms } from '../client/uploads/upload-terms.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { uploadFlow } from '../workflows/upload.flow.ts';
 import { BucketCors } from './bucket-cors.ts';
 import { callerSettings, readCallers } from './callers.ts';
 import { type Config, readConfig } from './config.ts';
@@ -30,6 +32,7 @@ const settings = [
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
   'HAPAX_S3_WEBHOOK_SECRET',
+  'HAPAX_DESTINATIONS',
   ...callerSettings,
   ...s3Settings,
 ] as const;
@@ -61,6 +64,7 @@ export async function startHttp(
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.HAPAX_TASK_QUEUE,
     cacheEntries: config.HAPAX_ANSWER_CACHE,
+    terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
@@ -68,7 +72,10 @@ export async function startHttp(
   countFlushes(() => database.flushes);
   showAdmission(() => admission.state);
   const objects = connectS3(config);
-  const uploads = new Uploads({ database, objects, gateway, log: (message, err) => log.warn({ err }, message) });
+  const uploads = new Uploads({
+    ...{ database, objects, gateway, destinations: config.HAPAX_DESTINATIONS },
+    log: (message, err) => log.warn({ err }, message),
+  });
   const cors = new BucketCors(objects, config.HAPAX_CORS_ORIGINS, log);
   void cors.set();
   const callers = await openCallers(log);

@@ -9,6 +9,7 @@ import type { Admission } from './admission.ts';
 import type { Asked } from './asked.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
+import { filledRequest, type Terms } from './terms.ts';
 import type { Workflows } from './workflows.ts';
 
 /** What the gateway needs to claim an operation. */
@@ -17,6 +18,8 @@ export type ClaimParts = {
   readonly workflows: Workflows;
   /** Refuses new operations while more is in hand than can finish in time. Without it, every operation begins. */
   readonly admission?: Admission;
+  /** What the deployment takes; by default all that the schemas allow. */
+  readonly terms?: Terms;
   readonly log: (message: string, error: unknown) => void;
 };
 
@@ -34,15 +37,18 @@ export async function claimAndStart(
   asked: Asked,
 ): Promise<Started | NotBegun> {
   const { flow, call, scope, name } = asked;
+  // Defaults are filled in after the fingerprint, so that a deploy that changes one still recognises retries.
+  const request = filledRequest(parts.terms, flow, call.request);
   const ruling = await parts.admission?.ask(scope.tenant, name, flow.answers === 'outcome');
-  if (ruling?.kind === 'overloaded') return (await begin(parts, asked, false)) ?? ruling;
+  if (ruling?.kind === 'overloaded') return (await begin(parts, asked, request, false)) ?? ruling;
   let created: string | undefined;
   try {
-    const insert = call.admit === undefined || (await call.admit());
-    const claimed = await begin(parts, asked, insert);
+    const refusal = await parts.terms?.[flow.name]?.refusal(parts.database, call, request);
+    const insert = refusal === undefined && (call.admit === undefined || (await call.admit()));
+    const claimed = await begin(parts, asked, request, insert);
     // An operation that waits for its caller is not in the workers' hands.
     if (claimed?.created && firstWait(flow) === undefined) created = claimed.id;
-    return claimed ?? { kind: 'not-admitted' };
+    return claimed ?? (refusal === undefined ? { kind: 'not-admitted' } : { kind: 'not-taken', refusal });
   } finally {
     ruling?.claimed(created);
   }
@@ -52,11 +58,10 @@ export async function claimAndStart(
 async function begin(
   { database, workflows, turns, log }: ClaimParts & { readonly turns: ClaimTurns },
   asked: Asked,
+  request: Record<string, unknown>,
   insert: boolean,
 ): Promise<Started | undefined> {
   const { flow, call, scope, digest } = asked;
-  // Defaults are filled in here, after the fingerprint, so that a deploy that changes one still recognises retries.
-  const request = flow.request.parse(call.request) as Record<string, unknown>;
   const wait = firstWait(flow);
   const row = (generation: number) => ({
     insert,

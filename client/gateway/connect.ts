@@ -18,7 +18,7 @@ type GatewayOptions = {
   readonly namespace?: string;
   /** Where the operations worker listens. Default `hapax`. */
   readonly taskQueue?: string;
-} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count'>>;
+} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms'>>;
 
 export type ConnectedGateway = {
   readonly gateway: Gateway;

@@ -1,4 +1,5 @@
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { StoredAnswer } from '../../activities/stores/postgres/ledger/stored-answer.ts';
 
@@ -39,6 +40,8 @@ export type Reply =
 export type NotBegun =
   /** The call's `admit` returned false. */
   | { readonly kind: 'not-admitted' }
+  /** The deployment's terms for the flow do not take this request. */
+  | { readonly kind: 'not-taken'; readonly refusal: Refusal }
   /**
    * There is more work than can finish in time.
    * @member retryAfter seconds until there should be room

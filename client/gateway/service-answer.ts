@@ -1,6 +1,7 @@
 import type { AnyFlow, ResultOf } from '../../workflows/operation/flow.ts';
 import { type Problem, resultOf } from '../../workflows/operation/answer.ts';
 import type { OpenState, SettledState } from '../../workflows/operation/state.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { Trouble } from '../../workflows/operation/trouble.ts';
 import type { How, Reply } from './reply.ts';
 
@@ -38,7 +39,17 @@ class Overloaded extends Error {
   }
 }
 
-/** @throws KeyMisused, Overloaded */
+/** This deployment does not take such a request. Nothing was accepted. */
+class NotTaken extends Error {
+  override readonly name = 'NotTaken';
+  readonly code: Refusal['code'];
+  constructor({ code, detail }: Refusal) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+/** @throws KeyMisused, Overloaded, NotTaken */
 export function told<F extends AnyFlow>(reply: Reply): ServiceAnswer<F> {
   switch (reply.kind) {
     case 'open':
@@ -51,6 +62,8 @@ export function told<F extends AnyFlow>(reply: Reply): ServiceAnswer<F> {
     }
     case 'key-reused':
       throw new KeyMisused('key-reused', 'This key was used for another request: make a new key for a new request.');
+    case 'not-taken':
+      throw new NotTaken(reply.refusal);
     case 'not-admitted':
       throw new Error('Only the HTTP API limits how many operations a caller may begin');
     case 'overloaded':

@@ -1,5 +1,13 @@
+import type { Arrived } from '../../activities/stores/postgres/ledger/arrive.ts';
 import type { AwaitDeclaration } from '../../workflows/operation/step-declaration.ts';
 import { CallRefused } from './call.ts';
+
+/** The result of `arrive`, with the evidence typed as the flow declares it. */
+export type ArrivedAs<Evidence> = Arrived extends infer A
+  ? A extends { readonly evidence: unknown }
+    ? Omit<A, 'evidence'> & { readonly evidence: Evidence }
+    : A
+  : never;
 
 /** @throws CallRefused when the evidence does not match the flow's schema, or contains what PostgreSQL cannot store */
 export function soundEvidence({ evidence }: AwaitDeclaration, given: unknown): Readonly<Record<string, unknown>> {

@@ -1,23 +1,22 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { SessionFacts, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import { fenceSession } from '../../activities/stores/postgres/uploads/sessions/fence-session.ts';
 import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
-import { operationToken } from '../../activities/stores/s3/operation-token.ts';
-import { putOnce } from '../../activities/stores/s3/put-once.ts';
-import { sniffLength, sniffStart, sniffType } from '../../activities/stores/s3/sniff-type.ts';
-import { doorKey, joinedKey } from '../../activities/stores/s3/upload-keys.ts';
+import { sniffStart } from '../../activities/stores/s3/sniff-type.ts';
+import { joinedKey } from '../../activities/stores/s3/upload-keys.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { commitBytes } from './commit-bytes.ts';
 import { crowded, type OpenBodies } from './open-bodies.ts';
 import { Inflow } from './pieces/inflow.ts';
 import { LiveWriters } from './pieces/live-writers.ts';
 import { RunningHash } from './pieces/running-hash.ts';
-import { firstLook, PieceWriting, type Promised } from './pieces/write-pieces.ts';
+import { storeSmall } from './pieces/store-small.ts';
+import { PieceWriting, type Promised } from './pieces/write-pieces.ts';
 import type { Written } from './pieces/written.ts';
 import { readUpload } from './read-upload.ts';
 import { type Standing, standing } from './standing.ts';
+import { tooLarge } from './upload-terms.ts';
 import {
   brokenRefusal,
   chunkDigestRefusal,
@@ -124,6 +123,10 @@ export class Appends {
     if (offset !== now.offset) return { kind: 'elsewhere', ...now };
     const size = chunk.size ?? now.size;
     if (now.size !== null && size !== now.size) return { kind: 'otherwise', ...now };
+    const { destination } = announcement(record);
+    const largest = this.#parts.destinations.largest(destination);
+    if (now.size === null && (size ?? offset + (promised.length ?? 0)) > largest)
+      return { kind: 'refused', refusal: tooLarge(destination, largest) };
     const most = size === null ? undefined : size - offset;
     if (most !== undefined && ((promised.length ?? 0) > most || (promised.ends && (promised.length ?? most) < most)))
       return { kind: 'refused', refusal: tooLongRefusal(size ?? 0, offset, promised.length ?? 0) };
@@ -133,45 +136,13 @@ export class Appends {
     const inflow = new Inflow(chunk.stream);
     const end = this.#writers.enter(record.id, () => inflow.stop('taken-over'));
     try {
-      return (
-        (await this.#atOnce(record, chunk, inflow, now, size)) ?? (await this.#inPieces(record, chunk, inflow, size))
-      );
+      const small = offset === 0 ? await storeSmall(this.#parts, record, { ...chunk, size }, inflow) : undefined;
+      if (small === undefined) return await this.#inPieces(record, chunk, inflow, size);
+      return 'refusal' in small ? { kind: 'refused', ...small } : await this.#arrive(record, small);
     } finally {
       end();
       leave();
     }
-  }
-
-  /** A small upload that comes in one body needs no session: one object, one row. */
-  async #atOnce(
-    record: OperationRecord,
-    { method, promised }: Chunk,
-    inflow: Inflow,
-    { offset }: Standing,
-    size: number | null,
-  ): Promise<Appended | undefined> {
-    if (offset > 0 || size === null || size > firstLook.bytes || promised.length !== size || isPartial(record))
-      return undefined;
-    const { bytes, length, ended } = await inflow.gather(size + 1, firstLook.patience);
-    if (!ended || length !== size) {
-      inflow.unread(bytes);
-      return undefined;
-    }
-    const body = Buffer.concat(bytes);
-    const { digest } = promised;
-    if (digest !== undefined && !createHash(digest.algorithm).update(body).digest().equals(digest.value))
-      return { kind: 'refused', refusal: chunkDigestRefusal };
-    const objectKey = doorKey(record.id, randomUUID());
-    const { type } = announcement(record);
-    try {
-      await putOnce(this.#parts.objects, objectKey, body, { type, metadata: { [operationToken]: record.id } });
-    } catch (error) {
-      this.#parts.log(`No object for ${record.id}`, error);
-      return { kind: 'refused', refusal: storeAway };
-    }
-    const sha256 = createHash('sha256').update(body).digest('hex');
-    const sniffedType = await sniffType(body.subarray(0, sniffLength));
-    return await this.#arrive(record, { method, objectKey, size, sha256, sniffedType });
   }
 
   async #inPieces(record: OperationRecord, chunk: Chunk, inflow: Inflow, size: number | null): Promise<Appended> {
@@ -181,8 +152,10 @@ export class Appends {
     if (session.kind !== 'taken')
       return { kind: session.kind, offset: session.received, size: session.size, complete: false };
     const { id, tenant } = record;
-    const { type } = announcement(record);
-    const upload = { id, tenant, type, acknowledged: chunk.acknowledged, inPieces: isPartial(record) };
+    const { type, destination } = announcement(record);
+    const largest = this.#parts.destinations.largest(destination);
+    const { acknowledged } = chunk;
+    const upload = { id, tenant, type, largest, acknowledged, inPieces: isPartial(record) };
     const writing = new PieceWriting(this.#parts, upload, session, inflow, promised);
     return await this.#answer(record, chunk, size, await writing.run());
   }

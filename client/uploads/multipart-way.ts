@@ -21,6 +21,7 @@ import { type Answered, received, refused } from './received.ts';
 import { isWhole, missingParts, partCount, partSizeOf, soundParts } from './sound-parts.ts';
 import { notInOnePut, otherBytes, storeAway, transferRefusal } from './transfer-refusal.ts';
 import { announcement, isPartial, type UploadParts } from './upload-parts.ts';
+import { tooLarge } from './upload-terms.ts';
 
 /** A request that the caller makes to the object store. */
 export type SignedPart = {
@@ -132,6 +133,9 @@ export class MultipartWay {
     if (listed === 'away') return refused(storeAway);
     const parts = soundParts(begun, listed, announcement(record).size, told);
     if ('refusal' in parts) return refused(parts.refusal);
+    const { destination } = announcement(record);
+    const largest = this.#parts.destinations.largest(destination);
+    if (announcement(record).size === undefined && parts.size > largest) return refused(tooLarge(destination, largest));
     if (!(await keepCallerParts(this.#parts.database, record, begun.segment, parts.parts))) return refused(otherBytes);
     const { size } = parts;
     const objectKey = joinedKey(record.id);

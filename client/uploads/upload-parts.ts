@@ -5,6 +5,7 @@ import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { uploadFlow } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
 import type { BucketStanding } from './bucket-standing.ts';
+import type { Destinations } from './destinations.ts';
 
 /** What every way in needs. */
 export type UploadParts = {
@@ -12,6 +13,7 @@ export type UploadParts = {
   readonly objects: ObjectStore;
   readonly gateway: Pick<Gateway, 'arrive' | 'status'>;
   readonly standing: BucketStanding;
+  readonly destinations: Destinations;
   readonly log: (message: string, error: unknown) => void;
 };
 

@@ -6,6 +6,7 @@ import { isPresignedKey } from '../../activities/stores/s3/upload-keys.ts';
 import { largestPut } from '../../workflows/upload.flow.ts';
 import { Appends } from './appends.ts';
 import { BucketStanding } from './bucket-standing.ts';
+import { Destinations } from './destinations.ts';
 import { DoorWay, type Sent } from './door-way.ts';
 import { type MultipartPlan, MultipartWay } from './multipart-way.ts';
 import { OpenBodies } from './open-bodies.ts';
@@ -29,7 +30,7 @@ type TransferPlan =
  */
 export class Uploads {
   readonly #standing: BucketStanding;
-  readonly #parts: Omit<UploadParts, 'standing'>;
+  readonly #parts: Pick<UploadParts, 'objects' | 'gateway'>;
   readonly #door: DoorWay;
   readonly #presigned: PresignedWay;
   /** The way for bytes that come in several bodies. */
@@ -37,10 +38,11 @@ export class Uploads {
   /** The way for parts that go straight to the object store. */
   readonly multipart: MultipartWay;
 
-  constructor(parts: Omit<UploadParts, 'standing'>) {
+  /** @param parts without `destinations` every destination takes every file */
+  constructor(parts: Omit<UploadParts, 'standing' | 'destinations'> & Partial<Pick<UploadParts, 'destinations'>>) {
     this.#parts = parts;
     this.#standing = new BucketStanding(parts.database, parts.objects);
-    const all = { ...parts, standing: this.#standing };
+    const all = { destinations: Destinations.read('{}'), ...parts, standing: this.#standing };
     const bodies = new OpenBodies();
     this.#door = new DoorWay(all, bodies);
     this.#presigned = new PresignedWay(all);

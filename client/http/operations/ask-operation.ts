@@ -73,6 +73,10 @@ export async function askOperation(
         'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
         { retryAfter: answer.retryAfter },
       );
+    case 'not-taken': {
+      const { code, detail, more } = answer.refusal;
+      throw new HttpProblem(code, detail, more);
+    }
     case 'not-admitted': {
       const refusal = await additions.refusal(flow);
       if (refusal !== undefined) throw new HttpProblem(refusal.code, refusal.detail);
@@ -97,5 +101,9 @@ async function differing(
   const record = await gateway.status(caller.tenant, id);
   if (record === undefined || !isOwn(caller, record)) return [];
   const asked = body as Readonly<Record<string, unknown>>;
-  return flow.intent.filter((field) => !isDeepStrictEqual(asked[field], record.request[field]));
+  const fills = gateway.fills(flow);
+  return flow.intent.filter(
+    (field) =>
+      !isDeepStrictEqual(asked[field], record.request[field]) && (asked[field] !== undefined || !fills.includes(field)),
+  );
 }

@@ -46,6 +46,8 @@ export class PieceWriting {
   readonly #inflow: Inflow;
   readonly #promised: Promised;
   readonly #size: number | null;
+  /** Bytes that the upload may have at most. */
+  readonly #most: number;
   readonly #first: number;
   readonly #inPieces: boolean;
   readonly #digest: Hash | undefined;
@@ -57,6 +59,8 @@ export class PieceWriting {
     upload: Omit<Writer, 'epoch'> & {
       /** Whether even few bytes are acknowledged as a piece, since they become no file by themselves. */
       readonly inPieces: boolean;
+      /** Bytes of the largest file that its destination takes. */
+      readonly largest: number;
     },
     session: TakenSession,
     inflow: Inflow,
@@ -72,6 +76,7 @@ export class PieceWriting {
     this.#inflow = inflow;
     this.#promised = promised;
     this.#size = size;
+    this.#most = size ?? upload.largest;
     this.#first = received;
     this.#digest = promised.digest === undefined ? undefined : createHash(promised.digest.algorithm);
   }
@@ -109,7 +114,7 @@ export class PieceWriting {
   /** Stores bytes that are all there. */
   async #remainder({ bytes, length, ended, broken }: Gathered): Promise<Written | undefined> {
     const log = this.#log;
-    if (this.#size !== null && log.at + length > this.#size) {
+    if (log.at + length > this.#most) {
       await log.rest();
       return { kind: 'too-long', received: log.at };
     }

@@ -1,0 +1,81 @@
+import { placeIsTaken } from '../../activities/stores/postgres/uploads/place-is-taken.ts';
+import type { RequestOf } from '../../workflows/operation/flow.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
+import type { uploadFlow } from '../../workflows/upload.flow.ts';
+import type { FlowTerms } from '../gateway/terms.ts';
+import { type DestinationPolicy, type Destinations, takesType } from './destinations.ts';
+
+type Announcement = RequestOf<typeof uploadFlow>;
+
+/** What a deployment takes of uploads, by their destination. */
+export function uploadTerms(destinations: Destinations): FlowTerms {
+  return {
+    fills: ['whenSame', 'dedup'],
+    filled(request) {
+      const { destination, partial } = request as Announcement;
+      // A partial upload becomes no file: the upload that joins it is placed.
+      if (partial === true) return request;
+      const { whenSame, dedup } = destinations.of(destination) ?? {};
+      return {
+        ...(whenSame === undefined ? {} : { whenSame }),
+        ...(dedup === undefined ? {} : { dedup }),
+        ...request,
+      };
+    },
+    async refusal(database, { tenant, environment, subject }, request) {
+      const announced = request as Announcement;
+      const { destination, name, whenSame, partial } = announced;
+      const policy = destinations.of(destination);
+      const refusal = policy === undefined ? unknownDestination(destination) : policyRefusal(announced, policy);
+      if (refusal !== undefined || partial === true || whenSame !== 'refuse') return refusal;
+      // Whoever comes between now and the end of the upload is found when the file is placed.
+      const taken = await placeIsTaken(database, { tenant, environment, subject, destination, name });
+      return taken ? placeTaken(name, destination) : undefined;
+    },
+  };
+}
+
+function unknownDestination(destination: string): Refusal {
+  return {
+    code: 'destination-unknown',
+    detail: `There is no destination ${JSON.stringify(destination)} here: ask for one that this service declares (HAPAX_DESTINATIONS).`,
+    more: { field: 'destination', destination },
+  };
+}
+
+function policyRefusal(announced: Announcement, policy: DestinationPolicy): Refusal | undefined {
+  const { destination, type, size = 0, partial } = announced;
+  const { types, largest = size, fixed = false } = policy;
+  if (partial !== true && types !== undefined && !takesType(types, type))
+    return {
+      code: 'destination-refuses',
+      detail: `${JSON.stringify(destination)} takes no ${type}: send one of ${types.join(', ')}.`,
+      more: { field: 'type', taken: types },
+    };
+  if (size > largest) return tooLarge(destination, largest);
+  if (!fixed) return undefined;
+  const other = (['whenSame', 'dedup'] as const).find((field) => announced[field] !== policy[field]);
+  if (other === undefined || partial === true) return undefined;
+  return {
+    code: 'destination-refuses',
+    detail: `${JSON.stringify(destination)} has its own \`${other}\`, which an upload cannot choose: leave the field out.`,
+    more: { field: other },
+  };
+}
+
+/** For an upload that has more bytes than its destination takes. */
+export function tooLarge(destination: string, largest: number): Refusal {
+  return {
+    code: 'upload-too-large',
+    detail: `${JSON.stringify(destination)} takes files of at most ${largest} bytes.`,
+    more: { field: 'size', largest },
+  };
+}
+
+function placeTaken(name: string, destination: string): Refusal {
+  return {
+    code: 'place-taken',
+    detail: `A file ${JSON.stringify(name)} is at ${JSON.stringify(destination)} already, and this upload does not want to stand beside it or replace it: choose another name.`,
+    more: { field: 'name' },
+  };
+}
