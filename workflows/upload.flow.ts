@@ -64,6 +64,8 @@ const receivedBytes = z.strictObject({
   inPieces: z.boolean().optional(),
   /** Partial uploads that it joins, in their order. */
   joins: z.array(z.string()).readonly().optional(),
+  /** What its sender says of the whole, in base64; the object store compares it. */
+  crc64nvme: z.string().optional(),
 });
 
 const uploadFailures = {
@@ -80,6 +82,7 @@ const uploadFailures = {
   'digest-unusable': { status: 400, title: 'The digest cannot be compared', ...fix },
   'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
   'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
+  'proof-missing': { status: 422, title: 'Nothing shows that these are the bytes', ...fix },
   'destination-unknown': { status: 422, title: 'There is no such destination', ...fix },
   'destination-refuses': { status: 422, title: 'The destination does not take this', ...fix },
   'upload-too-large': { status: 413, title: 'The destination takes no file of this size', ...fix },

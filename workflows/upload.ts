@@ -28,8 +28,8 @@ export const upload = operation<typeof uploadFlow, UploadSteps>(uploadFlow, asyn
 async function bytesOf(story: Story<typeof uploadFlow, UploadSteps>) {
   const received = await awaitStep(story, 'receive');
   if (received.inPieces !== true) return received;
-  const { size, joins } = received;
-  const { objectKey } = await step(story, 'assemble', { size, type: story.request.type, joins });
+  const { size, joins, crc64nvme } = received;
+  const { objectKey } = await step(story, 'assemble', { size, type: story.request.type, joins, crc64nvme });
   return { ...received, objectKey };
 }
 

@@ -1,6 +1,7 @@
 import { abortMultipart } from '../../activities/stores/s3/multipart/abort-multipart.ts';
 import { beginMultipart } from '../../activities/stores/s3/multipart/begin-multipart.ts';
 import { listParts } from '../../activities/stores/s3/multipart/list-parts.ts';
+import type { CallerChecksum } from '../../workflows/operation/part-checksum.ts';
 import { presignPart } from '../../activities/stores/s3/multipart/presign-part.ts';
 import { objectMissing } from '../../activities/stores/s3/object-missing.ts';
 import { callerPartsKey, joinedKey } from '../../activities/stores/s3/upload-keys.ts';
@@ -10,6 +11,7 @@ import {
   type CallerParts,
   keepCallerParts,
   readCallerParts,
+  replaceCallerParts,
   signParts,
 } from '../../activities/stores/postgres/uploads/sessions/caller-parts.ts';
 import { partSizeFor } from '../../workflows/operation/part-limits.ts';
@@ -45,6 +47,12 @@ export type MultipartPlan = {
   readonly arrived: readonly ArrivedPart[];
   /** What is missing, at most a page of it. */
   readonly parts: readonly SignedPart[];
+};
+
+/** What a caller knows of an upload that it completes. */
+type Told = {
+  readonly parts?: readonly { readonly number: number; readonly etag: string }[] | undefined;
+  readonly crc64nvme?: string | undefined;
 };
 
 /** Signing takes a third of a millisecond each; a caller that needs more asks for them. */
@@ -83,17 +91,19 @@ export class MultipartWay {
 
   /**
    * Signs parts for exactly these bytes.
-   * @param parts each with the SHA-256 of its bytes, in base64
+   * @param parts each with the checksum of its bytes, all by one algorithm
    */
   async sign(
     record: OperationRecord,
+    algorithm: CallerChecksum['algorithm'],
     parts: readonly { readonly number: number; readonly checksum: string }[],
   ): Promise<readonly SignedPart[] | { readonly refusal: Refusal }> {
     const transfer = await readUpload(this.#parts, record);
     const refusal = transferRefusal(transfer) ?? (await this.#parts.standing.refusal());
     if (refusal !== undefined || isPartial(record)) return { refusal: refusal ?? notInOnePut };
     if (transfer.outcome === 'received') return { refusal: otherBytes };
-    const begun = await this.#begun(record);
+    const begun = await this.#begunFor(record, algorithm);
+    if (begun === undefined) return { refusal: checkedOtherwise(algorithm) };
     const count = partCount(begun, announcement(record).size);
     const beyond = parts.find(({ number }) => number > (count ?? number));
     if (beyond !== undefined) return { refusal: noSuchPart(beyond.number, count ?? 0) };
@@ -104,13 +114,10 @@ export class MultipartWay {
 
   /**
    * Completes the upload when its caller says that all parts were sent. Repeatable.
-   * @param told the parts as the caller knows them; by default those that the store has
+   * @param told the parts as the caller knows them, by default those that the store has, and the CRC64NVME of the whole
+   *   in base64
    */
-  async complete(
-    record: OperationRecord,
-    method: 'multipart' | 's3',
-    told?: readonly { readonly number: number; readonly etag: string }[],
-  ): Promise<Answered> {
+  async complete(record: OperationRecord, method: 'multipart' | 's3', told: Told = {}): Promise<Answered> {
     const transfer = await readUpload(this.#parts, record);
     const closed = transferRefusal(transfer);
     if (closed !== undefined) return refused(closed);
@@ -125,23 +132,26 @@ export class MultipartWay {
   async #complete(
     record: OperationRecord,
     method: 'multipart' | 's3',
-    told: readonly { readonly number: number; readonly etag: string }[] | undefined,
+    { parts: named, crc64nvme }: Told,
   ): Promise<Answered> {
     const begun = await readCallerParts(this.#parts.database, record);
     if (begun === undefined) return refused(missingParts([]));
     const listed = await this.#listed(begun);
     if (listed === 'away') return refused(storeAway);
-    const parts = soundParts(begun, listed, announcement(record).size, told);
+    const parts = soundParts(begun, listed, announcement(record).size, named);
     if ('refusal' in parts) return refused(parts.refusal);
     const { destination } = announcement(record);
     const largest = this.#parts.destinations.largest(destination);
     if (announcement(record).size === undefined && parts.size > largest) return refused(tooLarge(destination, largest));
+    const proven = parts.parts.every(({ part }) => begun.signed.has(part)) || announcement(record).sha256 !== undefined;
+    if (crc64nvme !== undefined && begun.algorithm !== 'CRC64NVME') return refused(checkedOtherwise('CRC64NVME'));
+    if (!proven && crc64nvme === undefined) return refused(proofMissing);
     if (!(await keepCallerParts(this.#parts.database, record, begun.segment, parts.parts))) return refused(otherBytes);
     const { size } = parts;
     const objectKey = joinedKey(record.id);
     return await commitBytes(this.#parts, record, {
       ...{ method, objectKey, size, sha256: null, sniffedType: null },
-      inPieces: true,
+      ...{ inPieces: true, crc64nvme },
     });
   }
 
@@ -168,19 +178,45 @@ export class MultipartWay {
     });
   }
 
-  async #begun(record: OperationRecord): Promise<CallerParts> {
+  /** @returns undefined when parts have arrived that are checked otherwise */
+  async #begunFor(record: OperationRecord, algorithm: CallerChecksum['algorithm']): Promise<CallerParts | undefined> {
+    const begun = await this.#begun(record, algorithm);
+    if (begun.algorithm === algorithm) return begun;
+    const listed = await this.#listed(begun);
+    if (listed === 'away' || listed.length > 0) return undefined;
+    const { database, objects } = this.#parts;
+    const { objectKey } = begun;
+    const { type } = announcement(record);
+    const s3UploadId = await beginMultipart(objects, {
+      key: objectKey,
+      type,
+      operation: record.id,
+      checksum: algorithm,
+    });
+    await replaceCallerParts(database, record, begun, { s3UploadId, algorithm });
+    const now = await readCallerParts(database, record);
+    const unused = now?.s3UploadId === s3UploadId ? begun.s3UploadId : s3UploadId;
+    await abortMultipart(objects, { objectKey, s3UploadId: unused }).catch(() => undefined);
+    return now?.algorithm === algorithm ? now : undefined;
+  }
+
+  async #begun(record: OperationRecord, wanted?: CallerChecksum['algorithm']): Promise<CallerParts> {
     const { database, objects } = this.#parts;
     const known = await readCallerParts(database, record);
     if (known !== undefined) return known;
     const { size, type, transfer } = announcement(record);
     const objectKey = callerPartsKey(record.id);
+    // Parts that come without a checksum are taken as well, since the CRC64NVME of the whole follows from them.
+    const algorithm = wanted ?? (transfer === 's3' ? 'SHA256' : 'CRC64NVME');
     const s3UploadId = await beginMultipart(objects, {
-      ...{ key: objectKey, type, operation: record.id },
-      checksum: 'SHA256',
+      key: objectKey,
+      type,
+      operation: record.id,
+      checksum: algorithm,
     });
     const partSize = transfer === 's3' || size === undefined ? null : partSizeFor(size);
     // Of two at once one counts.
-    if (!(await beginCallerParts(database, record, { objectKey, s3UploadId, partSize })))
+    if (!(await beginCallerParts(database, record, { objectKey, s3UploadId, partSize, algorithm })))
       await abortMultipart(objects, { objectKey, s3UploadId }).catch(() => undefined);
     const begun = await readCallerParts(database, record);
     if (begun === undefined) throw new Error(`The multipart upload of ${record.id} was begun and is gone`);
@@ -193,11 +229,12 @@ export class MultipartWay {
     { number, checksum }: { readonly number: number; readonly checksum: string | undefined },
     left: number,
   ): Promise<SignedPart> {
-    const { objectKey, s3UploadId, partSize } = begun;
+    const { objectKey, s3UploadId, partSize, algorithm } = begun;
     const size = partSizeOf(begun, number, announcement(record).size);
     const offset = partSize === null ? undefined : (number - 1) * partSize;
     const lifetime = Math.min(signatureLifetime, left);
-    const promised = { objectKey, s3UploadId, part: number, size, checksum };
+    const signed = checksum === undefined ? undefined : { algorithm, value: checksum };
+    const promised = { objectKey, s3UploadId, part: number, size, checksum: signed };
     return { number, offset, size, ...(await presignPart(this.#parts.objects, promised, lifetime)) };
   }
 }
@@ -209,3 +246,19 @@ function noSuchPart(number: number, count: number): Refusal {
     more: { number, count },
   };
 }
+
+function checkedOtherwise(algorithm: CallerChecksum['algorithm']): Refusal {
+  const begun = algorithm === 'SHA256' ? 'CRC64NVME' : 'SHA-256';
+  return {
+    code: 'request-invalid',
+    detail: `The parts of this upload are checked by ${begun}, and some may have arrived: go on with ${begun}.`,
+    more: { field: algorithm.toLowerCase() },
+  };
+}
+
+const proofMissing: Refusal = {
+  code: 'proof-missing',
+  detail:
+    'Parts have come without a checksum, and the upload was announced without one: complete it with `{"crc64nvme": …}` of the whole file in base64, or have the parts signed for their checksums.',
+  more: { field: 'crc64nvme' },
+};

@@ -86,11 +86,13 @@ export class Uploads {
   }
 
   /** Completes an upload whose caller says that what it sends to the object store was sent. */
-  async complete(record: OperationRecord): Promise<Answered> {
+  async complete(record: OperationRecord, crc64nvme?: string): Promise<Answered> {
     if (isPartial(record)) return refused(notInOnePut);
     const { transfer } = announcement(record);
     const inParts = transfer === 'multipart' || transfer === 's3' || (await this.multipart.isBegun(record));
-    return inParts ? await this.multipart.complete(record, 'multipart') : await this.#presigned.complete(record);
+    return inParts
+      ? await this.multipart.complete(record, 'multipart', { crc64nvme })
+      : await this.#presigned.complete(record);
   }
 
   /**

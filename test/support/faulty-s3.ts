@@ -120,14 +120,14 @@ export class FaultyS3 {
     const fault = outage?.fault;
     if (fault === 'swallowed') return;
     if (fault === 'reset') return void near.socket.resetAndDestroy();
-    if (fault === 'refused') return await unavailable(near, answer);
+    if (fault === 'refused') return unavailable(near, answer);
     if (typeof fault === 'object' && 'code' in fault && !fault.done) return await s3Error(near, answer, fault);
     this.#passed.push({ call: callOf(near), url: near.url ?? '' });
     const limit = typeof fault === 'object' && 'cutAfter' in fault ? fault.cutAfter : Number.POSITIVE_INFINITY;
     const far = await this.#ask(near, answer, limit);
     if (outage !== undefined) outage.done += 1;
     if (fault === 'answer-lost') return void near.socket.resetAndDestroy();
-    if (fault === 'answer-refused') return await unavailable(near, answer);
+    if (fault === 'answer-refused') return unavailable(near, answer);
     if (typeof fault === 'object' && 'code' in fault) {
       far.resume();
       if (fault.held === true) await outage?.ended;
@@ -179,26 +179,22 @@ function callOf({ method = '', url = '' }: IncomingMessage): S3Call {
   return plain[method] ?? (url.includes('list-type=2') ? 'ListObjectsV2' : 'GetObject');
 }
 
-/** A store that refuses has read the body. The connection would break on one that is still coming. */
-async function readToEnd(near: IncomingMessage): Promise<void> {
-  near.resume();
-  if (!near.complete) await once(near, 'end');
-}
-
 async function s3Error(
   near: IncomingMessage,
   answer: ServerResponse,
   fault: { status: number; code: string },
 ): Promise<void> {
-  await readToEnd(near);
+  near.resume();
+  // A store that has looked at the request has read it. The connection would break on a body that is still coming.
+  if (!near.complete) await once(near, 'end');
   answer.writeHead(fault.status, { 'content-type': 'application/xml' });
   answer.end(
     `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code><Message>Planned.</Message></Error>`,
   );
 }
 
-async function unavailable(near: IncomingMessage, answer: ServerResponse): Promise<void> {
-  await readToEnd(near);
+function unavailable(near: IncomingMessage, answer: ServerResponse): void {
+  near.resume();
   answer.writeHead(503, { 'content-type': 'application/xml' });
   answer.end('<Error><Code>ServiceUnavailable</Code><Message>Reduce your request rate.</Message></Error>');
 }

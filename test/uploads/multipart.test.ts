@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createCRC64 } from 'hash-wasm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { placedOnce } from '../support/one-upload.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
@@ -42,6 +43,12 @@ async function planned(key: string, bytes: Buffer): Promise<{ id: string; plan: 
 
 const put = async ({ url, method, headers }: Part, body: Uint8Array): Promise<Answered> =>
   await world.ask(method, url, { token: null, body, headers });
+
+/** As S3 writes it. Its polynomial is that of NVM Express, reflected. */
+async function crc64nvme(bytes: Uint8Array): Promise<string> {
+  const crc = await createCRC64('9a6c9329ac4bc9b5');
+  return Buffer.from(crc.init().update(bytes).digest(), 'hex').toString('base64');
+}
 
 /** Signs parts for the bytes that they have. */
 async function signed({ sign }: Plan, bytes: Buffer, parts: readonly Part[]): Promise<Part[]> {
@@ -129,12 +136,10 @@ describe('an upload in parts, straight to the object store', () => {
   });
 
   it('takes no part for arrived that is another than the one signed last, though it has its size', async () => {
-    const bytes = randomBytes(8 * MiB + 100);
+    const bytes = randomBytes(9 * MiB);
     const { id, plan } = await planned('parts exchanged', bytes);
-    const [unsigned, small] = plan.parts;
-    if (unsigned === undefined || small === undefined) return expect.unreachable();
-    // Without a checksum the store takes nothing. It closes the connection on a large body that it refuses.
-    expect((await put(small, of(bytes, small))).status).toBe(400);
+    const [unsigned] = plan.parts;
+    if (unsigned === undefined) return expect.unreachable();
     const other = randomBytes(bytes.length);
     for (const part of await signed(plan, other, plan.parts)) await put(part, of(other, part));
     const parts = await signed(plan, bytes, plan.parts);
@@ -155,6 +160,69 @@ describe('an upload in parts, straight to the object store', () => {
     const { json } = await uploader.settled(id);
     expect([json.state, json.problem.code]).toEqual(['refused', 'digest-mismatch']);
     expect(await uploader.objects(id)).toEqual([]);
+  });
+
+  it('is sent as the plan says, by a caller that computes nothing but the SHA-256 of its file', async () => {
+    const bytes = randomBytes(20 * MiB + 5);
+    const { id, plan } = await planned('as planned', bytes);
+    for (const part of plan.parts) expect((await put(part, of(bytes, part))).status).toBe(200);
+    expect((await world.ask('POST', plan.complete.url)).status).toBe(200);
+    await uploader.ended(id);
+    await placedOnce(uploader, id, bytes);
+  });
+
+  it('is refused where parts were sent as planned and are not the announced file', async () => {
+    const [bytes, other] = [randomBytes(9 * MiB), randomBytes(9 * MiB)];
+    const { id, plan } = await planned('another as planned', bytes);
+    for (const part of plan.parts) await put(part, of(other, part));
+    expect((await world.ask('POST', plan.complete.url)).status).toBe(200);
+    const { json } = await uploader.settled(id);
+    expect([json.state, json.problem.code]).toEqual(['refused', 'digest-mismatch']);
+  });
+
+  it('without a SHA-256 is held to the CRC64NVME of the whole, which the store compares', async () => {
+    const bytes = randomBytes(9 * MiB);
+    const right = await crc64nvme(bytes);
+    for (const [key, told, state] of [
+      ['crc', right, 'succeeded'],
+      ['crc of another', await crc64nvme(Buffer.alloc(9)), 'refused'],
+    ] as const) {
+      const { json } = await uploader.announce(key, bytes, { transfer: 'multipart' });
+      const plan = json.transfer as Plan;
+      for (const part of plan.parts) await put(part, of(bytes, part));
+      const unproven = await world.ask('POST', plan.complete.url);
+      expect([unproven.status, unproven.json.code]).toEqual([422, 'proof-missing']);
+      expect((await world.ask('POST', plan.complete.url, { body: { crc64nvme: 'AAAA' } })).status).toBe(400);
+      expect((await world.ask('POST', plan.complete.url, { body: { crc64nvme: told } })).status).toBe(200);
+      const ended = await uploader.settled(json.id);
+      expect([ended.json.state, ended.json.problem?.code]).toEqual([
+        state,
+        state === 'refused' ? 'digest-mismatch' : undefined,
+      ]);
+      if (state === 'succeeded') await placedOnce(uploader, json.id, bytes);
+      else expect(await uploader.objects(json.id)).toEqual([]);
+    }
+  });
+
+  it('has its parts signed for their CRC64NVME just as well, and then goes on with it', async () => {
+    const bytes = randomBytes(9 * MiB);
+    const { id, plan } = await planned('parts by crc', bytes);
+    const parts: object[] = [];
+    for (const part of plan.parts) parts.push({ number: part.number, crc64nvme: await crc64nvme(of(bytes, part)) });
+    const { json } = await world.ask('POST', plan.sign.url, { body: { parts } });
+    const [first, ...rest] = json.parts as Part[];
+    if (first === undefined) return expect.unreachable();
+    const flipped = Buffer.from(of(bytes, first));
+    flipped[7] = (flipped[7] ?? 0) ^ 1;
+    expect((await put(first, flipped)).status).toBe(400);
+    expect((await put(first, of(bytes, first))).status).toBe(200);
+    const sha = [{ number: 2, sha256: sha256(bytes) }];
+    const mixed = await world.ask('POST', plan.sign.url, { body: { parts: sha } });
+    expect([mixed.status, mixed.json.code]).toEqual([400, 'request-invalid']);
+    for (const part of rest) await put(part, of(bytes, part));
+    expect((await world.ask('POST', plan.complete.url)).status).toBe(200);
+    await uploader.ended(id);
+    await placedOnce(uploader, id, bytes);
   });
 
   it('may be finished by another way: bytes that come through this API begin at the first', async () => {

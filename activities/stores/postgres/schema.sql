@@ -598,10 +598,10 @@ create table hapax.upload_segment (
   object_key   text    not null,
   s3_upload_id text    not null,
   checksum     text    not null,
-    -- what its parts are checked against: CRC32 by us, SHA256 by a caller that sends parts to the object store
+    -- what its parts are checked against: CRC32 by us, the others by a caller that sends parts to the object store
   constraint upload_segment_pkey primary key (operation_id, segment),
   constraint upload_segment_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade,
-  constraint upload_segment_checksum_check check (checksum in ('CRC32', 'SHA256'))
+  constraint upload_segment_checksum_check check (checksum in ('CRC32', 'SHA256', 'CRC64NVME'))
 );
 alter table hapax.upload_segment enable row level security, force row level security;
 create policy acting_roles on hapax.upload_segment as restrictive to public
@@ -611,7 +611,7 @@ create policy tenant_only on hapax.upload_segment to hapax_app using (tenant = h
 grant select, insert, update, delete on hapax.upload_segment to hapax_app;
 grant select on hapax.upload_segment to hapax_upkeep;
 
--- The SHA-256 of parts that were signed for a caller, as S3 writes it. The newest one counts.
+-- The checksum of parts that were signed for a caller, as S3 writes it. The newest one counts.
 create table hapax.upload_signed_part (
   operation_id text    not null,
   part         integer not null,

@@ -7,6 +7,8 @@ type ObjectFacts = {
   readonly type: string | undefined;
   /** Lower-case hex; undefined if the store has none over the whole object (a composite "-N" does not count). */
   readonly sha256: string | undefined;
+  /** In base64; undefined if the store has none over the whole object. */
+  readonly crc64nvme: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 };
 
@@ -21,6 +23,7 @@ export async function headObject(store: ObjectStore, key: string): Promise<Objec
       size: head.ContentLength ?? 0,
       type: head.ContentType,
       sha256: whole && head.ChecksumSHA256 ? Buffer.from(head.ChecksumSHA256, 'base64').toString('hex') : undefined,
+      crc64nvme: head.ChecksumType === 'COMPOSITE' ? undefined : head.ChecksumCRC64NVME,
       metadata: head.Metadata ?? {},
     };
   } catch (error) {

@@ -35,16 +35,21 @@ export function shownPart({ offset, size, headers, ...part }: SignedPart): z.out
   };
 }
 
-const wanted = z.strictObject({
-  parts: z
-    .array(
-      z.strictObject({
-        number: z.int().min(1).max(partLimits.most),
-        sha256: uploadFlow.request.shape.sha256.unwrap().describe('Of the bytes of this part'),
-      }),
-    )
+const number = z.int().min(1).max(partLimits.most);
+const partsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z
+    .array(z.strictObject({ number, ...shape }))
     .min(1)
-    .max(mostAtOnce),
+    .max(mostAtOnce);
+
+/** CRC64NVME as S3 writes it. */
+export const crc64nvme = z.string().regex(/^[A-Za-z0-9+/]{11}=$/, 'give the CRC64NVME, 8 bytes, in base64');
+
+const wanted = z.strictObject({
+  parts: z.union([
+    partsOf({ sha256: uploadFlow.request.shape.sha256.unwrap().describe('Of the bytes of this part') }),
+    partsOf({ crc64nvme: crc64nvme.describe('Of the bytes of this part') }),
+  ]),
 });
 
 /** The route that signs the parts of an upload that goes straight to the object store. */
@@ -57,8 +62,8 @@ export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads:
       schema: {
         summary: 'Sign parts of an upload; repeatable, needs no key',
         description:
-          'For a multipart transfer. Each part is signed for the bytes with this SHA-256: the object store refuses ' +
-          'others, and bytes that were cut. A part may be signed again, with the same checksum or another one.',
+          'For a multipart transfer. Each part is signed for the bytes with this checksum, SHA-256 or CRC64NVME, the ' +
+          'same for all parts: the object store refuses others, and bytes that were cut. A part may be signed again, with the same checksum or another one.',
         tags: ['uploads'],
         params: z.object({ id: operationId }),
         body: wanted,
@@ -73,11 +78,12 @@ export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads:
     },
     async (request) => {
       const record = await uploadOf(gateway, request);
-      const parts = request.body.parts.map(({ number, sha256 }) => ({
-        number,
-        checksum: Buffer.from(sha256, 'hex').toString('base64'),
+      const parts = request.body.parts.map((part) => ({
+        number: part.number,
+        checksum: 'sha256' in part ? Buffer.from(part.sha256, 'hex').toString('base64') : part.crc64nvme,
       }));
-      const signed = await uploads.multipart.sign(record, parts);
+      const algorithm = request.body.parts.some((part) => 'sha256' in part) ? 'SHA256' : 'CRC64NVME';
+      const signed = await uploads.multipart.sign(record, algorithm, parts);
       if ('refusal' in signed) throw refusedUpload(signed.refusal, record.id);
       return { parts: signed.map(shownPart) };
     },

@@ -8,6 +8,7 @@ import type { Uploads } from '../../uploads/uploads.ts';
 import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
 import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
+import { completeRoute } from './complete-route.ts';
 import { resumableRoutes } from './resumable/resumable-routes.ts';
 import { partRoutes, shownPart, signedPartSchema } from './part-routes.ts';
 import { s3Routes } from './s3/s3-routes.ts';
@@ -41,7 +42,7 @@ const multipartSchema = z
     arrived: z.array(z.object({ number: z.int(), size: z.int(), etag: z.string() })).describe('What has come'),
     parts: z
       .array(signedPartSchema)
-      .describe('What is missing, at most 100 of it. The store takes a part once `sign` was asked with its checksum.'),
+      .describe('What is missing, at most 100 of it. Send them as they are, or ask `sign` first with their checksums.'),
     sign: z.object({ method: z.literal('POST'), url }).describe('Signs parts for exactly the bytes that a caller has.'),
     complete: z.object({ method: z.literal('POST'), url }).describe('Ends the transfer. Repeatable.'),
   })
@@ -64,6 +65,7 @@ export function uploadAdditions({ gateway, uploads, publicUrl, notices }: Upload
     routes: async (app) => {
       const protocol = { gateway, uploads, publicUrl, additions: { refusal: async () => await uploads.refusal() } };
       await app.register(async (scope) => uploadRoutes(scope, gateway, uploads));
+      await app.register(async (scope) => completeRoute(scope, gateway, uploads));
       await app.register(async (scope) => partRoutes(scope, gateway, uploads));
       await app.register(async (scope) => s3Routes({ ...protocol, app: scope }));
       await app.register(async (scope) => tusRoutes({ ...protocol, app: scope }));

@@ -40,7 +40,7 @@ const takesBytes = [
   'expired',
   'storage-unavailable',
 ] as const;
-const response = {
+export const receivedResponse = {
   200: documented(
     'The bytes are stored and recorded in the ledger, by this request or by an earlier one.',
     answered,
@@ -51,10 +51,7 @@ const response = {
 /** OpenAPI's notation for raw bytes. Validation reads none of them, so a stream passes. */
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
-/**
- * The routes that take the bytes of an upload and complete it. Both are repeatable: the bytes that came first count,
- * and a repeated request gets the same answer.
- */
+/** The route that takes the bytes of an upload. It is repeatable: the bytes that came first count. */
 export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   app.removeAllContentTypeParsers();
@@ -76,7 +73,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
         params,
         consumes: ['application/octet-stream', '*/*'],
         body: bytes,
-        response,
+        response: receivedResponse,
       },
     },
     async (request, reply) => {
@@ -93,25 +90,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
             })
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
-      return await answer(gateway, record, received, reply);
-    },
-  );
-
-  app.post(
-    '/v1/uploads/:id/complete',
-    {
-      schema: {
-        summary: 'Say that the bytes have been sent; repeatable, needs no key',
-        description:
-          'For a transfer plan that names the object store: this API does not see that PUT, so this request ends the transfer.',
-        tags,
-        params,
-        response,
-      },
-    },
-    async (request, reply) => {
-      const record = await uploadOf(gateway, request);
-      return await answer(gateway, record, await uploads.complete(record), reply);
+      return await answerReceived(gateway, record, received, reply);
     },
   );
 }
@@ -148,7 +127,12 @@ export function refusedUpload({ code, detail, more }: Refusal, operation: string
   return new HttpProblem(code, detail, more, { operation, renewable, type });
 }
 
-async function answer(gateway: Gateway, record: OperationRecord, received: Answered, reply: FastifyReply) {
+export async function answerReceived(
+  gateway: Gateway,
+  record: OperationRecord,
+  received: Answered,
+  reply: FastifyReply,
+) {
   const { id, tenant } = record;
   if (received.kind === 'refused') throw refusedUpload(received.refusal, id);
   const { size, sha256 } = received;

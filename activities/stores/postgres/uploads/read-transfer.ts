@@ -15,6 +15,8 @@ export type ReceivedBytes = {
   readonly inPieces?: boolean | undefined;
   /** Partial uploads that it joins, in their order. */
   readonly joins?: readonly string[] | undefined;
+  /** What its sender says of the whole, in base64; the object store compares it. */
+  readonly crc64nvme?: string | undefined;
 };
 
 /** How bytes come. */

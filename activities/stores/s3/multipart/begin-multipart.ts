@@ -1,6 +1,7 @@
 import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3';
 import type { ObjectStore } from '../object-store.ts';
 import { operationToken } from '../operation-token.ts';
+import type { PartChecksum } from '../../../../workflows/operation/part-checksum.ts';
 
 type Promised = {
   readonly key: string;
@@ -10,7 +11,7 @@ type Promised = {
    * What each part is checked against. Without it parts may be copied from any object: versitygw 1.8.0 gives a part the
    * checksum of the object that it is copied from, and completes nothing with it.
    */
-  readonly checksum?: 'CRC32' | 'SHA256';
+  readonly checksum?: PartChecksum;
 };
 
 /**
@@ -28,6 +29,7 @@ export async function beginMultipart(
       Key: key,
       ContentType: type,
       ...(checksum === undefined ? {} : { ChecksumAlgorithm: checksum }),
+      ...(checksum === 'CRC64NVME' ? { ChecksumType: 'FULL_OBJECT' as const } : {}),
       Metadata: { [operationToken]: operation },
     }),
   );

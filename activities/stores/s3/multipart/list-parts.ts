@@ -5,7 +5,7 @@ type ListedPart = {
   readonly part: number;
   readonly size: number;
   readonly etag: string;
-  /** SHA-256 in base64; null where the store knows none. */
+  /** The SHA-256 or the CRC64NVME in base64; null where the store knows neither. */
   readonly checksum: string | null;
 };
 
@@ -24,6 +24,7 @@ export async function listParts(
             Size?: number | undefined;
             ETag?: string | undefined;
             ChecksumSHA256?: string | undefined;
+            ChecksumCRC64NVME?: string | undefined;
           }[]
         | undefined;
       IsTruncated?: boolean | undefined;
@@ -31,8 +32,10 @@ export async function listParts(
     } = await store.client.send(
       new ListPartsCommand({ Bucket: store.bucket, Key: objectKey, UploadId: s3UploadId, PartNumberMarker: marker }),
     );
-    for (const { PartNumber: part, Size: size, ETag: etag, ChecksumSHA256: checksum = null } of page.Parts ?? [])
+    for (const { PartNumber: part, Size: size, ETag: etag, ...checked } of page.Parts ?? []) {
+      const checksum = checked.ChecksumSHA256 ?? checked.ChecksumCRC64NVME ?? null;
       if (part !== undefined && size !== undefined && etag !== undefined) parts.push({ part, size, etag, checksum });
+    }
     marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
   } while (marker !== undefined);
   return parts;

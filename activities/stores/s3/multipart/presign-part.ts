@@ -1,6 +1,7 @@
 import { UploadPartCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ObjectStore } from '../object-store.ts';
+import type { CallerChecksum } from '../../../../workflows/operation/part-checksum.ts';
 
 type PromisedPart = {
   readonly objectKey: string;
@@ -8,8 +9,8 @@ type PromisedPart = {
   readonly part: number;
   /** Bytes. */
   readonly size: number | undefined;
-  /** SHA-256 in base64; undefined when the caller has not told it. */
-  readonly checksum: string | undefined;
+  /** undefined when the caller has not told it. */
+  readonly checksum: CallerChecksum | undefined;
 };
 
 /**
@@ -21,7 +22,7 @@ export async function presignPart(store: ObjectStore, promised: PromisedPart, li
   const { objectKey, s3UploadId, part, size, checksum } = promised;
   const headers: Record<string, string> = {
     ...(size === undefined ? {} : { 'content-length': String(size) }),
-    ...(checksum === undefined ? {} : { 'x-amz-checksum-sha256': checksum }),
+    ...(checksum === undefined ? {} : { [`x-amz-checksum-${checksum.algorithm.toLowerCase()}`]: checksum.value }),
   };
   const names = new Set(Object.keys(headers));
   const command = new UploadPartCommand({
@@ -30,7 +31,7 @@ export async function presignPart(store: ObjectStore, promised: PromisedPart, li
     UploadId: s3UploadId,
     PartNumber: part,
     ...(size === undefined ? {} : { ContentLength: size }),
-    ...(checksum === undefined ? {} : { ChecksumSHA256: checksum }),
+    ...(checksum === undefined ? {} : { [`Checksum${checksum.algorithm}`]: checksum.value }),
   });
   const url = await getSignedUrl(store.signer, command, {
     expiresIn: Math.max(1, Math.floor(lifetime / 1_000)),

@@ -131,7 +131,7 @@ async function complete(parts: ProtocolParts, request: FastifyRequest, reply: Fa
       'The body lists no parts: send a CompleteMultipartUpload, as S3 takes it.',
     );
   const record = await uploadOf(gateway, request, id);
-  const completed = await uploads.multipart.complete(record, 's3', told);
+  const completed = await uploads.multipart.complete(record, 's3', { parts: told });
   if (completed.kind === 'refused') throw refusedUpload(completed.refusal, id);
   const location = new URL(`/v1/uploads/${id}`, publicUrl ?? originOf(request)).href;
   const result = { Location: location, Bucket: 'uploads', Key: record.key, ETag: `"${id}"` };

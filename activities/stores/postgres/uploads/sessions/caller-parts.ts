@@ -1,3 +1,4 @@
+import type { CallerChecksum } from '../../../../../workflows/operation/part-checksum.ts';
 import type { Database, Statement } from '../../database.ts';
 
 /** An upload whose caller sends parts straight to the object store. */
@@ -7,28 +8,31 @@ export type CallerParts = {
   readonly s3UploadId: string;
   /** Bytes of each part but the last; null: the caller chooses. */
   readonly partSize: number | null;
-  /** The signed SHA-256 of each part, as S3 writes it, by number. */
+  /** What its parts are checked against. By CRC64NVME a part may come without one. */
+  readonly algorithm: CallerChecksum['algorithm'];
+  /** The signed checksum of each part, as S3 writes it, by number. */
   readonly signed: ReadonlyMap<number, string>;
 };
 
 type Upload = { readonly id: string; readonly tenant: string };
 
 const read = `
-select s.part_size, g.segment, g.object_key, g.s3_upload_id,
+select s.part_size, g.segment, g.object_key, g.s3_upload_id, g.checksum,
   (select jsonb_object_agg(p.part, p.checksum) from upload_signed_part p where p.operation_id = s.operation_id) as signed
 from upload_session s
-  join upload_segment g on g.operation_id = s.operation_id and g.checksum = 'SHA256'
-where s.operation_id = $1 order by g.segment limit 1`;
+  join upload_segment g on g.operation_id = s.operation_id and g.segment = 0
+where s.operation_id = $1`;
 
 /** @returns undefined when no multipart upload was begun for the caller */
 export async function readCallerParts(database: Database, { id, tenant }: Upload): Promise<CallerParts | undefined> {
-  const [[row] = []] = await database.flush(tenant, { name: 'caller_parts', text: read, values: [id] });
+  const [[row] = []] = await database.flush(tenant, { name: 'caller_parts_checked', text: read, values: [id] });
   if (row === undefined) return undefined;
   const signed = Object.entries((row.signed ?? {}) as Record<string, string>);
   return {
     segment: row.segment as number,
     objectKey: row.object_key as string,
     s3UploadId: row.s3_upload_id as string,
+    algorithm: row.checksum as CallerChecksum['algorithm'],
     partSize: row.part_size === null ? null : Number(row.part_size),
     signed: new Map(signed.map(([part, checksum]) => [Number(part), checksum])),
   };
@@ -42,7 +46,7 @@ on conflict (operation_id) do update set part_size = coalesce(upload_session.par
 /** Segment 0 is the caller's: those of our own writers begin at 1. */
 const segment = `
 insert into upload_segment (operation_id, segment, tenant, object_key, s3_upload_id, checksum)
-select id, 0, tenant, $2, $3, 'SHA256' from operation where id = $1
+select id, 0, tenant, $2, $3, $4 from operation where id = $1
 on conflict do nothing returning segment`;
 
 /**
@@ -52,14 +56,32 @@ on conflict do nothing returning segment`;
 export async function beginCallerParts(
   database: Database,
   { id, tenant }: Upload,
-  begun: Pick<CallerParts, 'objectKey' | 's3UploadId' | 'partSize'>,
+  begun: Pick<CallerParts, 'objectKey' | 's3UploadId' | 'partSize' | 'algorithm'>,
 ): Promise<boolean> {
   const [, rows] = await database.flush(
     tenant,
     { name: 'session_of_caller_parts', text: session, values: [id, begun.partSize] },
-    { name: 'begin_caller_parts', text: segment, values: [id, begun.objectKey, begun.s3UploadId] },
+    {
+      name: 'begin_caller_parts_checked',
+      text: segment,
+      values: [id, begun.objectKey, begun.s3UploadId, begun.algorithm],
+    },
   );
   return rows?.length === 1;
+}
+
+const replace = `
+update upload_segment set s3_upload_id = $3, checksum = $4 where operation_id = $1 and segment = 0 and s3_upload_id = $2`;
+
+/** The caller's parts go to another multipart upload from now on, if the former one still is the one that counts. */
+export async function replaceCallerParts(
+  database: Database,
+  { id, tenant }: Upload,
+  former: Pick<CallerParts, 's3UploadId'>,
+  next: Pick<CallerParts, 's3UploadId' | 'algorithm'>,
+): Promise<void> {
+  const values = [id, former.s3UploadId, next.s3UploadId, next.algorithm];
+  await database.flush(tenant, { name: 'replace_caller_parts', text: replace, values });
 }
 
 const sign = `

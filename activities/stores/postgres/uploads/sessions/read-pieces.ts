@@ -1,6 +1,5 @@
+import type { PartChecksum } from '../../../../../workflows/operation/part-checksum.ts';
 import type { Database } from '../../database.ts';
-
-type PartChecksum = 'CRC32' | 'SHA256';
 
 type StoredPart = {
   readonly at: number;
