@@ -26,7 +26,11 @@ export function assembleStep(database: Database, store: ObjectStore): OutsideSte
       const stretches: Stretch[] = [];
       for (const upload of joins ?? [operation]) stretches.push(...(await readStretches(database, tenant, upload)));
       if (stretches.reduce((sum, stretch) => sum + stretch.size, 0) !== size)
-        throw new Refused({ code: 'bytes-missing', detail: 'Not all pieces are there any more.' });
+        throw new Refused({
+          code: 'bytes-missing',
+          detail: 'Not all pieces are there any more.',
+          more: { cause: 'assembly' },
+        });
       try {
         for (const stretch of stretches) await completeStretch(store, stretch, crc64nvme);
         const [only] = stretches;
@@ -40,10 +44,14 @@ export function assembleStep(database: Database, store: ObjectStore): OutsideSte
           throw new Refused({
             code: 'digest-mismatch',
             detail: 'The parts together do not have the CRC64NVME that was told.',
-            more: { cause: 'whole-hash', algorithm: 'crc64nvme' },
+            more: { algorithm: 'crc64nvme' },
           });
         if (error instanceof PartsGone || objectMissing(error))
-          throw new Refused({ code: 'bytes-missing', detail: 'Pieces were removed from the object store.' });
+          throw new Refused({
+            code: 'bytes-missing',
+            detail: 'Pieces were removed from the object store.',
+            more: { cause: 'assembly' },
+          });
         throw error;
       }
     },

@@ -14,7 +14,7 @@ import { isSettled, type OpenState, type OperationState, type SettledState } fro
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
 import type { SeenRequests } from './gateway/seen-requests.ts';
-import { type Call, CallRefused, sound } from './gateway/call.ts';
+import { type Call, CallRefused, sound, unknownClient } from './gateway/call.ts';
 import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
 import { LiveClaims } from './gateway/live-claims.ts';
@@ -233,9 +233,9 @@ export class Gateway {
   }
 
   #seen({ flow, call }: Asked, operation: string, decision: Decision, layer: Layer): void {
-    const { tenant, requestId = '', userAgent = null } = call;
+    const { tenant, requestId = '', userAgent = null, client = unknownClient } = call;
     this.#parts.count?.(flow.name, decision, layer);
-    this.#parts.seen.add({ tenant, operation, requestId, decision, layer, userAgent });
+    this.#parts.seen.add({ tenant, operation, requestId, decision, layer, userAgent, ...client });
   }
 }
 

@@ -18,7 +18,7 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { countFlushes, metricsText, problems, requests, showAdmission } from './telemetry.ts';
+import { bodies, countFlushes, countIntegrity, metricsText, problems, requests, showAdmission } from './telemetry.ts';
 
 const settings = [
   'TEMPORAL_ADDRESS',
@@ -88,12 +88,16 @@ export async function startHttp(
       gateway,
       uploads,
       publicUrl: config.HAPAX_PUBLIC_URL,
+      countBody: (body) => bodies.inc(body),
       notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },
     }),
     authenticate: callers.authenticate,
     log,
     metrics: metricsText,
-    countProblem: (code) => problems.inc({ code }),
+    countProblem: (refusal) => {
+      problems.inc({ code: refusal.code });
+      countIntegrity(refusal);
+    },
     ready: async () => {
       const [claims, store, known] = await Promise.all([
         answersClaims(database),

@@ -1,6 +1,7 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { heartbeat } from '../workflows/operation/budget.ts';
 import type { Config } from './config.ts';
+import { countRefused } from './count-refused.ts';
 import type { Ground } from './ground.ts';
 import { type healthSettings, type Running, serveHealth } from './process.ts';
 
@@ -25,6 +26,7 @@ export async function runWorker(
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
   const worker = await Worker.create({
     ...options,
+    interceptors: { activity: [countRefused] },
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     shutdownGraceTime: drain,

@@ -1,4 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
+import { integrityCause } from '../workflows/operation/integrity.ts';
+import type { Refusal } from '../workflows/operation/outcome.ts';
 
 /** The metrics of this process. Keys, ids and tenants are never labels: look for them in the ledger. */
 export const registry = new Registry();
@@ -13,14 +15,32 @@ export const requests = new Counter({
   registers: [registry],
 });
 
-/**
- * Problems that were answered, by their code. Bytes that are not what they should be (`chunk-digest-mismatch`,
- * `bytes-refused`, `offset-mismatch`) are so told apart from networks that fail (`request-timeout`) and stores that do.
- */
+/** Problems that were answered, by their code. */
 export const problems = new Counter({
   name: 'hapax_problems_total',
   help: 'Problems that this process has answered, by their code',
   labelNames: ['code'],
+  registers: [registry],
+});
+
+/** Bytes that are not what they should be. Networks and stores that fail are not among them: see `hapax_upload_bodies_total`. */
+const integrity = new Counter({
+  name: 'hapax_integrity_failures_total',
+  help: 'Bytes that were refused, by what was wrong: size, part-checksum, whole-hash, type, assembly, protocol or proxy',
+  labelNames: ['cause'],
+  registers: [registry],
+});
+
+export function countIntegrity(refusal: Refusal): void {
+  const cause = integrityCause(refusal);
+  if (cause !== undefined) integrity.inc({ cause });
+}
+
+/** Bodies of uploads, each an attempt to bring bytes. */
+export const bodies = new Counter({
+  name: 'hapax_upload_bodies_total',
+  help: 'Bodies of uploads, by method, by how they ended (kept, cut, late, refused, failed) and by the kind of their client',
+  labelNames: ['method', 'ended', 'browser', 'device', 'network'],
   registers: [registry],
 });
 

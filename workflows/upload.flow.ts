@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { days, hours } from './operation/duration.ts';
-import { type FailureRows, fix, newKey, wait } from './operation/failures.ts';
 import { fileName, isWellFormed } from './operation/file-name.ts';
 import { defineFlow } from './operation/flow.ts';
 import { largestUpload } from './operation/part-limits.ts';
 import { transferTime } from './operation/transfer-time.ts';
+import { uploadFailures } from './upload.failures.ts';
 
 /** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
 export const largestPut = 5 * 1024 ** 3;
@@ -67,34 +67,6 @@ const receivedBytes = z.strictObject({
   /** What its sender says of the whole, in base64; the object store compares it. */
   crc64nvme: z.string().optional(),
 });
-
-const uploadFailures = {
-  // If someone else has removed the object, the upload ends, and the key may begin anew.
-  'bytes-missing': { status: 409, title: 'The bytes have not arrived', ...fix, retryable: true, stored: false },
-  'bytes-unexpected': { status: 409, title: 'This upload takes no bytes now', ...newKey },
-  // No bytes have counted yet, so the upload goes on waiting. Once bytes have counted, a fault in them ends it.
-  'bytes-refused': { status: 422, title: 'These are not the announced bytes', ...fix },
-  'size-mismatch': { status: 422, title: 'The size differs from the declared one', ...newKey },
-  'protocol-version-unsupported': { status: 412, title: 'This version of the protocol is not spoken here', ...fix },
-  'upload-exceeded': { status: 413, title: 'These are more bytes than the upload has', ...fix },
-  'offset-mismatch': { status: 409, title: 'The next byte of the upload is another one', ...fix },
-  'chunk-digest-mismatch': { status: 400, title: 'The bytes are not those of their digest', ...fix, retryable: true },
-  'digest-unusable': { status: 400, title: 'The digest cannot be compared', ...fix },
-  'digest-mismatch': { status: 422, title: 'The SHA-256 differs from the declared one', ...newKey },
-  'type-mismatch': { status: 422, title: 'The content is not of the declared type', ...newKey },
-  'proof-missing': { status: 422, title: 'Nothing shows that these are the bytes', ...fix },
-  'destination-unknown': { status: 422, title: 'There is no such destination', ...fix },
-  'destination-refuses': { status: 422, title: 'The destination does not take this', ...fix },
-  'upload-too-large': { status: 413, title: 'The destination takes no file of this size', ...fix },
-  'place-taken': { status: 409, title: 'A file of this name is there already', ...newKey },
-  'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
-  'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },
-} as const satisfies FailureRows;
-
-type UploadFailures = typeof uploadFailures;
-declare module './operation/failures.ts' {
-  interface FlowFailures extends UploadFailures {}
-}
 
 /** Takes a file once: it is announced, sent, verified, placed, and given thumbnails. */
 export const uploadFlow = defineFlow({

@@ -2,6 +2,11 @@ import type { z } from 'zod';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Environment } from '../../workflows/operation/key.ts';
 
+/** The kind of a client, in words of a short list. */
+export type ClientClass = { readonly browser: string; readonly device: string; readonly network: string };
+
+export const unknownClient: ClientClass = { browser: 'unknown', device: 'unknown', network: 'unknown' };
+
 /** One request for an operation, from an identified caller. */
 export type Call<F extends AnyFlow = AnyFlow> = {
   readonly tenant: string;
@@ -16,6 +21,8 @@ export type Call<F extends AnyFlow = AnyFlow> = {
   readonly request: z.input<F['request']>;
   readonly requestId?: string;
   readonly userAgent?: string | undefined;
+  /** By default nothing is known of it. */
+  readonly client?: ClientClass | undefined;
   /** Called before a new operation is claimed. An existing operation is joined or replayed whatever this returns. */
   readonly admit?: () => Promise<boolean>;
 };

@@ -2,17 +2,26 @@ import type { Gateway } from '../gateway.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 import { Additions } from './flow-additions.ts';
 import { uploadAdditions } from './uploads/upload-additions.ts';
+import type { WatchedBody } from './uploads/watch-bodies.ts';
 
 type AdditionParts = {
   readonly gateway: Gateway;
   readonly uploads: Uploads;
   /** The address of the HTTP API as callers see it. Default: the address that each request was sent to. */
   readonly publicUrl?: string | undefined;
+  /** Called with what became of each body of an upload. */
+  readonly countBody?: (body: WatchedBody) => void;
   /** The bucket whose notifications are taken from who knows the secret; by default none. */
   readonly notices?: { readonly bucket: string; readonly secret: string | undefined };
 };
 
 /** The flows' additions to the HTTP API. A flow with routes of its own adds a line here. */
-export function additions({ gateway, uploads, publicUrl, notices }: AdditionParts): Additions {
-  return new Additions([uploadAdditions({ gateway, uploads, publicUrl, notices })]);
+export function additions({
+  gateway,
+  uploads,
+  publicUrl,
+  notices,
+  countBody = () => undefined,
+}: AdditionParts): Additions {
+  return new Additions([uploadAdditions({ gateway, uploads, publicUrl, notices, countBody })]);
 }

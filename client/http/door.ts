@@ -6,7 +6,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
-import type { FailureCode } from '../../workflows/operation/failures.ts';
+import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { longestTransfer } from '../../workflows/upload.flow.ts';
 import type { Gateway } from '../gateway.ts';
@@ -46,7 +46,7 @@ type DoorParts = {
   readonly log: Logger;
   readonly metrics: () => Promise<string>;
   /** Called with the code of each problem that is answered. */
-  readonly countProblem?: (code: FailureCode) => void;
+  readonly countProblem?: (refusal: Refusal) => void;
   /** What the HTTP API needs before it may get requests, and whether each part holds now. */
   readonly ready: () => Promise<readonly Check[]>;
   /** New operations that one subject may begin in a minute. */
@@ -101,6 +101,7 @@ const exposed = [
   'Upload-Complete',
   'Upload-Draft-Interop-Version',
   'Upload-Limit',
+  'Hapax-Chunk-Id',
   'ETag',
 ];
 

@@ -1,3 +1,5 @@
+import { thisClient } from './this-client.ts';
+
 /**
  * Sets Uppy up for uploads that happen once. It names each file by its idempotency key, and finds by that key alone what a
  * page before it has brought: nothing is kept in the browser.
@@ -49,7 +51,8 @@ const smallestPart = 5 * 1024 ** 2;
 const usualPart = 8 * 1024 ** 2;
 const mostParts = 10_000;
 
-export function uppyUploads({ url, headers, keyOf, destination = 'uploads' }: Options) {
+export function uppyUploads({ url, headers: callers, keyOf, destination = 'uploads' }: Options) {
+  const headers = () => ({ 'hapax-client': thisClient(), ...callers() });
   const base = url.replace(/\/$/, '');
   const files = new Map<string, UppyFile>();
   const getChunkSize = ({ size }: { readonly size: number }): number =>

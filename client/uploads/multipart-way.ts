@@ -18,6 +18,7 @@ import { partSizeFor } from '../../workflows/operation/part-limits.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { signatureLifetime, uploadFlow } from '../../workflows/upload.flow.ts';
 import { commitBytes } from './commit-bytes.ts';
+import { checkedOtherwise, noSuchPart, proofMissing } from './part-refusal.ts';
 import { readUpload } from './read-upload.ts';
 import { type Answered, received, refused } from './received.ts';
 import { isWhole, missingParts, partCount, partSizeOf, soundParts } from './sound-parts.ts';
@@ -238,27 +239,3 @@ export class MultipartWay {
     return { number, offset, size, ...(await presignPart(this.#parts.objects, promised, lifetime)) };
   }
 }
-
-function noSuchPart(number: number, count: number): Refusal {
-  return {
-    code: 'request-invalid',
-    detail: `There is no part ${number}: the upload has ${count}.`,
-    more: { number, count },
-  };
-}
-
-function checkedOtherwise(algorithm: CallerChecksum['algorithm']): Refusal {
-  const begun = algorithm === 'SHA256' ? 'CRC64NVME' : 'SHA-256';
-  return {
-    code: 'request-invalid',
-    detail: `The parts of this upload are checked by ${begun}, and some may have arrived: go on with ${begun}.`,
-    more: { field: algorithm.toLowerCase() },
-  };
-}
-
-const proofMissing: Refusal = {
-  code: 'proof-missing',
-  detail:
-    'Parts have come without a checksum, and the upload was announced without one: complete it with `{"crc64nvme": …}` of the whole file in base64, or have the parts signed for their checksums.',
-  more: { field: 'crc64nvme' },
-};

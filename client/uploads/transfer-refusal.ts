@@ -39,7 +39,7 @@ export function sizeRefusal(declared: number, actual: string): Refusal {
   return {
     code: 'bytes-refused',
     detail: `The upload was announced with ${declared} bytes and ${actual} arrived. Nothing was kept and the upload goes on: send exactly its ${declared} bytes to the same URL.`,
-    more: { field: 'size', declared },
+    more: { field: 'size', declared, cause: 'size' },
   };
 }
 
@@ -103,4 +103,5 @@ export const notInOnePut: Refusal = {
 export const piecesLost: Refusal = {
   code: 'bytes-missing',
   detail: `Bytes that had come were removed from the object store: ${announceAgain}`,
+  more: { cause: 'assembly' },
 };

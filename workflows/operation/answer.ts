@@ -62,7 +62,7 @@ export type ProblemContext = {
 };
 
 export function problem(refusal: Refusal, context: ProblemContext): Problem {
-  const { status, title, retryable, sameKeySafe, action, retryAfter } = failure(refusal.code, context.renewable);
+  const { status, title, retryable, sameKeySafe, action, retryAfter, cause } = failure(refusal.code, context.renewable);
   return {
     type: context.type ?? problemUrl(refusal.code),
     title,
@@ -73,6 +73,7 @@ export function problem(refusal: Refusal, context: ProblemContext): Problem {
     sameKeySafe,
     ...(retryAfter === undefined ? {} : { retryAfter }),
     action,
+    ...(cause === undefined ? {} : { cause }),
     ...(context.operation === undefined ? {} : { operationUrl: operationUrl(context.operation) }),
     docUrl: problemUrl(refusal.code),
     requestId: context.requestId,

@@ -6,6 +6,13 @@
 
 export type Action = 'wait' | 'retry' | 'change_payment_method' | 'fix_request' | 'contact_support';
 
+/**
+ * What was wrong with bytes, in one word. `assembly`: pieces that had come are not there any more. `protocol`: the sender
+ * has misused its protocol, for instance with an offset that is not the next one. `proxy`: the bytes are not those of
+ * their digest, and a proxy that names itself has passed them on.
+ */
+export type IntegrityCause = 'size' | 'part-checksum' | 'whole-hash' | 'type' | 'assembly' | 'protocol' | 'proxy';
+
 type Failure = {
   readonly status: number;
   readonly title: string;
@@ -16,6 +23,8 @@ type Failure = {
   readonly action: Action;
   /** Told with Retry-After where waiting helps. Seconds. */
   readonly retryAfter?: number;
+  /** What is wrong with the bytes, if something is. */
+  readonly cause?: IntegrityCause;
   /** A settled failure is kept and replayed, unless it only says that the moment was wrong: then the key may run anew. */
   readonly stored?: false;
 };

@@ -76,3 +76,13 @@ export function stepKey(operation: string, step: string, epoch: number): string 
 export function undoKey(operation: string, step: string, undoEpoch: number): string {
   return `${operation}:${step}:undo:${undoEpoch}`;
 }
+
+/** The id of the bytes that one body of an upload brings, by the offset of the first: a retry has the same one. */
+export function chunkId(upload: string, offset: number): string {
+  return `${upload}.${offset}`;
+}
+
+/** The id of a part that goes straight to the object store. */
+export function partId(upload: string, number: number): string {
+  return `${upload}.part-${number}`;
+}

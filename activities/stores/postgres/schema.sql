@@ -145,7 +145,13 @@ create table hapax.arrival (
   layer        text        not null,
   user_agent   text,
   times        integer     not null default 1, -- arrivals beyond the first few of a batch are counted in one row
-  constraint arrival_pkey primary key (id)
+  browser      text        not null default 'unknown',
+  device       text        not null default 'unknown',
+  network      text        not null default 'unknown',
+  constraint arrival_pkey primary key (id),
+  constraint arrival_browser_check check (browser ~ '^[a-z0-9-]{1,12}$'),
+  constraint arrival_device_check check (device ~ '^[a-z0-9-]{1,12}$'),
+  constraint arrival_network_check check (network ~ '^[a-z0-9-]{1,12}$')
 );
 create index arrival_of_operation on hapax.arrival (operation_id, id);
 create index arrival_to_forget on hapax.arrival (at);
@@ -640,6 +646,11 @@ create table hapax.upload_piece (
   etag         text,
   checksum     text, -- of a part, as S3 writes it
   object_key   text,
+  id           text    default (operation_id || '.') ||
+case
+    when segment = 0 then 'part-' || part::text
+    else at::text
+end, -- what a chunk or a part is called in the API and in logs
   constraint upload_piece_pkey primary key (operation_id, at),
   constraint upload_piece_part_counts_once unique (operation_id, segment, part),
   constraint upload_piece_operation_id_fkey foreign key (operation_id) references hapax.upload_session(operation_id) on delete cascade,

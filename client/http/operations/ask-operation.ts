@@ -6,6 +6,7 @@ import type { Gateway } from '../../gateway.ts';
 import type { Additions } from '../flow-additions.ts';
 import { isOwn } from './shown-operations.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
+import { clientClass } from '../protocol/client-class.ts';
 
 type Parts = {
   readonly app: FastifyInstance;
@@ -43,6 +44,7 @@ export async function askOperation(
       request: body as never,
       requestId: request.id,
       userAgent: request.headers['user-agent'],
+      client: clientClass(request.headers),
       admit: async () => (await additions.refusal(flow)) === undefined && (await admitted(app, request)),
     },
     wait,

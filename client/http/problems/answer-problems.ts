@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
 import type { FailureCode } from '../../../workflows/operation/failures.ts';
 import { FingerprintUnknown } from '../../../workflows/operation/fingerprint.ts';
+import { integrityCause } from '../../../workflows/operation/integrity.ts';
+import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import { problemAnswer, problemUrl } from '../../../workflows/operation/answer.ts';
 import { HttpProblem } from './http-problem.ts';
 import { keyToEcho } from '../protocol/idempotency-key.ts';
@@ -12,13 +14,14 @@ import { type Issue, requestInvalid } from './request-invalid.ts';
 
 /**
  * Answers every error with problem+json from the one failure table. Internal details are never shown.
- * @param count called with the code of each
+ * @param count called with each
  */
-export function answerProblems(app: FastifyInstance, log: Logger, count: (code: FailureCode) => void): void {
+export function answerProblems(app: FastifyInstance, log: Logger, count: (refusal: Refusal) => void): void {
   app.setErrorHandler((error, request, reply) => {
     const { bodyLimit } = request.routeOptions;
-    const problem = problemOf(error, { bodyLimit, contentType: request.headers['content-type'] });
-    count(problem.refusal.code);
+    const found = problemOf(error, { bodyLimit, contentType: request.headers['content-type'] });
+    const problem = request.headers.via === undefined ? found : passedOn(found);
+    count(problem.refusal);
     if (problem.refusal.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return sendProblem(request, reply, problem);
   });
@@ -42,6 +45,14 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, { refusal, ab
   if (refusal.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="hapax"');
   if (refusal.code.startsWith('key-')) reply.header('link', `<${problemUrl(refusal.code)}>; rel="describedby"`);
   return reply.code(status).send(body);
+}
+
+/** Bytes that are not those of their digest, and came through a proxy, may have been changed by it. */
+function passedOn(problem: HttpProblem): HttpProblem {
+  const { code, detail, more } = problem.refusal;
+  const cause = integrityCause(problem.refusal);
+  if (cause !== 'part-checksum' && cause !== 'whole-hash') return problem;
+  return new HttpProblem(code, detail, { ...more, cause: 'proxy' }, problem.about);
 }
 
 /** Fastify's own refusals, which come before any route of ours. */

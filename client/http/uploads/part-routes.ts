@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { partId } from '../../../workflows/operation/key.ts';
 import { partLimits } from '../../../workflows/operation/part-limits.ts';
 import { uploadFlow } from '../../../workflows/upload.flow.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -18,6 +19,7 @@ import { refusedUpload } from './upload-routes.ts';
 const mostAtOnce = 500;
 
 export const signedPartSchema = z.object({
+  id: z.string().describe('What logs and rows call it'),
   number: z.int(),
   offset: z.int().optional().describe('Of its first byte in the file'),
   size: z.int().optional(),
@@ -26,8 +28,12 @@ export const signedPartSchema = z.object({
   headers: z.record(z.string(), z.string()).describe('Send them unchanged'),
 });
 
-export function shownPart({ offset, size, headers, ...part }: SignedPart): z.output<typeof signedPartSchema> {
+export function shownPart(
+  upload: string,
+  { offset, size, headers, ...part }: SignedPart,
+): z.output<typeof signedPartSchema> {
   return {
+    id: partId(upload, part.number),
     ...part,
     headers: { ...headers },
     ...(offset === undefined ? {} : { offset }),
@@ -85,7 +91,7 @@ export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads:
       const algorithm = request.body.parts.some((part) => 'sha256' in part) ? 'SHA256' : 'CRC64NVME';
       const signed = await uploads.multipart.sign(record, algorithm, parts);
       if ('refusal' in signed) throw refusedUpload(signed.refusal, record.id);
-      return { parts: signed.map(shownPart) };
+      return { parts: signed.map((part) => shownPart(record.id, part)) };
     },
   );
 }

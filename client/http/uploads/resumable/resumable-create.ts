@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { chunkId } from '../../../../workflows/operation/key.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
@@ -53,6 +54,7 @@ export async function resumableCreate(parts: ProtocolParts, request: FastifyRequ
   reply.headers({
     location,
     'idempotency-status': taken.how,
+    'hapax-chunk-id': chunkId(taken.id, 0),
     'hapax-workflow-id': taken.workflowId,
     'idempotency-key': headers['idempotency-key'],
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OperationRecord } from '../../../../activities/stores/postgres/ledger/read-operation.ts';
+import { chunkId } from '../../../../workflows/operation/key.ts';
 import { uploadFlow } from '../../../../workflows/upload.flow.ts';
 import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
@@ -40,6 +41,7 @@ export async function tusCreate(parts: ProtocolParts, request: FastifyRequest, r
   reply
     .header('location', new URL(tusUrl(taken.id), parts.publicUrl ?? originOf(request)).href)
     .header('idempotency-status', taken.how)
+    .header('hapax-chunk-id', chunkId(taken.id, 0))
     .header('hapax-workflow-id', taken.workflowId);
   const key = headers['idempotency-key'];
   if (key !== undefined && concat?.kind !== 'partial') reply.header('idempotency-key', key);

@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TransferMethod } from '../../../activities/stores/postgres/uploads/read-transfer.ts';
+import { chunkId } from '../../../workflows/operation/key.ts';
+import type { ClientClass } from '../../gateway/call.ts';
+import { clientClass } from '../protocol/client-class.ts';
+
+/**
+ * What became of one body. `cut`: its connection broke. `late`: its bytes came too slowly, or none came. `refused`: its
+ * sender has to change something. `failed`: we or the object store could not take it.
+ */
+type Ended = 'kept' | 'cut' | 'late' | 'refused' | 'failed';
+
+/** One attempt to bring bytes. */
+export type WatchedBody = { readonly method: TransferMethod; readonly ended: Ended } & ClientClass;
+
+/**
+ * Names the chunk of each body that is gone on with, and counts what becomes of it, by the kind of client: networks that
+ * fail are so told apart from bytes that are wrong.
+ */
+export function watchBodies(app: FastifyInstance, method: TransferMethod, count: (body: WatchedBody) => void): void {
+  const ended = (request: FastifyRequest, what: Ended, reply?: FastifyReply): void => {
+    if (request.method !== 'PUT' && request.method !== 'PATCH') return;
+    const client = clientClass(request.headers);
+    count({ method, ended: what, ...client });
+    const about = { chunk: reply?.getHeader('hapax-chunk-id') ?? chunkOf(request), method, ended: what, ...client };
+    if (what === 'kept') request.log.debug(about, 'A body of an upload was kept');
+    else request.log.info(about, 'A body of an upload was not kept as a whole');
+  };
+  app.addHook('preHandler', (request, reply, next) => {
+    const chunk = chunkOf(request);
+    if (chunk !== undefined) reply.header('hapax-chunk-id', chunk);
+    next();
+  });
+  app.addHook('onRequestAbort', (request, next) => {
+    ended(request, 'cut');
+    next();
+  });
+  app.addHook('onResponse', (request, reply, next) => {
+    ended(request, endOf(reply.statusCode), reply);
+    next();
+  });
+}
+
+function endOf(status: number): Ended {
+  if (status < 400) return 'kept';
+  if (status === 408) return 'late';
+  return status < 500 ? 'refused' : 'failed';
+}
+
+function chunkOf({ method, params, headers }: FastifyRequest): string | undefined {
+  const { id } = params as { readonly id?: string };
+  const { 'upload-offset': offset } = headers;
+  if (id === undefined) return undefined;
+  if (method === 'PUT') return chunkId(id, 0);
+  return method === 'PATCH' && /^\d{1,15}$/.test(String(offset)) ? chunkId(id, Number(offset)) : undefined;
+}
