@@ -153,6 +153,7 @@ export const uploadFlow = defineFlow({
     ...(['bytes-missing', 'size-mismatch', 'digest-mismatch', 'type-mismatch', 'content-undecodable'] as const),
     'place-taken',
   ],
+  declines: ['destination-unknown', 'destination-refuses', 'upload-too-large'],
   // Half an upload is worth nothing: the same key then announces it anew.
   renewsAfter: ['cancelled', 'expired'],
   // Within a day an object store or a media worker is repaired, or the upload is undone.

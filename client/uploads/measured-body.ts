@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { type Pace, SenderWatch, uploadPace } from './sender-watch.ts';
 
 /** Why a body did not become an object. */
@@ -25,6 +26,8 @@ export class MeasuredBody {
   /** The first bytes, which show the type. */
   start: Buffer = Buffer.alloc(0);
   size = 0;
+  /** Of all bytes so far, as the object store has it. */
+  crc32 = 0;
   fault: BodyFault | undefined;
   readonly #source: Readable;
   readonly #watch: SenderWatch;
@@ -44,6 +47,7 @@ export class MeasuredBody {
         this.size += piece.length;
         if (this.size > expected.size) return done(this.#failed('too-long'));
         this.#hash.update(piece);
+        this.crc32 = crc32(piece, this.crc32);
         second?.update(piece);
         if (this.start.length < startLength)
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);

@@ -21,6 +21,6 @@ export function checkedOtherwise(algorithm: CallerChecksum['algorithm']): Refusa
 export const proofMissing: Refusal = {
   code: 'proof-missing',
   detail:
-    'Parts have come without a checksum, and the upload was announced without one: complete it with `{"crc64nvme": …}` of the whole file in base64, or have the parts signed for their checksums.',
-  more: { field: 'crc64nvme' },
+    'Parts have come without a checksum, and the upload was announced without one: complete it with `x-amz-checksum-crc64nvme` of the whole file, or have the parts signed for their checksums.',
+  more: { header: 'x-amz-checksum-crc64nvme' },
 };

@@ -29,10 +29,9 @@ export async function storeBody(
     const fault = body.fault ?? starved;
     if (fault === undefined) failed(error);
     if (fault === undefined && body.size === size) {
-      const sha256 = body.digest();
       const facts = await headObject(store, key).catch(() => undefined);
-      if (facts?.size === size && facts.sha256 === sha256 && facts.metadata[operationToken] === operation)
-        return { kind: 'stored', sha256 };
+      if (facts?.size === size && facts.crc32 === body.crc32 && facts.metadata[operationToken] === operation)
+        return { kind: 'stored', sha256: body.digest() };
     }
     const deleted = deleteObject(store, key).catch(failed);
     // An unavailable store would keep the caller waiting for another 10 s.

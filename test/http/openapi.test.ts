@@ -288,6 +288,7 @@ describe('the document of the API', () => {
       'url',
       'headers',
       'offset',
+      'chunk',
       'complete',
     ]);
     const inParts = document.components.schemas.MultipartTransfer?.properties;

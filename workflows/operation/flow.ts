@@ -36,6 +36,8 @@ type Flow<
   readonly failures?: FailureRows;
   /** The failure codes with which its steps can refuse, besides the ends that every flow has. */
   readonly refusals: readonly FailureCode[];
+  /** The failure codes with which a deployment's own terms can refuse a request that would be new. */
+  readonly declines?: readonly FailureCode[];
   /** After these ends the same key names a new generation instead of a replay. */
   readonly renewsAfter: readonly SettledState[];
   /**

@@ -36,8 +36,8 @@ export class StoreIdle extends Error {
 }
 
 /**
- * Writes a new object from a stream, with a SHA-256 that follows the bytes: without it versitygw 1.8.0 keeps what had
- * arrived of a cut body. It never overwrites.
+ * Writes a new object from a stream, with a CRC32 that follows the bytes: without a checksum versitygw 1.8.0 keeps what
+ * had arrived of a cut body. It never overwrites. The SHA-256 is the reader's, who takes it once.
  */
 export async function putStream(store: ObjectStore, object: StreamedObject): Promise<void> {
   const { key, body, size, type, operation, signal } = object;
@@ -48,7 +48,7 @@ export async function putStream(store: ObjectStore, object: StreamedObject): Pro
     Body: body.pipe(wholeChunks()),
     ContentLength: size,
     ContentType: type,
-    ChecksumAlgorithm: 'SHA256',
+    ChecksumAlgorithm: 'CRC32',
     IfNoneMatch: '*',
     Metadata: { [operationToken]: operation },
   });

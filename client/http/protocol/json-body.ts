@@ -11,14 +11,11 @@ const json = 'application/json';
 /** Keeps no state between bodies: each is decoded as a whole. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/**
- * Reads JSON bodies, plain or gzipped, bounded in size, and strictly.
- * @param optional whether a request may come without a body
- */
-export function acceptJson(app: FastifyInstance, optional = false): void {
+/** Reads JSON bodies, plain or gzipped, bounded in size, and strictly. */
+export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preValidation', (request, _reply, next) => {
-    if (optional || request.body !== undefined) return next();
+    if (request.body !== undefined) return next();
     next(new HttpProblem('body-malformed', `The request has no body: send a JSON object as ${json}.`));
   });
   app.addContentTypeParser('*', (request, _body, done) => done(notJson(request.headers['content-type'])));

@@ -146,7 +146,7 @@ function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
                 }
               : {}),
           }),
-      ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals),
+      ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals, ...(flow.declines ?? [])),
     },
   };
 }

@@ -13,7 +13,7 @@ import { operationId } from '../documented/schemas.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 import { acceptJson } from '../protocol/json-body.ts';
 import { uploadOf } from './upload-of.ts';
-import { refusedUpload } from './upload-routes.ts';
+import { crc64nvme, refusedUpload } from './upload-routes.ts';
 
 /** As many as fit a body of 64 KiB. */
 const mostAtOnce = 500;
@@ -47,9 +47,6 @@ const partsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
     .array(z.strictObject({ number, ...shape }))
     .min(1)
     .max(mostAtOnce);
-
-/** CRC64NVME as S3 writes it. */
-export const crc64nvme = z.string().regex(/^[A-Za-z0-9+/]{11}=$/, 'give the CRC64NVME, 8 bytes, in base64');
 
 const wanted = z.strictObject({
   parts: z.union([

@@ -9,7 +9,6 @@ import type { Uploads } from '../../uploads/uploads.ts';
 import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
 import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
-import { completeRoute } from './complete-route.ts';
 import { resumableRoutes } from './resumable/resumable-routes.ts';
 import { partRoutes, shownPart, signedPartSchema } from './part-routes.ts';
 import { s3Routes } from './s3/s3-routes.ts';
@@ -81,7 +80,6 @@ export function uploadAdditions({
         watchBodies(scope, 'door', countBody);
         uploadRoutes(scope, gateway, uploads);
       });
-      await app.register(async (scope) => completeRoute(scope, gateway, uploads));
       await app.register(async (scope) => partRoutes(scope, gateway, uploads));
       await app.register(async (scope) => s3Routes({ ...protocol, app: scope }));
       await app.register(async (scope) => {

@@ -40,7 +40,7 @@ const takesBytes = [
   'expired',
   'storage-unavailable',
 ] as const;
-export const receivedResponse = {
+const response = {
   200: documented(
     'The bytes are stored and recorded in the ledger, by this request or by an earlier one.',
     answered,
@@ -51,7 +51,13 @@ export const receivedResponse = {
 /** OpenAPI's notation for raw bytes. Validation reads none of them, so a stream passes. */
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
-/** The route that takes the bytes of an upload. It is repeatable: the bytes that came first count. */
+/** CRC64NVME as S3 writes it. */
+export const crc64nvme = z.string().regex(/^[A-Za-z0-9+/]{11}=$/, 'give the CRC64NVME, 8 bytes, in base64');
+
+/**
+ * The routes that take the bytes of an upload and complete it. Both are repeatable: the bytes that came first count,
+ * and a repeated request gets the same answer.
+ */
 export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, uploads: Uploads): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   app.removeAllContentTypeParsers();
@@ -73,7 +79,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
         params,
         consumes: ['application/octet-stream', '*/*'],
         body: bytes,
-        response: receivedResponse,
+        response,
       },
     },
     async (request, reply) => {
@@ -90,7 +96,31 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
             })
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
-      return await answerReceived(gateway, record, received, reply);
+      return await answer(gateway, record, received, reply);
+    },
+  );
+
+  app.post(
+    '/v1/uploads/:id/complete',
+    {
+      schema: {
+        summary: 'Say that the bytes have been sent; repeatable, needs no key',
+        description:
+          'For a transfer plan that names the object store: this API does not see that PUT, so this request ends the transfer.',
+        tags,
+        params,
+        headers: z.object({
+          'x-amz-checksum-crc64nvme': crc64nvme
+            .optional()
+            .describe('Of the whole file, for parts that have come without checksums of their own'),
+        }),
+        response: { ...response, ...problems(...takesBody, ...looksUp, ...takesBytes, 'proof-missing') },
+      },
+    },
+    async (request, reply) => {
+      const record = await uploadOf(gateway, request);
+      const whole = request.headers['x-amz-checksum-crc64nvme'];
+      return await answer(gateway, record, await uploads.complete(record, whole), reply);
     },
   );
 }
@@ -127,12 +157,7 @@ export function refusedUpload({ code, detail, more }: Refusal, operation: string
   return new HttpProblem(code, detail, more, { operation, renewable, type });
 }
 
-export async function answerReceived(
-  gateway: Gateway,
-  record: OperationRecord,
-  received: Answered,
-  reply: FastifyReply,
-) {
+export async function answer(gateway: Gateway, record: OperationRecord, received: Answered, reply: FastifyReply) {
   const { id, tenant } = record;
   if (received.kind === 'refused') throw refusedUpload(received.refusal, id);
   const { size, sha256 } = received;

@@ -26,10 +26,10 @@ export function watchBodies(app: FastifyInstance, method: TransferMethod, count:
     if (what === 'kept') request.log.debug(about, 'A body of an upload was kept');
     else request.log.info(about, 'A body of an upload was not kept as a whole');
   };
-  app.addHook('preHandler', (request, reply, next) => {
+  app.addHook('onSend', (request, reply, payload, next) => {
     const chunk = chunkOf(request);
-    if (chunk !== undefined) reply.header('hapax-chunk-id', chunk);
-    next();
+    if (chunk !== undefined && reply.statusCode !== 404) reply.header('hapax-chunk-id', chunk);
+    next(null, payload);
   });
   app.addHook('onRequestAbort', (request, next) => {
     ended(request, 'cut');
