@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** The way from one process to PostgreSQL or Temporal, which a test may cut, slow down, or let swallow everything. */
 export class FaultyLine {
   readonly url: string;
+  /** Bytes that came from the near side. */
+  sent = 0;
   readonly #server: Server;
   #target: URL;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
@@ -38,6 +40,7 @@ export class FaultyLine {
     const pair = [near, far] as const;
     this.#pairs.add(pair);
     near.on('data', (chunk) => {
+      this.sent += chunk.length;
       if (this.#state !== 'well') return;
       if (this.#cutting > 0) far.write(chunk.subarray(0, -this.#cutting));
       else if (this.#slower === 0) far.write(chunk);

@@ -117,6 +117,26 @@ describe('tus-js-client', () => {
     await placedOnce(uploader, found.json.uploads[0].id, bytes);
   });
 
+  it('is offline twenty times, and sends hardly anything twice', async () => {
+    const bytes = randomBytes(60_000_000);
+    const before = front.sent;
+    let [offline, last] = [0, before];
+    const cuts = setInterval(() => {
+      if (offline === 20 || front.sent - last < 1_500_000) return;
+      offline += 1;
+      last = front.sent;
+      front.turnTo(world.doors[offline % 2]?.address ?? expect.unreachable());
+    }, 1);
+    const { upload, done } = begin('js offline', bytes, 'tus-v1', { chunkSize: bytes.length });
+    await done;
+    clearInterval(cuts);
+    expect(offline).toBe(20);
+    // At most a part is lost each time, and the least that S3 takes for one has 5 MiB.
+    expect(front.sent - before).toBeLessThan(bytes.length + 20 * 5 * MiB);
+    await uploader.ended(idOf(upload.url));
+    await placedOnce(uploader, idOf(upload.url), bytes);
+  });
+
   it('sends parts of a file side by side, and it is one file', async () => {
     const bytes = randomBytes(24_000_000);
     const { upload, done } = begin('js parallel', bytes, 'tus-v1', { parallelUploads: 3 });

@@ -47,9 +47,14 @@ describe('a file of the same name at the same destination, sent on purpose,', ()
     ]);
   });
 
-  it('is refused, and leaves nothing', async () => {
+  it('is refused before a byte is sent, and at the end where the place was taken meanwhile, and leaves nothing', async () => {
+    const bytes = randomBytes(100);
+    const late = await uploader.announced('late', bytes, { name: 'f.bin', whenSame: 'refuse' });
     const first = await send('there', 'f.bin', undefined);
-    const { json } = await send('refused', 'f.bin', 'refuse');
+    const early = await uploader.announce('early', bytes, { name: 'f.bin', whenSame: 'refuse' });
+    expect([early.status, early.json.code]).toEqual([409, 'place-taken']);
+    await uploader.send(late, bytes);
+    const { json } = await uploader.settled(late.id);
     expect([json.state, json.problem.code, json.problem.status]).toEqual(['refused', 'place-taken', 409]);
     expect(await standing('f.bin')).toEqual([first.json.result.assetId]);
     await nothingLeft(uploader, json.id);
@@ -68,8 +73,18 @@ describe('a file of the same name at the same destination, sent on purpose,', ()
 
   it.each(['refuse', 'replace'] as const)('that comes ten times at once under %s leaves one', async (policy) => {
     const name = `crowd ${policy}.bin`;
+    const crowd = Array.from({ length: 10 }, (_, n) => ({ key: `${policy} ${n}`, bytes: randomBytes(100) }));
+    const announced = await Promise.all(
+      crowd.map(async ({ key, bytes }) => ({
+        bytes,
+        upload: await uploader.announced(key, bytes, { name, whenSame: policy }),
+      })),
+    );
     const ended = await Promise.all(
-      Array.from({ length: 10 }, async (_, n) => await send(`${policy} ${n}`, name, policy)),
+      announced.map(async ({ upload, bytes }) => {
+        await uploader.send(upload, bytes);
+        return await uploader.settled(upload.id);
+      }),
     );
     const states = ended.map(({ json }) => json.state);
     expect(states.filter((state) => state === 'succeeded')).toHaveLength(policy === 'refuse' ? 1 : 10);
