@@ -63,7 +63,7 @@ export const finalize: StatementStep<AssetSteps['finalize']['input'], Finalized>
 };
 
 export const publish: StatementStep<AssetSteps['publish']['input'], null> = {
-  effect: (_input, { operation, step }) => publishAsset(operation, step),
+  effect: (_input, { operation, step }) => publishAsset(operation, step, owned(operation).content),
   result: z.null(),
   refusal(_row, { assetId }, { operation }) {
     throw new Error(`The asset ${assetId} of ${operation} cannot be published`);

@@ -5,6 +5,7 @@ import { fenceSession } from '../../activities/stores/postgres/uploads/sessions/
 import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { sniffStart } from '../../activities/stores/s3/sniff-type.ts';
 import { joinedKey } from '../../activities/stores/s3/upload-keys.ts';
+import { largestUpload } from '../../workflows/operation/part-limits.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import { commitBytes } from './commit-bytes.ts';
 import { crowded, type OpenBodies } from './open-bodies.ts';
@@ -124,7 +125,7 @@ export class Appends {
     const size = chunk.size ?? now.size;
     if (now.size !== null && size !== now.size) return { kind: 'otherwise', ...now };
     const { destination } = announcement(record);
-    const largest = this.#parts.destinations.largest(destination);
+    const largest = this.#largest(record);
     if (now.size === null && (size ?? offset + (promised.length ?? 0)) > largest)
       return { kind: 'refused', refusal: tooLarge(destination, largest) };
     const most = size === null ? undefined : size - offset;
@@ -145,6 +146,11 @@ export class Appends {
     }
   }
 
+  /** A partial upload has no destination: the upload that joins it is held to its own. */
+  #largest(record: OperationRecord): number {
+    return isPartial(record) ? largestUpload : this.#parts.destinations.largest(announcement(record).destination);
+  }
+
   async #inPieces(record: OperationRecord, chunk: Chunk, inflow: Inflow, size: number | null): Promise<Appended> {
     const { offset, promised } = chunk;
     const session = await takeSession(this.#parts.database, record, offset, chunk.size);
@@ -152,10 +158,9 @@ export class Appends {
     if (session.kind !== 'taken')
       return { kind: session.kind, offset: session.received, size: session.size, complete: false };
     const { id, tenant } = record;
-    const { type, destination } = announcement(record);
-    const largest = this.#parts.destinations.largest(destination);
+    const { type } = announcement(record);
     const { acknowledged } = chunk;
-    const upload = { id, tenant, type, largest, acknowledged, inPieces: isPartial(record) };
+    const upload = { id, tenant, type, largest: this.#largest(record), acknowledged, inPieces: isPartial(record) };
     const writing = new PieceWriting(this.#parts, upload, session, inflow, promised);
     return await this.#answer(record, chunk, size, await writing.run());
   }

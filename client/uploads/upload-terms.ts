@@ -25,9 +25,11 @@ export function uploadTerms(destinations: Destinations): FlowTerms {
     async refusal(database, { tenant, environment, subject }, request) {
       const announced = request as Announcement;
       const { destination, name, whenSame, partial } = announced;
+      // Clients say nothing of a partial upload's place. The upload that joins it is held to its destination.
+      if (partial === true) return undefined;
       const policy = destinations.of(destination);
       const refusal = policy === undefined ? unknownDestination(destination) : policyRefusal(announced, policy);
-      if (refusal !== undefined || partial === true || whenSame !== 'refuse') return refusal;
+      if (refusal !== undefined || whenSame !== 'refuse') return refusal;
       // Whoever comes between now and the end of the upload is found when the file is placed.
       const taken = await placeIsTaken(database, { tenant, environment, subject, destination, name });
       return taken ? placeTaken(name, destination) : undefined;
@@ -44,9 +46,9 @@ function unknownDestination(destination: string): Refusal {
 }
 
 function policyRefusal(announced: Announcement, policy: DestinationPolicy): Refusal | undefined {
-  const { destination, type, size = 0, partial } = announced;
+  const { destination, type, size = 0 } = announced;
   const { types, largest = size, fixed = false } = policy;
-  if (partial !== true && types !== undefined && !takesType(types, type))
+  if (types !== undefined && !takesType(types, type))
     return {
       code: 'destination-refuses',
       detail: `${JSON.stringify(destination)} takes no ${type}: send one of ${types.join(', ')}.`,
@@ -55,7 +57,7 @@ function policyRefusal(announced: Announcement, policy: DestinationPolicy): Refu
   if (size > largest) return tooLarge(destination, largest);
   if (!fixed) return undefined;
   const other = (['whenSame', 'dedup'] as const).find((field) => announced[field] !== policy[field]);
-  if (other === undefined || partial === true) return undefined;
+  if (other === undefined) return undefined;
   return {
     code: 'destination-refuses',
     detail: `${JSON.stringify(destination)} has its own \`${other}\`, which an upload cannot choose: leave the field out.`,

@@ -279,7 +279,7 @@ describe('behind a proxy', () => {
       expect(proxy.sent.filter((one) => one === what)).toHaveLength(times);
     await proxy.close();
     await placedOnce(uploader, announced.id, bytes);
-    // The upload and the checkout, and the message of each.
-    expect(await effectsOf(world, key)).toEqual({ ...paidOnce, operations: 2, receipts: 2 });
+    // The upload and the checkout, the receipt, and both messages of the upload.
+    expect(await effectsOf(world, key)).toEqual({ ...paidOnce, operations: 2, receipts: 3 });
   });
 });

@@ -81,9 +81,9 @@ describe('an upload', () => {
     }
     const [content = ''] = (await uploader.rows(announced.id)).content;
     expect(await uploader.thumbnails(content)).toHaveLength(3);
-    expect(await world.sql(`select type from hapax.outbox where operation_id = $1`, announced.id)).toEqual([
-      { type: 'asset.ready' },
-    ]);
+    expect(
+      await world.sql(`select type from hapax.outbox where operation_id = $1 order by type`, announced.id),
+    ).toEqual([{ type: 'asset.ready' }, { type: 'upload.used' }]);
     const again = await uploader.announce('door', photograph, { ...photo, sha256: sha256(photograph) });
     expect(again.headers.get('idempotent-replayed')).toBe('true');
     expect(again.json).toEqual({ id: announced.id, state: 'succeeded', ...json.result });
@@ -492,6 +492,16 @@ describe('an upload', () => {
     expect(await uploader.objects(first.id)).toHaveLength(1);
     expect(await uploader.objects(second.id)).toEqual([]);
     expect(await uploader.rows(first.id, second.id)).toMatchObject({ content: [expect.any(String)], assets: 2 });
+
+    const used = await world.sql(
+      `select payload -> 'bytes' as bytes, payload -> 'stored' as stored from hapax.outbox
+       where type = 'upload.used' and operation_id = any($1) order by id`,
+      [first.id, second.id],
+    );
+    expect(used).toEqual([
+      { bytes: 20_000, stored: 20_000 },
+      { bytes: 20_000, stored: 0 },
+    ]);
 
     const apart = (await uploader.upload('share-3', bytes, { dedup: 'intent' })).json;
     const folder = (await uploader.upload('share-4', bytes, { dedup: 'folder', destination: 'a' })).json;

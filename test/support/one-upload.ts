@@ -20,8 +20,9 @@ export async function placedOnce(
   const { content, assets } = await uploader.rows(id);
   expect([content.length, assets]).toEqual([1, 1]);
   expect(await uploader.thumbnails(content[0] ?? '')).toHaveLength(thumbnails);
-  expect(await world.sql('select type from hapax.outbox where operation_id = $1', id)).toEqual([
+  expect(await world.sql('select type from hapax.outbox where operation_id = $1 order by type', id)).toEqual([
     { type: 'asset.ready' },
+    { type: 'upload.used' },
   ]);
   // The answer's body is the only stored result.
   const [row] = await world.sql<{ result: { thumbnails: unknown[]; failures: unknown[] } }>(

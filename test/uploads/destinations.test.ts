@@ -85,6 +85,16 @@ describe('a destination', () => {
     expect((await tus.patch(upload, 0, bytes, { 'upload-length': '100' })).status).toBe(204);
   });
 
+  it('is asked of the upload that joins partial ones, of which clients say no place', async () => {
+    const partial = await tus.created(undefined, bytes.length, { 'upload-concat': 'partial' });
+    expect((await tus.patch(partial, 0, bytes)).status).toBe(204);
+    const joined = async (key: string, destination: string) =>
+      await tus.create(key, { 'upload-concat': `final;${partial.path}`, 'upload-metadata': image(destination) });
+    const refused = await joined('joined elsewhere', 'elsewhere');
+    expect([refused.status, refused.json.code]).toEqual([422, 'destination-unknown']);
+    expect((await joined('joined', 'avatars')).status).toBe(201);
+  });
+
   it('says what becomes of a file of the same name, where the upload does not', async () => {
     const png = { type: 'application/pdf', name: 'face', destination: 'avatars' };
     const pdf = Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(50)]);

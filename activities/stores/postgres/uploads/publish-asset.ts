@@ -1,18 +1,29 @@
 import type { Statement } from '../database.ts';
 
-/** Marks the asset as ready and puts the message about it into the outbox. A repetition changes nothing. */
+/**
+ * Marks the asset as ready, and puts two messages into the outbox: that it is ready, and what it uses. `stored` is what the
+ * upload has added to the object store: nothing where its scope had the bytes already. A repetition changes nothing.
+ */
 const text = `
 with ready as (
-  update asset set ready_at = now() where operation_id = $1 and ready_at is null
-  returning id, tenant, operation_id, destination, name, type, content_id
+  update asset a set ready_at = now() from content c
+  where a.operation_id = $1 and a.ready_at is null and c.id = a.content_id
+  returning a.id, a.tenant, a.environment, a.subject, a.operation_id, a.destination, a.name, a.type, c.size, c.sha256,
+    case when c.id = $3 then c.size else 0 end as stored
+), told as (
+  insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
+  select tenant, operation_id, id, 1, 'asset.ready',
+    jsonb_build_object('asset', id, 'destination', destination, 'name', name, 'type', type, 'size', size, 'sha256', sha256)
+  from ready returning id
+), used as (
+  insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
+  select tenant, operation_id, operation_id || '/usage', 1, 'upload.used', jsonb_build_object('environment', environment,
+    'subject', subject, 'destination', destination, 'asset', id, 'bytes', size, 'stored', stored)
+  from ready
 )
-insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
-select r.tenant, r.operation_id, r.id, 1, 'asset.ready',
-  jsonb_build_object('asset', r.id, 'destination', r.destination, 'name', r.name, 'type', r.type,
-    'size', c.size, 'sha256', c.sha256)
-from ready r join content c on c.id = r.content_id
-returning step_done($1, $2, null) as done`;
+select step_done($1, $2, null) as done from told`;
 
-export function publishAsset(operation: string, step: string): Statement {
-  return { name: 'publish_asset', text, values: [operation, step] };
+/** @param content the id of the content that this operation would have made */
+export function publishAsset(operation: string, step: string, content: string): Statement {
+  return { name: 'publish_asset_and_usage', text, values: [operation, step, content] };
 }
