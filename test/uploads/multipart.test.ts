@@ -226,6 +226,21 @@ describe('an upload in parts, straight to the object store', () => {
     await placedOnce(uploader, id, bytes);
   });
 
+  it.each([
+    ['a part twice', [1, 1], { sha256: 'a'.repeat(64) }, 'names a part twice'],
+    ['a part without a checksum', [1], {}, 'give each part its `sha256`, or each its `crc64nvme`'],
+    ['both checksums', [1], { sha256: 'a'.repeat(64), crc64nvme: 'AAAAAAAAAAA=' }, 'or each its `crc64nvme`'],
+    ['no CRC64NVME', [1], { crc64nvme: 'AAAA' }, 'give the CRC64NVME, 8 bytes, in base64'],
+    ['part 0', [0], { sha256: 'a'.repeat(64) }, 'number'],
+    ['part 3 of 2', [3], { sha256: 'a'.repeat(64) }, 'There is no part 3'],
+  ])('signs nothing for %s, and says why', async (_what, numbers, checksums, says) => {
+    const { plan } = await planned('signed wrongly', Buffer.alloc(9 * MiB));
+    const parts = numbers.map((number) => ({ number, ...checksums }));
+    const { status, json } = await world.ask('POST', plan.sign.url, { body: { parts } });
+    expect([status, json.code]).toEqual([400, 'request-invalid']);
+    expect(json.detail).toContain(says);
+  });
+
   it('may be finished by another way: bytes that come through this API begin at the first', async () => {
     const bytes = randomBytes(9 * MiB);
     const { id, plan } = await planned('parts then tus', bytes);

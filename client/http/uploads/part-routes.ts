@@ -41,18 +41,24 @@ export function shownPart(
   };
 }
 
-const number = z.int().min(1).max(partLimits.most);
-const partsOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z
-    .array(z.strictObject({ number, ...shape }))
-    .min(1)
-    .max(mostAtOnce);
+const wantedPart = z.strictObject({
+  number: z.int().min(1).max(partLimits.most),
+  sha256: uploadFlow.request.shape.sha256.describe('Of the bytes of this part'),
+  crc64nvme: crc64nvme.optional().describe('Of the bytes of this part, instead of `sha256`'),
+});
 
 const wanted = z.strictObject({
-  parts: z.union([
-    partsOf({ sha256: uploadFlow.request.shape.sha256.unwrap().describe('Of the bytes of this part') }),
-    partsOf({ crc64nvme: crc64nvme.describe('Of the bytes of this part') }),
-  ]),
+  parts: z
+    .array(wantedPart)
+    .min(1)
+    .max(mostAtOnce)
+    .refine((parts) => new Set(parts.map((part) => part.number)).size === parts.length, 'names a part twice')
+    .refine(
+      (parts) =>
+        parts.every((part) => part.sha256 !== undefined && part.crc64nvme === undefined) ||
+        parts.every((part) => part.crc64nvme !== undefined && part.sha256 === undefined),
+      'give each part its `sha256`, or each its `crc64nvme`',
+    ),
 });
 
 /** The route that signs the parts of an upload that goes straight to the object store. */
@@ -81,11 +87,11 @@ export function partRoutes(instance: FastifyInstance, gateway: Gateway, uploads:
     },
     async (request) => {
       const record = await uploadOf(gateway, request);
-      const parts = request.body.parts.map((part) => ({
-        number: part.number,
-        checksum: 'sha256' in part ? Buffer.from(part.sha256, 'hex').toString('base64') : part.crc64nvme,
+      const parts = request.body.parts.map(({ number, sha256, crc64nvme: crc = '' }) => ({
+        number,
+        checksum: sha256 === undefined ? crc : Buffer.from(sha256, 'hex').toString('base64'),
       }));
-      const algorithm = request.body.parts.some((part) => 'sha256' in part) ? 'SHA256' : 'CRC64NVME';
+      const algorithm = request.body.parts.some(({ sha256 }) => sha256 !== undefined) ? 'SHA256' : 'CRC64NVME';
       const signed = await uploads.multipart.sign(record, algorithm, parts);
       if ('refusal' in signed) throw refusedUpload(signed.refusal, record.id);
       return { parts: signed.map((part) => shownPart(record.id, part)) };
