@@ -97,7 +97,9 @@ describe('a worker that dies with SIGKILL in an upload', () => {
       const [key = '', ...more] = await uploader.objects(id);
       expect([sha256(await uploader.bytes(key)), more]).toEqual([sha256(bytes), []]);
       expect(await uploader.rows(id)).toMatchObject({ content: [expect.any(String)], assets: 1 });
-      expect(await world.sql('select type from hapax.outbox where operation_id = $1', id)).toHaveLength(1);
+      // `asset.ready` and `upload.used`.
+      expect(await world.sql('select distinct type from hapax.outbox where operation_id = $1', id)).toHaveLength(2);
+      expect(await world.sql('select from hapax.outbox where operation_id = $1', id)).toHaveLength(2);
       const states = await world.sql('select distinct state from hapax.step where operation_id = $1', id);
       expect(states).toEqual([{ state: 'done' }]);
     }

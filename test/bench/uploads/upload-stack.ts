@@ -14,6 +14,8 @@ type UploadStack = {
   readonly doors: readonly [Address, Address];
   readonly peer: Address;
   readonly store: ObjectStore;
+  /** What opens that store. */
+  readonly storeSettings: Parameters<typeof openObjectStore>[0];
   stop(): Promise<void>;
 };
 
@@ -27,10 +29,11 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
   const ports = await freePorts(7);
   const [s3Port = 0, ...others] = ports;
   const s3 = await startS3({ binary, directory: `${root}/s3`, port: s3Port, logFile: `${root}/s3.log` });
-  const store = openObjectStore({
+  const storeSettings = {
     ...{ endpoint: s3.endpoint, publicEndpoint: undefined, region: s3.region, bucket: s3.bucket },
     ...{ accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
-  });
+  };
+  const store = openObjectStore(storeSettings);
   await store.client.send(new CreateBucketCommand({ Bucket: 'peer' }));
   const environment = {
     PATH: settings.PATH,
@@ -70,6 +73,7 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
     doors: [one, other],
     peer,
     store,
+    storeSettings,
     async stop() {
       await Promise.all(children.map((child) => child.stop()));
       store.close();

@@ -4,18 +4,22 @@ import { request } from 'node:http';
 import pg from 'pg';
 import { median } from '../measure/statistics.ts';
 import type { Part } from '../part.ts';
+import { startPlainUploads } from './plain-uploads.ts';
 import { bySdk, plainPut, presigned, rawPut } from './straight.ts';
 import { create, head, large, patch, small } from './upload-load.ts';
 import { type Address, startUploadStack } from './upload-stack.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 * MiB;
+/** Small uploads in one go. */
+const burst = 1_000;
 /** A GiB takes some seconds on each side, and there are seven of them in a round. */
 const mostRounds = 3;
 
 /** Uploads against `@tus/server` and the bare AWS SDK, all on one S3 server. */
 export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
   const stack = await startUploadStack(servers);
+  const plain = await startPlainUploads(servers, stack.storeSettings);
   const [one, other] = stack.doors;
   const piece = randomBytes(64 * MiB);
   const rounds: Record<string, number>[] = [];
@@ -24,8 +28,11 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
     await small(stack.peer.url, 20, 16, 64 * 1024);
     for (let number = 0; number < Math.min(count, mostRounds); number += 1) {
       const round: Record<string, number> = {};
-      round.small = await small(one.url, 1_000, 16, 64 * 1024);
+      const begun = performance.now();
+      round.small = await small(one.url, burst, 16, 64 * 1024);
       await drained(servers.postgres.url);
+      round.settled = (burst * 1_000) / (performance.now() - begun);
+      round.settledPlain = await plain.settle(burst, 16, 64 * 1024);
       round.smallPeer = await small(stack.peer.url, 150, 16, 64 * 1024);
       round.large = await large(one.url, GiB, piece);
       round.largePeer = await large(stack.peer.url, GiB, piece);
@@ -65,6 +72,14 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
           target: { atLeast: 4 },
         },
         {
+          name: 'the same, settled, with all that was queued',
+          hapax: of('settled'),
+          plain: of('settledPlain'),
+          value: ratio('settled', 'settledPlain'),
+          unit: '× bare workflows',
+          target: { atLeast: 0.7 },
+        },
+        {
           name: '1 GiB by tus in 64 MiB PATCHes',
           hapax: of('large') / 1_000,
           plain: of('largePeer') / 1_000,
@@ -98,6 +113,7 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
       raw: rounds,
     };
   } finally {
+    await plain.stop();
     await stack.stop();
   }
 };

@@ -1,0 +1,35 @@
+import { Context } from '@temporalio/activity';
+import type pg from 'pg';
+import { deleteObject } from '../../../activities/stores/s3/delete-object.ts';
+import { headObject } from '../../../activities/stores/s3/head-object.ts';
+import { listObjects } from '../../../activities/stores/s3/list-objects.ts';
+import type { ObjectStore } from '../../../activities/stores/s3/object-store.ts';
+
+export type PlainBytes = { readonly objectKey: string; readonly size: number; readonly sha256: string };
+export type PlainSteps = ReturnType<typeof plainSteps>;
+
+/** The activities of the plain upload, by plain SQL over an ordinary pool. */
+export function plainSteps(pool: pg.Pool, store: ObjectStore) {
+  return {
+    async verify({ objectKey, size }: PlainBytes): Promise<void> {
+      const facts = await headObject(store, objectKey);
+      if (facts?.size !== size) throw new Error(`${objectKey} is not what was announced`);
+    },
+    async place({ name, objectKey, size, sha256 }: PlainBytes & { readonly name: string }): Promise<string> {
+      const id = Context.current().info.workflowExecution?.workflowId ?? name;
+      await pool.query(
+        `insert into plain.upload (id, name, object_key, size, sha256) values ($1, $2, $3, $4, $5)
+         on conflict (id) do nothing`,
+        [id, name, objectKey, size, sha256],
+      );
+      return id;
+    },
+    async tidy(objectKey: string): Promise<void> {
+      const prefix = objectKey.slice(0, objectKey.lastIndexOf('/') + 1);
+      for (const other of await listObjects(store, prefix)) if (other !== objectKey) await deleteObject(store, other);
+    },
+    async announce(id: string): Promise<void> {
+      await pool.query('update plain.upload set announced_at = now() where id = $1 and announced_at is null', [id]);
+    },
+  };
+}
