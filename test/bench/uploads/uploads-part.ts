@@ -180,8 +180,7 @@ async function peak(door: Address, work: () => Promise<unknown>): Promise<number
       highest = Math.max(highest, now);
     });
   }, 100);
-  await work();
-  clearInterval(look);
+  await work().finally(() => clearInterval(look));
   return highest - before;
 }
 
