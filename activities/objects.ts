@@ -87,5 +87,5 @@ async function piecesOf(database: Database, tenant: string, operation: string): 
   const { session, partial } = transferOf(rows);
   if (session === undefined || partial || session.received !== session.size) return undefined;
   const bytes = { method: 'tus', size: session.received, sha256: null, sniffedType: null } as const;
-  return { ...bytes, objectKey: joinedKey(operation), inPieces: true };
+  return { ...bytes, objectKey: joinedKey(operation), inPieces: true, crc64nvme: session.crc64nvme };
 }

@@ -192,7 +192,13 @@ export class Appends {
       case 'taken-over':
         return await this.#elsewhere(record);
       case 'too-long':
-        return { kind: 'refused', refusal: tooLongRefusal(size ?? 0, written.received, undefined) };
+        return {
+          kind: 'refused',
+          refusal:
+            size === null
+              ? tooLarge(announcement(record).destination, this.#largest(record))
+              : tooLongRefusal(size, written.received, undefined),
+        };
       case 'digest-differs':
         return { kind: 'refused', refusal: chunkDigestRefusal };
       case 'lost': {
@@ -218,10 +224,11 @@ export class Appends {
     return { kind: 'appended', offset: counted.size, size: counted.size, complete: true };
   }
 
-  async #arriveFromSession(record: OperationRecord, { received: size, start, hash }: SessionFacts): Promise<void> {
+  async #arriveFromSession(record: OperationRecord, session: SessionFacts): Promise<void> {
+    const { received: size, start, hash, crc64nvme } = session;
     const { transfer: method = 'tus' } = announcement(record);
     const sha256 = (hash && RunningHash.resume(hash)?.digest()) ?? null;
     const bytes = { method, size, sha256, sniffedType: await sniffStart(start, size) };
-    await this.#arrive(record, { ...bytes, objectKey: joinedKey(record.id), inPieces: true });
+    await this.#arrive(record, { ...bytes, objectKey: joinedKey(record.id), inPieces: true, crc64nvme });
   }
 }

@@ -31,7 +31,7 @@ export type Sent = {
   readonly contentLength: number | undefined;
   readonly contentType: string | undefined;
   /** What the sender says of the bytes, if anything. */
-  readonly digest?: SentDigest | undefined;
+  readonly digests?: readonly SentDigest[];
 };
 
 /** The way for bytes that come as one body through the HTTP API. Each body becomes an object of its own. */
@@ -71,11 +71,11 @@ export class DoorWay {
     }
   }
 
-  async #store(record: OperationRecord, size: number, { stream, digest }: Sent): Promise<Received> {
+  async #store(record: OperationRecord, size: number, { stream, digests = [] }: Sent): Promise<Received> {
     const { type, sha256 } = announcement(record);
     const { objects, log } = this.#parts;
     const ending = new AbortController();
-    const body = new MeasuredBody(stream, { size, sha256, digest }, sniffLength, () => ending.abort());
+    const body = new MeasuredBody(stream, { size, sha256, digests }, sniffLength, () => ending.abort());
     const objectKey = doorKey(record.id, randomUUID());
     const about = { key: objectKey, size, type, operation: record.id, signal: ending.signal };
     const stored = await storeBody(objects, body, about, (error) => log(`No object for ${record.id}`, error));

@@ -11,7 +11,7 @@ type Expected = {
   readonly size: number;
   readonly sha256?: string | undefined;
   /** What the sender says of these very bytes. */
-  readonly digest?: SentDigest | undefined;
+  readonly digests?: readonly SentDigest[];
 };
 
 /** A digest that a sender gives along with bytes. */
@@ -40,15 +40,14 @@ export class MeasuredBody {
    */
   constructor(source: Readable, expected: Expected, startLength: number, failed: () => void, pace: Pace = uploadPace) {
     this.#source = source;
-    const { digest } = expected;
-    const second = digest === undefined ? undefined : createHash(digest.algorithm);
+    const promised = (expected.digests ?? []).map(({ algorithm, value }) => ({ hash: createHash(algorithm), value }));
     this.stream = new Transform({
       transform: (piece: Buffer, _encoding, done) => {
         this.size += piece.length;
         if (this.size > expected.size) return done(this.#failed('too-long'));
         this.#hash.update(piece);
         this.crc32 = crc32(piece, this.crc32);
-        second?.update(piece);
+        for (const { hash } of promised) hash.update(piece);
         if (this.start.length < startLength)
           this.start = Buffer.concat([this.start, piece.subarray(0, startLength - this.start.length)]);
         done(null, piece);
@@ -56,7 +55,7 @@ export class MeasuredBody {
       // Runs before the store learns that the body has ended, so that a wrong body is not stored.
       flush: (done) => {
         if (this.size < expected.size) return done(this.#failed('too-short'));
-        if (digest !== undefined && second?.digest().equals(digest.value) !== true)
+        if (!promised.every(({ hash, value }) => hash.digest().equals(value)))
           return done(this.#failed('other-digest'));
         const { sha256 = this.digest() } = expected;
         done(sha256 === this.digest() ? null : this.#failed('other-bytes'));

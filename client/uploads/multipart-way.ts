@@ -9,9 +9,9 @@ import type { OperationRecord } from '../../activities/stores/postgres/ledger/re
 import {
   beginCallerParts,
   type CallerParts,
+  exchangeCallerParts,
   keepCallerParts,
   readCallerParts,
-  replaceCallerParts,
   signParts,
 } from '../../activities/stores/postgres/uploads/sessions/caller-parts.ts';
 import { partSizeFor } from '../../workflows/operation/part-limits.ts';
@@ -104,12 +104,14 @@ export class MultipartWay {
     if (refusal !== undefined || isPartial(record)) return { refusal: refusal ?? notInOnePut };
     if (transfer.outcome === 'received') return { refusal: otherBytes };
     const begun = await this.#begunFor(record, algorithm);
-    if (begun === undefined) return { refusal: checkedOtherwise(algorithm) };
+    if ('refusal' in begun) return begun;
     const count = partCount(begun, announcement(record).size);
     const beyond = parts.find(({ number }) => number > (count ?? number));
     if (beyond !== undefined) return { refusal: noSuchPart(beyond.number, count ?? 0) };
     const signing = parts.map(({ number: part, checksum }) => ({ part, checksum }));
-    await signParts(this.#parts.database, record, signing, uploadFlow.steps.receive.patience);
+    const { patience } = uploadFlow.steps.receive;
+    if (!(await signParts(this.#parts.database, record, begun, signing, patience)))
+      return { refusal: checkedOtherwise(algorithm) };
     return await Promise.all(parts.map(async (part) => await this.#sign(record, begun, part, signatureLifetime)));
   }
 
@@ -144,15 +146,19 @@ export class MultipartWay {
     const { destination } = announcement(record);
     const largest = this.#parts.destinations.largest(destination);
     if (announcement(record).size === undefined && parts.size > largest) return refused(tooLarge(destination, largest));
-    const proven = parts.parts.every(({ part }) => begun.signed.has(part)) || announcement(record).sha256 !== undefined;
     if (crc64nvme !== undefined && begun.algorithm !== 'CRC64NVME') return refused(checkedOtherwise('CRC64NVME'));
+    // The store takes no part into a multipart upload by SHA-256 that does not have one.
+    const proven =
+      begun.algorithm === 'SHA256' ||
+      announcement(record).sha256 !== undefined ||
+      parts.parts.every(({ part }) => begun.signed.has(part));
     if (!proven && crc64nvme === undefined) return refused(proofMissing);
-    if (!(await keepCallerParts(this.#parts.database, record, begun.segment, parts.parts))) return refused(otherBytes);
-    const { size } = parts;
-    const objectKey = joinedKey(record.id);
+    const kept = await keepCallerParts(this.#parts.database, record, begun, parts.parts, crc64nvme);
+    if (kept.outcome === 'other') return refused(otherBytes);
+    if (kept.outcome === 'exchanged') return refused(missingParts(parts.parts.map(({ part }) => part)));
     return await commitBytes(this.#parts, record, {
-      ...{ method, objectKey, size, sha256: null, sniffedType: null },
-      ...{ inPieces: true, crc64nvme },
+      ...{ method, objectKey: joinedKey(record.id), size: parts.size, sha256: null, sniffedType: null },
+      ...{ inPieces: true, crc64nvme: kept.crc64nvme },
     });
   }
 
@@ -179,49 +185,45 @@ export class MultipartWay {
     });
   }
 
-  /** @returns undefined when parts have arrived that are checked otherwise */
-  async #begunFor(record: OperationRecord, algorithm: CallerChecksum['algorithm']): Promise<CallerParts | undefined> {
+  /** @returns the multipart upload for parts of this kind, or why there is none: parts of another kind may have arrived */
+  async #begunFor(
+    record: OperationRecord,
+    algorithm: CallerChecksum['algorithm'],
+  ): Promise<CallerParts | { readonly refusal: Refusal }> {
     const begun = await this.#begun(record, algorithm);
     if (begun.algorithm === algorithm) return begun;
     const listed = await this.#listed(begun);
-    if (listed === 'away' || listed.length > 0) return undefined;
+    if (listed === 'away') return { refusal: storeAway };
+    if (listed.length > 0) return { refusal: checkedOtherwise(algorithm) };
     const { database, objects } = this.#parts;
-    const { objectKey } = begun;
-    const { type } = announcement(record);
-    const s3UploadId = await beginMultipart(objects, {
-      key: objectKey,
-      type,
-      operation: record.id,
-      checksum: algorithm,
-    });
-    await replaceCallerParts(database, record, begun, { s3UploadId, algorithm });
-    const now = await readCallerParts(database, record);
-    const unused = now?.s3UploadId === s3UploadId ? begun.s3UploadId : s3UploadId;
-    await abortMultipart(objects, { objectKey, s3UploadId: unused }).catch(() => undefined);
-    return now?.algorithm === algorithm ? now : undefined;
+    const next = await this.#beginOne(record, algorithm);
+    const exchanged = await exchangeCallerParts(database, record, begun, next);
+    await abortMultipart(objects, exchanged ? begun : next).catch(() => undefined);
+    const now = await this.#begun(record, algorithm);
+    return now.algorithm === algorithm ? now : { refusal: checkedOtherwise(algorithm) };
   }
 
   async #begun(record: OperationRecord, wanted?: CallerChecksum['algorithm']): Promise<CallerParts> {
     const { database, objects } = this.#parts;
     const known = await readCallerParts(database, record);
     if (known !== undefined) return known;
-    const { size, type, transfer } = announcement(record);
-    const objectKey = callerPartsKey(record.id);
+    const { size, transfer } = announcement(record);
     // Parts that come without a checksum are taken as well, since the CRC64NVME of the whole follows from them.
-    const algorithm = wanted ?? (transfer === 's3' ? 'SHA256' : 'CRC64NVME');
-    const s3UploadId = await beginMultipart(objects, {
-      key: objectKey,
-      type,
-      operation: record.id,
-      checksum: algorithm,
-    });
+    const begins = await this.#beginOne(record, wanted ?? (transfer === 's3' ? 'SHA256' : 'CRC64NVME'));
     const partSize = transfer === 's3' || size === undefined ? null : partSizeFor(size);
     // Of two at once one counts.
-    if (!(await beginCallerParts(database, record, { objectKey, s3UploadId, partSize, algorithm })))
-      await abortMultipart(objects, { objectKey, s3UploadId }).catch(() => undefined);
+    if (!(await beginCallerParts(database, record, { ...begins, partSize })))
+      await abortMultipart(objects, begins).catch(() => undefined);
     const begun = await readCallerParts(database, record);
     if (begun === undefined) throw new Error(`The multipart upload of ${record.id} was begun and is gone`);
     return begun;
+  }
+
+  async #beginOne(record: OperationRecord, algorithm: CallerChecksum['algorithm']) {
+    const objectKey = callerPartsKey(record.id);
+    const { type } = announcement(record);
+    const about = { key: objectKey, type, operation: record.id, checksum: algorithm };
+    return { objectKey, s3UploadId: await beginMultipart(this.#parts.objects, about), algorithm };
   }
 
   async #sign(

@@ -30,7 +30,7 @@ export function uploadTerms(destinations: Destinations): FlowTerms {
       const policy = destinations.of(destination);
       const refusal = policy === undefined ? unknownDestination(destination) : policyRefusal(announced, policy);
       if (refusal !== undefined || whenSame !== 'refuse') return refusal;
-      // Whoever comes between now and the end of the upload is found when the file is placed.
+      // Another file may still take the place before the upload ends: placing it looks again.
       const taken = await placeIsTaken(database, { tenant, environment, subject, destination, name });
       return taken ? placeTaken(name, destination) : undefined;
     },

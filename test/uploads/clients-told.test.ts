@@ -70,6 +70,11 @@ describe('the kind of a client', () => {
     const refused = { ...kept, ended: 'refused' };
     const upload = await tus.created('told', bytes.length, told);
     await tus.create('told', { 'upload-length': `${bytes.length}`, 'sec-ch-ua-mobile': '?1' });
+    const begun = { ...kept, device: 'tablet' };
+    const words = { 'hapax-client': 'browser=firefox, device=tablet, network=4g' };
+    await tus.create('told with bytes', { 'upload-length': '10', ...words }, randomBytes(10));
+    await tus.create('told without bytes', { 'upload-length': '10', ...words });
+    expect(await figure('hapax_upload_bodies_total', begun)).toBe(1);
     await tus.patch(upload, 7, bytes.subarray(7), told);
     await tus.patch(upload, 0, bytes, told);
     await uploader.ended(upload.id);
@@ -110,6 +115,24 @@ describe('a chunk', () => {
     expect(await world.sql('select id from hapax.upload_piece where operation_id = $1 order by at', upload.id)).toEqual(
       [{ id: `${upload.id}.0` }, { id: `${upload.id}.1000` }],
     );
+  });
+
+  it.each(['%0A', '%E2%82%AC', '..%2F'])('has none where the path is no id: %s', async (id) => {
+    for (const token of ['local-alpha', null]) {
+      const { status, headers, json } = await world.ask('PUT', `/v1/uploads/${id}/content`, {
+        token,
+        body: randomBytes(3),
+        headers: plain,
+      });
+      expect([status, headers.get('content-type')]).toEqual([
+        token === null ? 401 : 400,
+        'application/problem+json; charset=utf-8',
+      ]);
+      expect([json.code, headers.get('hapax-chunk-id')]).toEqual([
+        token === null ? 'unauthenticated' : 'request-invalid',
+        null,
+      ]);
+    }
   });
 
   it('that goes straight to the object store has one as well', async () => {

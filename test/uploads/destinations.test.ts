@@ -82,6 +82,16 @@ describe('a destination', () => {
     expect([told.status, told.json.code]).toEqual([413, 'upload-too-large']);
     const sent = await tus.patch(upload, 0, randomBytes(1_001));
     expect([sent.status, sent.json.code]).toEqual([413, 'upload-too-large']);
+    const untold = await fetch(`${world.doors[0]?.address}${upload.path}`, {
+      method: 'PATCH',
+      headers: {
+        ...{ authorization: 'Bearer local-alpha', 'tus-resumable': '1.0.0', 'upload-offset': '0' },
+        'content-type': 'application/offset+octet-stream',
+      },
+      body: new Blob([randomBytes(1_001)]).stream(),
+      duplex: 'half',
+    });
+    expect([untold.status, ((await untold.json()) as { code: string }).code]).toEqual([413, 'upload-too-large']);
     expect((await tus.patch(upload, 0, bytes, { 'upload-length': '100' })).status).toBe(204);
   });
 

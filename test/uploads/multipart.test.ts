@@ -205,6 +205,56 @@ describe('an upload in parts, straight to the object store', () => {
     }
   });
 
+  it.each(['is looked at', 'is due'])(
+    'compares that CRC64NVME though the call that told it died, and the upload %s',
+    async (found) => {
+      const bytes = randomBytes(9 * MiB);
+      const { json } = await uploader.announce(`crc ${found}`, bytes, { transfer: 'multipart' });
+      const plan = json.transfer as Plan;
+      for (const part of plan.parts) await put(part, of(bytes, part));
+      const headers = { 'x-amz-checksum-crc64nvme': await crc64nvme(Buffer.alloc(9)) };
+      // As the process leaves it: the parts are acknowledged, and the wait has not heard of them.
+      await world.sql('alter table hapax.awaited add constraint nothing_arrives check (false) not valid');
+      expect((await world.ask('POST', plan.complete.url, { headers })).status).toBeGreaterThanOrEqual(500);
+      await world.sql('alter table hapax.awaited drop constraint nothing_arrives');
+      if (found === 'is looked at') await world.ask('GET', `/v1/uploads/${json.id}`);
+      else await uploader.expire(json.id);
+      const ended = await uploader.settled(json.id);
+      expect([ended.json.state, ended.json.problem?.code]).toEqual(['refused', 'digest-mismatch']);
+      expect(await uploader.objects(json.id)).toEqual([]);
+    },
+  );
+
+  it('forgets what was signed by one kind when it is signed by the other, and exchanges nothing once parts count', async () => {
+    const bytes = randomBytes(9 * MiB);
+    const { id, plan } = await planned('other kind', bytes);
+    const crcs = [{ number: 1, crc64nvme: await crc64nvme(bytes) }];
+    expect((await world.ask('POST', plan.sign.url, { body: { parts: crcs } })).status).toBe(200);
+    const [, last] = plan.parts;
+    if (last === undefined) return expect.unreachable();
+    const [signedLast] = await signed(plan, bytes, [last]);
+    const { json } = await world.ask('GET', `/v1/uploads/${id}`);
+    const headers = (json.transfer as Plan).parts.map((part) => Object.keys(part.headers));
+    expect(headers).toEqual([['content-length'], ['content-length', 'x-amz-checksum-sha256']]);
+    for (const part of [...(await signed(plan, bytes, plan.parts)), signedLast ?? last])
+      expect((await put(part, of(bytes, part))).status).toBe(200);
+    expect((await world.ask('POST', plan.complete.url)).status).toBe(200);
+    const [former] = await world.sql<{ s3_upload_id: string }>(
+      'select s3_upload_id from hapax.upload_segment where operation_id = $1',
+      id,
+    );
+    if (former !== undefined)
+      expect(
+        await world.sql(
+          `select hapax.exchange_caller_parts($1, $2, 'another', 'CRC64NVME') as done`,
+          id,
+          former.s3_upload_id,
+        ),
+      ).toEqual([{ done: false }]);
+    await uploader.ended(id);
+    await placedOnce(uploader, id, bytes);
+  });
+
   it('has its parts signed for their CRC64NVME just as well, and then goes on with it', async () => {
     const bytes = randomBytes(9 * MiB);
     const { id, plan } = await planned('parts by crc', bytes);
@@ -230,6 +280,7 @@ describe('an upload in parts, straight to the object store', () => {
     ['a part twice', [1, 1], { sha256: 'a'.repeat(64) }, 'names a part twice'],
     ['a part without a checksum', [1], {}, 'give each part its `sha256`, or each its `crc64nvme`'],
     ['both checksums', [1], { sha256: 'a'.repeat(64), crc64nvme: 'AAAAAAAAAAA=' }, 'or each its `crc64nvme`'],
+    ['a CRC64NVME with bits to spare', [1], { crc64nvme: 'AAAAAAAAAAB=' }, 'give the CRC64NVME, 8 bytes, in base64'],
     ['no CRC64NVME', [1], { crc64nvme: 'AAAA' }, 'give the CRC64NVME, 8 bytes, in base64'],
     ['part 0', [0], { sha256: 'a'.repeat(64) }, 'number'],
     ['part 3 of 2', [3], { sha256: 'a'.repeat(64) }, 'There is no part 3'],

@@ -170,6 +170,11 @@ describe('a plain PUT', () => {
       ]);
       expect(await uploader.objects(announced.id)).toEqual([]);
     }
+    const both = {
+      'repr-digest': `sha-256=:${digest(bytes)}:`,
+      'content-digest': `sha-512=:${digest(other, 'sha512')}:`,
+    };
+    expect((await uploader.send(announced, bytes, { headers: both })).json.code).toBe('chunk-digest-mismatch');
     const right = { 'content-digest': `sha-256=:${digest(bytes)}:`, 'content-md5': digest(bytes, 'md5') };
     expect((await uploader.send(announced, bytes, { headers: right })).status).toBe(200);
     await uploader.ended(announced.id);

@@ -199,6 +199,24 @@ describe('the protocol tus 1.0', () => {
     await placedOnce(uploader, upload.id, bytes);
   });
 
+  it('is held to Content-Digest, Content-MD5 and Repr-Digest as well', async () => {
+    const bytes = randomBytes(5_000);
+    const of = (some: Buffer, algorithm = 'sha256') => createHash(algorithm).update(some).digest('base64');
+    const whole = { 'repr-digest': `sha-256=:${of(bytes)}:` };
+    const upload = await tus.created('digest fields', bytes.length, whole);
+    for (const wrong of [
+      { 'content-digest': `sha-256=:${of(randomBytes(3))}:` },
+      { 'content-md5': of(randomBytes(3), 'md5') },
+    ])
+      expect((await tus.patch(upload, 0, bytes, wrong)).status).toBe(460);
+    expect((await tus.patch(upload, 0, bytes, { 'content-digest': `sha-256=:${of(bytes)}:` })).status).toBe(204);
+    await uploader.ended(upload.id);
+    await placedOnce(uploader, upload.id, bytes);
+    const other = await tus.created('another whole', bytes.length, whole);
+    await tus.patch(other, 0, randomBytes(bytes.length));
+    expect((await uploader.settled(other.id)).json.problem.code).toBe('digest-mismatch');
+  });
+
   it('is an object when it has no bytes, finished by its creation', async () => {
     const created = await tus.create('empty', { 'upload-length': '0' });
     expect([created.status, created.headers.get('upload-offset')]).toEqual([201, '0']);

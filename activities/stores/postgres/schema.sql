@@ -149,9 +149,9 @@ create table hapax.arrival (
   device       text        not null default 'unknown',
   network      text        not null default 'unknown',
   constraint arrival_pkey primary key (id),
-  constraint arrival_browser_check check (browser ~ '^[a-z0-9-]{1,12}$'),
-  constraint arrival_device_check check (device ~ '^[a-z0-9-]{1,12}$'),
-  constraint arrival_network_check check (network ~ '^[a-z0-9-]{1,12}$')
+  constraint arrival_browser_is_a_word check (browser ~ '^[a-z0-9-]{1,12}$') not VALID,
+  constraint arrival_device_is_a_word check (device ~ '^[a-z0-9-]{1,12}$') not VALID,
+  constraint arrival_network_is_a_word check (network ~ '^[a-z0-9-]{1,12}$') not VALID
 );
 create index arrival_of_operation on hapax.arrival (operation_id, id);
 create index arrival_to_forget on hapax.arrival (at);
@@ -580,8 +580,10 @@ create table hapax.upload_session (
   part_size    bigint, -- of the parts that a caller sends straight to the object store; null: it sends none,
     or chooses itself
   touched_at   timestamptz not null default now(),
+  crc64nvme    text, -- of all bytes in base64, as the sender of parts has told it; the object store compares it
   constraint upload_session_pkey primary key (operation_id),
   constraint upload_session_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint upload_session_crc64nvme_is_base64 check (crc64nvme ~ '^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=$'),
   constraint upload_session_hash_says_whose check ((hash is null) = (hash_tag is null)),
   constraint upload_session_part_size_check check (part_size >= 5242880 and part_size <= '5368709120'::bigint),
   constraint upload_session_received_check check (received >= 0),
@@ -1269,15 +1271,6 @@ begin
     from (select) one left join hapax.upload_segment g on g.operation_id = of_operation and g.segment = it.segment;
 end $$;
 
--- Lets an open upload live on from now, unless it has ended or is to be cancelled.
-create function hapax.extend_wait(of_operation text, lifetime_ms double precision)
-returns void language sql
-as $$
-  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
-  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
-    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute'
-$$;
-
 -- Acknowledges bytes of the writer that holds the session, and lets the upload live on.
 create function hapax.keep_piece(
   of_operation text, by_epoch integer, piece jsonb, new_hash bytea, new_tag text, new_start bytea, rests boolean,
@@ -1310,27 +1303,12 @@ end $$;
 
 -- Acknowledges all bytes of an upload whose caller has sent them to the object store in parts.
 create function hapax.keep_parts(of_operation text, of_segment integer, parts jsonb)
-returns boolean language plpgsql
+returns boolean language sql
 as $$
-declare
-  it hapax.upload_session;
-begin
-  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
-  if not found then
-    return false;
-  elsif it.received > 0 then
-    return exists (select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = of_segment);
-  end if;
-  insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)
-  select of_operation, p.at, p.size, it.tenant, of_segment, p.part, p.etag, p.checksum
-  from jsonb_to_recordset(parts) p (at bigint, size bigint, part integer, etag text, checksum text);
-  update hapax.upload_session
-  set received = (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation),
-      size = coalesce(size, (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation)),
-      epoch = epoch + 1, touched_at = now()
-  where operation_id = of_operation;
-  return true;
-end $$;
+  select k.outcome = 'kept' from hapax.upload_segment g
+    cross join lateral hapax.keep_caller_parts(of_operation, g.s3_upload_id, parts, null) k
+  where g.operation_id = of_operation and g.segment = of_segment
+$$;
 
 -- An upload becomes a name for a content, at a place that it may share, take over, or find taken.
 create function hapax.place_asset(
@@ -1378,4 +1356,62 @@ begin
       when_same <> 'keep_both');
   return jsonb_build_object('assetId', new_asset, 'content', kept.id, 'objectKey', kept.object_key,
     'deduplicated', kept.id <> new_content, 'replaces', coalesce(to_jsonb(holders), '[]'));
+end $$;
+
+-- Lets an open upload live on from now, unless it has ended or is to be cancelled.
+create function hapax.extend_wait(of_operation text, lifetime_ms double precision)
+returns void language sql
+as $$
+  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
+  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
+    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute'
+$$;
+
+-- Lets the parts of a caller go to another multipart upload, as long as none is acknowledged.
+create function hapax.exchange_caller_parts(of_operation text, former text, next text, checked_by text)
+returns boolean language plpgsql
+as $$
+begin
+  perform from hapax.upload_session s where s.operation_id = of_operation and s.received = 0 for no key update;
+  if not found then
+    return false;
+  end if;
+  update hapax.upload_segment set s3_upload_id = next, checksum = checked_by
+  where operation_id = of_operation and segment = 0 and s3_upload_id = former;
+  if not found then
+    return false;
+  end if;
+  delete from hapax.upload_signed_part where operation_id = of_operation;
+  return true;
+end $$;
+
+-- Acknowledges all bytes of an upload whose caller has sent them to the object store in parts.
+create function hapax.keep_caller_parts(
+  of_operation text, of_upload text, parts jsonb, INOUT whole text, OUT outcome text)
+returns record language plpgsql
+as $$
+declare
+  it hapax.upload_session;
+begin
+  select * into it from hapax.upload_session s where s.operation_id = of_operation for no key update;
+  if it.received > 0 then
+    whole := it.crc64nvme;
+    outcome := case when exists (
+      select from hapax.upload_piece p where p.operation_id = of_operation and p.segment = 0) then 'kept' else 'other' end;
+    return;
+  elsif not exists (
+    select from hapax.upload_segment g
+    where g.operation_id = of_operation and g.segment = 0 and g.s3_upload_id = of_upload) then
+    outcome := 'exchanged';
+    return;
+  end if;
+  insert into hapax.upload_piece (operation_id, at, size, tenant, segment, part, etag, checksum)
+  select of_operation, p.at, p.size, it.tenant, 0, p.part, p.etag, p.checksum
+  from jsonb_to_recordset(parts) p (at bigint, size bigint, part integer, etag text, checksum text);
+  update hapax.upload_session
+  set received = (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation),
+      size = coalesce(size, (select sum(p.size) from hapax.upload_piece p where p.operation_id = of_operation)),
+      epoch = epoch + 1, touched_at = now(), crc64nvme = whole
+  where operation_id = of_operation;
+  outcome := 'kept';
 end $$;

@@ -52,7 +52,9 @@ const response = {
 const bytes = z.unknown().meta({ type: 'string', format: 'binary', description: 'The bytes that were announced' });
 
 /** CRC64NVME as S3 writes it. */
-export const crc64nvme = z.string().regex(/^[A-Za-z0-9+/]{11}=$/, 'give the CRC64NVME, 8 bytes, in base64');
+export const crc64nvme = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=$/, 'give the CRC64NVME, 8 bytes, in base64');
 
 /**
  * The routes that take the bytes of an upload and complete it. Both are repeatable: the bytes that came first count,
@@ -92,7 +94,7 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
               stream: request.raw,
               contentLength: length === undefined ? undefined : Number(length),
               contentType: type,
-              digest: sentDigest(request.headers),
+              digests: sentDigests(request.headers),
             })
           : { kind: 'refused', refusal: coded };
       if (received.kind === 'cut') return reply.hijack();
@@ -126,9 +128,13 @@ export function uploadRoutes(instance: FastifyInstance, gateway: Gateway, upload
 }
 
 /** One body is the whole file, so that both fields say the same of it. */
-function sentDigest(headers: IncomingHttpHeaders): SentDigest | undefined {
+function sentDigests(headers: IncomingHttpHeaders): readonly SentDigest[] {
   const whole = reprDigestOf(headers);
-  return whole === undefined ? contentDigestOf(headers) : { algorithm: 'sha256', value: Buffer.from(whole, 'hex') };
+  const content = contentDigestOf(headers);
+  return [
+    ...(whole === undefined ? [] : [{ algorithm: 'sha256' as const, value: Buffer.from(whole, 'hex') }]),
+    ...(content === undefined ? [] : [content]),
+  ];
 }
 
 /**

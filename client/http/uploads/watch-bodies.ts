@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TransferMethod } from '../../../activities/stores/postgres/uploads/read-transfer.ts';
 import { chunkId } from '../../../workflows/operation/key.ts';
 import type { ClientClass } from '../../gateway/call.ts';
+import { operationId } from '../documented/schemas.ts';
 import { clientClass } from '../protocol/client-class.ts';
+import { contentLength } from '../protocol/content-length.ts';
 
 /**
  * What became of one body. `cut`: its connection broke. `late`: its bytes came too slowly, or none came. `refused`: its
@@ -19,7 +21,7 @@ export type WatchedBody = { readonly method: TransferMethod; readonly ended: End
  */
 export function watchBodies(app: FastifyInstance, method: TransferMethod, count: (body: WatchedBody) => void): void {
   const ended = (request: FastifyRequest, what: Ended, reply?: FastifyReply): void => {
-    if (request.method !== 'PUT' && request.method !== 'PATCH') return;
+    if (!brings(request, method)) return;
     const client = clientClass(request.headers);
     count({ method, ended: what, ...client });
     const about = { chunk: reply?.getHeader('hapax-chunk-id') ?? chunkOf(request), method, ended: what, ...client };
@@ -47,10 +49,17 @@ function endOf(status: number): Ended {
   return status < 500 ? 'refused' : 'failed';
 }
 
+/** Creations bring bytes in some of the protocols, and need not. */
+function brings({ method, headers }: FastifyRequest, way: TransferMethod): boolean {
+  if (method === 'PUT' || method === 'PATCH') return true;
+  return method === 'POST' && way !== 'door' && contentLength(headers) !== 0;
+}
+
 function chunkOf({ method, params, headers }: FastifyRequest): string | undefined {
   const { id } = params as { readonly id?: string };
   const { 'upload-offset': offset } = headers;
-  if (id === undefined) return undefined;
+  // What a caller writes into a path may not be fit for a header.
+  if (id === undefined || !operationId.safeParse(id).success) return undefined;
   if (method === 'PUT') return chunkId(id, 0);
   return method === 'PATCH' && /^\d{1,15}$/.test(String(offset)) ? chunkId(id, Number(offset)) : undefined;
 }

@@ -136,14 +136,6 @@ begin
 end $$;
 comment on function hapax.take_session is 'Makes the caller the only writer of an upload, if its first byte is the next one.';
 
--- Where bytes come, the wait goes on. A minute is little of a week, and saves most of the writes.
-create function hapax.extend_wait(of_operation text, lifetime_ms double precision) returns void language sql as $$
-  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
-  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
-    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute'
-$$;
-comment on function hapax.extend_wait is 'Lets an open upload live on from now, unless it has ended or is to be cancelled.';
-
 -- Acknowledges bytes. Nothing happens where another writer has taken over meanwhile.
 --   piece       {at, size, part, etag, checksum} or {at, size, objectKey}; it may hold small objects anew that stood before
 --   rests       the writer commits no more, and no part of its own is under way
@@ -171,7 +163,10 @@ begin
   set received = ends, writing = not rests, hash = new_hash, hash_tag = new_tag, start = new_start, touched_at = now(),
       next_part = case when piece ? 'part' then (piece ->> 'part')::integer + 1 else next_part end
   where operation_id = of_operation;
-  perform hapax.extend_wait(of_operation, lifetime_ms);
+  -- Where bytes come, the wait goes on. A minute is little of a week, and saves most of the writes.
+  update hapax.operation set deadline = now() + lifetime_ms * interval '1 millisecond'
+  where id = of_operation and state in ('claimed', 'waiting') and cancel_requested_at is null
+    and deadline between now() and now() + lifetime_ms * interval '1 millisecond' - interval '1 minute';
   return true;
 end $$;
 comment on function hapax.keep_piece is 'Acknowledges bytes of the writer that holds the session, and lets the upload live on.';

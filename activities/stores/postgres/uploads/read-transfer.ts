@@ -30,6 +30,8 @@ export type SessionFacts = {
   readonly size: number | null;
   readonly start: Buffer;
   readonly hash: SavedHash | null;
+  /** What the sender of parts says of the whole, in base64. */
+  readonly crc64nvme: string | undefined;
 };
 
 export type Transfer = {
@@ -48,13 +50,13 @@ export type Transfer = {
 
 const text = `
 select o.state, o.cancel_requested_at is not null as cancelled, coalesce(o.deadline <= now(), false) as due,
-  coalesce((o.request ->> 'partial')::boolean, false) as partial, a.outcome, a.evidence, s.received, s.size, s.start, s.hash, s.hash_tag
+  coalesce((o.request ->> 'partial')::boolean, false) as partial, a.outcome, a.evidence, s.received, s.size, s.start, s.hash, s.hash_tag, s.crc64nvme
 from operation o left join awaited a on a.operation_id = o.id and a.step = 'receive'
   left join upload_session s on s.operation_id = o.id
 where o.id = $1`;
 
 export function readTransfer(operation: string): Statement {
-  return { name: 'read_transfer_session_partial', text, values: [operation] };
+  return { name: 'read_transfer_session_whole', text, values: [operation] };
 }
 
 export function transferOf(rows: readonly Row[] | undefined): Transfer {
@@ -77,12 +79,13 @@ export function transferOf(rows: readonly Row[] | undefined): Transfer {
   }
 }
 
-function sessionOf({ received, size, start, hash, hash_tag: tag }: Row): SessionFacts | undefined {
+function sessionOf({ received, size, start, hash, hash_tag: tag, crc64nvme }: Row): SessionFacts | undefined {
   if (received === null) return undefined;
   return {
     received: Number(received),
     size: size === null ? null : Number(size),
     start: start as Buffer,
     hash: hash === null ? null : { state: hash as Buffer, tag: tag as string },
+    crc64nvme: (crc64nvme ?? undefined) as string | undefined,
   };
 }

@@ -8,6 +8,7 @@ import { askOperation } from '../../operations/ask-operation.ts';
 import { sendReply } from '../../operations/send-reply.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
 import { contentLength } from '../../protocol/content-length.ts';
+import { contentDigestOf, reprDigestOf } from '../../protocol/digest-fields.ts';
 import { originOf } from '../../protocol/sound-target.ts';
 import { requireKey } from '../../routes/flow-routes.ts';
 import { soundUpload } from '../announced-upload.ts';
@@ -23,11 +24,13 @@ export async function tusCreate(parts: ProtocolParts, request: FastifyRequest, r
   const concat = concatOf(headers);
   const joins = concat?.kind === 'final' ? await partials(parts, request, concat.joins) : undefined;
   const size = joins === undefined ? lengthOf(headers) : joins.reduce((sum, one) => sum + one.size, 0);
-  const checksum = checksumOf(headers);
+  const checksum = checksumOf(headers) ?? contentDigestOf(headers);
+  const sha256 = reprDigestOf(headers);
   const body = bodyLength(request);
   const announced = soundUpload({
     ...announcedBy(headers),
     ...(size === undefined ? {} : { size }),
+    ...(sha256 === undefined ? {} : { sha256 }),
     ...(concat?.kind === 'partial' ? { partial: true } : {}),
     transfer: 'tus',
   });

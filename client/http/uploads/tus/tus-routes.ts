@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { largestUpload } from '../../../../workflows/operation/part-limits.ts';
 import { announcement, isPartial } from '../../../uploads/upload-parts.ts';
 import { operationId } from '../../documented/schemas.ts';
+import { contentDigestOf } from '../../protocol/digest-fields.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
 import { cancelUpload } from '../cancel-upload.ts';
 import { uploadOf } from '../upload-of.ts';
@@ -75,7 +76,7 @@ export function tusRoutes(parts: ProtocolParts): void {
       throw new HttpProblem('request-invalid', 'Upload-Offset: say where the bytes begin.', {
         header: 'Upload-Offset',
       });
-    const promised = { length, ends: false, digest: checksumOf(headers) };
+    const promised = { length, ends: false, digest: checksumOf(headers) ?? contentDigestOf(headers) };
     const record = await uploadOf(gateway, request);
     const chunk = {
       method: 'tus',
