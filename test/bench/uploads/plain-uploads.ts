@@ -6,6 +6,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import pg from 'pg';
 import { type ObjectStore, openObjectStore } from '../../../activities/stores/s3/object-store.ts';
 import { putOnce } from '../../../activities/stores/s3/put-once.ts';
+import { eachAtOnce } from '../../support/each-at-once.ts';
 import { startPartner } from '../stack/conversation.ts';
 import type { Servers } from '../stack/servers.ts';
 import { arrived, plainUpload } from './plain-upload.ts';
@@ -53,16 +54,8 @@ export async function startPlainUploads(
   return {
     async settle(count, atOnce, bytes) {
       const body = randomBytes(bytes);
-      let left = count;
       const begun = performance.now();
-      await Promise.all(
-        Array.from({ length: atOnce }, async () => {
-          for (; left > 0; ) {
-            left -= 1;
-            await one(body);
-          }
-        }),
-      );
+      await eachAtOnce(atOnce, [...Array(count).keys()], async () => await one(body));
       settled += count;
       for (;;) {
         const { rows } = await database.query<{ done: number }>(

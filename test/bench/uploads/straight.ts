@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { ObjectStore } from '../../../activities/stores/s3/object-store.ts';
 import { putStream } from '../../../activities/stores/s3/put-stream.ts';
+import { eachAtOnce } from '../../support/each-at-once.ts';
 import { ask } from './upload-load.ts';
 
 type Part = {
@@ -19,15 +20,6 @@ type Part = {
 };
 
 const token = { authorization: 'Bearer local-alpha' };
-
-async function sideBySide<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
-  const left = [...all];
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let one = left.shift(); one !== undefined; one = left.shift()) await work(one);
-    }),
-  );
-}
 
 /** @returns milliseconds from the announcement to the answer of the complete, and of the complete alone */
 export async function presigned(
@@ -64,7 +56,7 @@ export async function presigned(
     wanted,
   );
   const { parts } = JSON.parse(signed.text) as { parts: Part[] };
-  await sideBySide(parts, 4, async ({ number, url, method, headers: own }) => {
+  await eachAtOnce(4, parts, async ({ number, url, method, headers: own }) => {
     const told = await ask(url, method, own, piece.subarray(0, lengthOf(number)));
     if (told.status !== 200) throw new Error(`No part: ${told.status} ${told.text}`);
   });
@@ -87,15 +79,12 @@ export async function bySdk(
     new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'SHA256' }),
   );
   const done: { PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }[] = [];
-  await sideBySide(
-    Array.from({ length: Math.ceil(size / piece.length) }, (_, index) => index + 1),
-    4,
-    async (PartNumber) => {
-      const part = { ...object, UploadId, PartNumber, Body: piece, ChecksumSHA256: checksum };
-      const { ETag } = await store.streaming.send(new UploadPartCommand(part));
-      done.push({ PartNumber, ETag, ChecksumSHA256: checksum });
-    },
-  );
+  const numbers = Array.from({ length: Math.ceil(size / piece.length) }, (_, index) => index + 1);
+  await eachAtOnce(4, numbers, async (PartNumber) => {
+    const part = { ...object, UploadId, PartNumber, Body: piece, ChecksumSHA256: checksum };
+    const { ETag } = await store.streaming.send(new UploadPartCommand(part));
+    done.push({ PartNumber, ETag, ChecksumSHA256: checksum });
+  });
   const parts = performance.now() - begun;
   const Parts = done.toSorted((a, b) => a.PartNumber - b.PartNumber);
   await store.streaming.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } }));

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { eachAtOnce } from '../../support/each-at-once.ts';
 
 type Told = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
 
@@ -63,19 +64,13 @@ export async function head(url: string): Promise<number> {
 /** @returns uploads a second, of small ones that are created and sent */
 export async function small(server: string, count: number, atOnce: number, bytes: number): Promise<number> {
   const body = randomBytes(bytes);
-  let left = count;
   const begun = performance.now();
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (; left > 0; ) {
-        left -= 1;
-        // Each is another content.
-        const own = Buffer.from(body);
-        own.writeUInt32LE(left, 0);
-        await patch(await create(server, own.length), 0, own);
-      }
-    }),
-  );
+  await eachAtOnce(atOnce, [...Array(count).keys()], async (number) => {
+    // Each is another content.
+    const own = Buffer.from(body);
+    own.writeUInt32LE(number, 0);
+    await patch(await create(server, own.length), 0, own);
+  });
   return (count * 1_000) / (performance.now() - begun);
 }
 
