@@ -1,4 +1,6 @@
 import { checkoutFlow } from '../workflows/checkout.flow.ts';
+import { authentication } from './authentication.ts';
+import { awaitedActivities } from './engine/await-step.ts';
 import { type SignaturesOf, stepsOf } from './engine/flow-activities.ts';
 import { outsideActivities } from './engine/outside-step.ts';
 import { statementActivities } from './engine/statement-step.ts';
@@ -11,12 +13,15 @@ import type { Stores } from './stores.ts';
 /** How the steps of a checkout are done: rows of the shop, and a card payment in three calls. */
 function steps({ database, payments }: Stores) {
   const { openPayment, authorise, capture } = paymentSteps(payments);
+  const { authenticate, decide } = authentication(database, payments);
   return stepsOf<typeof checkoutFlow>()({
     reserve: statementActivities(database, reserve),
     openPayment: outsideActivities(database, openPayment),
     authorise: outsideActivities(database, authorise),
+    authenticate: awaitedActivities(database, authenticate),
+    decide: outsideActivities(database, decide),
     capture: outsideActivities(database, capture),
-    complete: statementActivities(database, complete),
+    complete: statementActivities(database, complete(payments.provider.name)),
   });
 }
 

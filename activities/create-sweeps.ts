@@ -1,6 +1,7 @@
 import type { Registration } from './registration.ts';
 import type { About } from './stores/about.ts';
 import { strays } from './stores/postgres/ledger/strays.ts';
+import type { Reclaimed } from './stores/postgres/sweeps/sweep-record.ts';
 import type { MediaStores } from './stores.ts';
 
 /**
@@ -10,7 +11,7 @@ import type { MediaStores } from './stores.ts';
 export function createSweeps(
   stores: MediaStores,
   registered: readonly Pick<Registration, 'flow' | 'sweep'>[],
-): Readonly<Record<string, (about: About) => Promise<number>>> {
+): Readonly<Record<string, (about: About) => Promise<Reclaimed>>> {
   return Object.fromEntries(
     registered.flatMap(({ flow, sweep }) => {
       expectDeclared(flow.name, flow.sweepAfter !== undefined, sweep !== undefined);

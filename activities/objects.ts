@@ -1,3 +1,4 @@
+import { adoptWhereLost, type Tidied } from './adopt-where-lost.ts';
 import type { AwaitedStep } from './engine/await-step.ts';
 import { removeObjects } from './remove-objects.ts';
 import type { OutsideStep } from './engine/outside-step.ts';
@@ -8,9 +9,9 @@ import { headObject } from './stores/s3/head-object.ts';
 import type { ObjectStore } from './stores/s3/object-store.ts';
 import { presignedBytes } from './stores/s3/presigned-bytes.ts';
 import { hashObject, readStart } from './stores/s3/read-object.ts';
-import { sniffLength, sniffType } from './stores/s3/sniff-type.ts';
+import { sniffLength, sniffType } from './file-type/sniff-type.ts';
 import { joinedKey } from './stores/s3/upload-keys.ts';
-import { typeFits } from './type-evidence.ts';
+import { judgeType, type TypeEvidence } from './file-type/judge-type.ts';
 
 type ObjectSteps = {
   verify: {
@@ -19,14 +20,15 @@ type ObjectSteps = {
       readonly size: number;
       readonly type: string;
       readonly sha256?: string | undefined;
+      /** Whether the bytes have to show their type. */
+      readonly strict?: boolean | undefined;
     };
     result: Verified;
   };
-  tidy: { input: null; result: { readonly removed: number } };
 };
 
 /** `shown` is the type that the first bytes show, or '' if they show none. */
-type Verified = { readonly sha256: string; readonly shown: string };
+type Verified = { readonly sha256: string; readonly shown: string; readonly evidence?: TypeEvidence };
 
 type VerifyInput = ObjectSteps['verify']['input'];
 
@@ -44,7 +46,7 @@ export function objectSteps(database: Database, store: ObjectStore) {
 
   const verify: OutsideStep<VerifyInput, VerifyInput, Verified> = {
     request: (input) => input,
-    async send({ received, size, type, sha256: declared }, { signal }) {
+    async send({ received, size, type, sha256: declared, strict = false }, { signal }) {
       const { objectKey } = received;
       const facts = await headObject(store, objectKey);
       if (facts === undefined)
@@ -62,23 +64,37 @@ export function objectSteps(database: Database, store: ObjectStore) {
           detail: `The SHA-256 of what has arrived is ${sha256}, not the declared ${declared}.`,
           more: { field: 'sha256', declared, actual: sha256 },
         });
-      const shown = received.sniffedType ?? (await sniffType(await readStart(store, objectKey, size, sniffLength)));
-      if (!typeFits(type, shown))
+      const look = async () => await sniffType(await readStart(store, objectKey, size, sniffLength));
+      let shown = received.sniffedType ?? (await look());
+      // A former build of the HTTP API may have looked, which took words for a signature.
+      if (received.sniffedType !== null && judgeType(type, shown).verdict === 'contradicted') shown = await look();
+      const evidence = judgeType(type, shown);
+      const { verdict } = evidence;
+      if (verdict === 'contradicted' || (strict && verdict === 'unproven'))
         throw new Refused({
           code: 'type-mismatch',
-          detail: `${type} was declared and the content ${shown === '' ? 'does not show it' : `is ${shown}`}.`,
+          detail: mismatch(evidence),
           more: { field: 'type', declared: type, actual: shown === '' ? null : shown },
         });
-      return { sha256, shown };
+      return { sha256, shown, evidence };
     },
   };
 
-  const tidy: OutsideStep<null, null, { removed: number }> = {
-    request: () => null,
-    send: async (_request, about) => ({ removed: await removeObjects(database, store, about) }),
+  const tidy: OutsideStep<Tidied, Tidied, { readonly removed: number; readonly objectKey?: string }> = {
+    request: (input) => input,
+    async send(input, about) {
+      const adopted = await adoptWhereLost(database, store, about.tenant, input);
+      const { objects: removed } = await removeObjects(database, store, about);
+      return { removed, ...(adopted === undefined ? {} : { objectKey: adopted }) };
+    },
   };
 
   return { receive, verify, tidy };
+}
+
+function mismatch({ declared, shown, verdict }: TypeEvidence): string {
+  if (verdict === 'contradicted') return `${declared} was declared, and the content is ${shown}.`;
+  return `${declared} was declared, and its first bytes do not prove it, which is asked for here.`;
 }
 
 /** @returns undefined when the upload's bytes did not come in pieces, or not all of them have come */

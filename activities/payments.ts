@@ -1,5 +1,3 @@
-import Stripe from 'stripe';
-import { hours } from '../workflows/operation/duration.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './engine/outside-step.ts';
@@ -8,196 +6,158 @@ import { Doubtful } from './stores/outcomes/doubtful.ts';
 import { EffectFree } from './stores/outcomes/effect-free.ts';
 import { Refused } from './stores/outcomes/refused.ts';
 import { Unconfirmed } from './stores/outcomes/unconfirmed.ts';
-import type { Sending } from './stores/sending.ts';
-import { findPayment } from './stores/payments/find-payment.ts';
-import { paymentFailure } from './stores/payments/payment-failure.ts';
-import { cardRefusal } from './stores/payments/payment-refusal.ts';
+import type { Payment } from './stores/payments/payment.ts';
+import type { Card, OpenWish } from './stores/payments/payment-provider.ts';
 import { unwindPayment } from './stores/payments/unwind-payment.ts';
+import type { Sending } from './stores/sending.ts';
 
 type PaymentSteps = {
   openPayment: { input: { readonly amount: Money; readonly orderId: string }; result: Opened };
-  authorise: { input: Opened & { readonly paymentMethod: string }; result: Opened };
+  authorise: {
+    /** `buyer` is there to answer the bank's question. Without one, a card that needs an answer is refused. */
+    input: Opened & { readonly paymentMethod: string; readonly buyer?: { readonly returnUrl: string | undefined } };
+    result: Opened & { readonly asksBuyer?: true };
+  };
   capture: { input: Opened & { readonly amount: Money }; result: Opened };
 };
 
-type Opened = { readonly paymentIntent: string };
-type OpenRequest = Stripe.PaymentIntentCreateParams;
-type ConfirmRequest = Opened & { readonly paymentMethod: string };
+export type Opened = { readonly paymentIntent: string };
+type ConfirmRequest = Opened & Card;
 type CaptureRequest = Opened & { readonly amount: Money };
-
-/**
- * Stripe keeps a key for at least 24 hours. With an hour to spare, an older key no longer proves that nothing will run
- * twice.
- */
-const keyWindow = hours(23);
 
 /**
  * A card payment in three calls, so that the provider itself is a fence. Opening moves nothing, and its id is in the
  * ledger before the confirm. An undo cancels what a thawed worker would still confirm.
  */
-export function paymentSteps({ stripe, sandboxed }: Payments) {
-  const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenRequest, Opened> = {
+export function paymentSteps({ provider, sandboxed, returnUrl: usualReturn }: Payments) {
+  const openPayment: OutsideStep<PaymentSteps['openPayment']['input'], OpenWish, Opened> = {
     request: ({ amount, orderId }, { operation, tenant }) => ({
       amount: amount.minor,
       currency: amount.currency,
-      capture_method: 'manual',
-      payment_method_types: ['card'],
       metadata: { operation, tenant, order: orderId },
     }),
-    async send(request, sending) {
-      const intent = await (sending.age > keyWindow ? openedBefore(sending) : open(request, sending));
-      if (intent.amount !== request.amount || intent.currency !== request.currency)
+    async send(wish, sending) {
+      const payment = await provider.open(wish, sending);
+      if (isOfAnotherAmount(payment, wish))
         throw new Refused({
           code: 'payment-not-possible',
           detail: 'The provider opened a payment of another amount. Nothing was charged.',
         });
       // Nothing has moved yet. Test money must not pay a live order, and a test must not charge a card.
-      if (isOfOtherEnvironment(intent, sending))
+      if (isOfOtherEnvironment(payment, sending))
         throw new Refused({
           code: 'payment-not-possible',
           detail: `The payment provider's key is not for the ${sending.environment} environment of this token.`,
         });
-      return { paymentIntent: intent.id };
+      return { paymentIntent: payment.id };
     },
-    async check({ paymentIntent }, request, sending) {
-      const intent = await paymentOf(sending, paymentIntent);
-      if (isOfOtherEnvironment(intent, sending))
+    async check({ paymentIntent }, wish, sending) {
+      const payment = await ownPayment(sending, paymentIntent);
+      if (isOfOtherEnvironment(payment, sending))
         throw new Unconfirmed(`${paymentIntent} is not of the ${sending.environment} environment of this operation.`);
-      if (intent.amount !== request.amount || intent.currency !== request.currency)
+      if (isOfAnotherAmount(payment, wish))
         throw new Unconfirmed(`${paymentIntent} is a payment of another amount or currency.`);
       return { paymentIntent };
     },
-    undo: (request, result, sending) => unwindPayment(stripe, request, result?.paymentIntent, sending, keyWindow),
+    undo: (wish, result, undoing) => unwindPayment(provider, wish, result?.paymentIntent, undoing),
   };
 
-  async function open(request: OpenRequest, sending: Sending): Promise<Stripe.PaymentIntent> {
-    try {
-      return await stripe.paymentIntents.create(request, options(sending));
-    } catch (error) {
-      const failure = paymentFailure(error);
-      // An unconfirmed intent moves nothing: one left behind by a stored 500 is harmless, and a new key may be used.
-      throw failure.kind === 'spent' ? new EffectFree(failure.message) : failure.thrown;
-    }
-  }
-
-  /** The key may have been forgotten: it would open another payment, and prove nothing. */
-  async function openedBefore(sending: Sending): Promise<Stripe.PaymentIntent> {
-    const found = await findPayment(stripe, sending);
-    if (found === undefined) throw new EffectFree('No payment was opened that could be found');
-    return found;
-  }
-
-  const authorise: OutsideStep<PaymentSteps['authorise']['input'], ConfirmRequest, Opened> = {
-    request: ({ paymentIntent, paymentMethod }) => ({ paymentIntent, paymentMethod }),
-    async send({ paymentIntent, paymentMethod }, sending) {
-      const intent = await settledBy(sending, paymentIntent, () =>
-        stripe.paymentIntents.confirm(paymentIntent, { payment_method: paymentMethod }, options(sending)),
-      );
-      if (intent.status === 'requires_capture' || intent.status === 'succeeded') return { paymentIntent };
-      if (intent.status === 'requires_action')
-        throw new Refused({
-          code: 'authentication-required',
-          detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
-        });
-      // Without an error the card was never tried: what failed was the call.
-      if (intent.status === 'requires_payment_method' && intent.last_payment_error !== null)
-        throw new Refused(cardRefusal(intent.last_payment_error));
-      if (intent.status === 'canceled')
-        throw new Refused(cancelledElsewhere('The payment was cancelled at the provider.'));
-      throw new EffectFree(`The payment is still ${intent.status}`);
+  const authorise: OutsideStep<
+    PaymentSteps['authorise']['input'],
+    ConfirmRequest,
+    PaymentSteps['authorise']['result']
+  > = {
+    request: ({ paymentIntent, paymentMethod, buyer }) => ({
+      paymentIntent,
+      paymentMethod,
+      ...(buyer === undefined ? {} : { returnUrl: buyer.returnUrl ?? usualReturn }),
+    }),
+    async send({ paymentIntent, ...card }, sending) {
+      const { state, called } = await provider.confirm(paymentIntent, card, sending);
+      switch (state.kind) {
+        case 'authorised':
+        case 'captured':
+          return { paymentIntent };
+        case 'asking':
+          // The address of the bank's page holds a secret of the buyer's. It is asked for when it is shown, and not kept.
+          if (card.returnUrl !== undefined) return { paymentIntent, asksBuyer: true };
+          throw new Refused({
+            code: 'authentication-required',
+            detail: 'The bank asks the buyer to confirm this payment (3-D Secure), which this checkout does not offer.',
+          });
+        case 'declined':
+          throw new Refused(state.refusal);
+        case 'cancelled':
+          throw new Refused(cancelledElsewhere('The payment was cancelled at the provider.'));
+        case 'open':
+          throw new EffectFree(`The payment is still ${called}`);
+      }
     },
     async check(said, { paymentIntent }, sending) {
-      const { status } = await paymentOf(sending, same(said, paymentIntent));
-      if (status === 'requires_capture' || status === 'succeeded') return { paymentIntent };
-      throw new Unconfirmed(`${paymentIntent} is ${status}: it has not been authorised.`);
+      const { state, called } = await ownPayment(sending, same(said, paymentIntent));
+      if (state.kind === 'authorised' || state.kind === 'captured') return { paymentIntent };
+      throw new Unconfirmed(`${paymentIntent} is ${called}: it has not been authorised.`);
     },
   };
 
   const capture: OutsideStep<PaymentSteps['capture']['input'], CaptureRequest, Opened> = {
     request: ({ paymentIntent, amount }) => ({ paymentIntent, amount }),
     async send({ paymentIntent, amount }, sending) {
-      const intent = await settledBy(sending, paymentIntent, () =>
-        stripe.paymentIntents.capture(paymentIntent, { amount_to_capture: amount.minor }, options(sending)),
-      );
-      // Nobody can guess what to do about another amount. The operation stays open and visible until a person has
-      // looked.
-      if (intent.status === 'succeeded' && intent.amount_received !== amount.minor)
-        throw new Doubtful(`The provider captured ${intent.amount_received} instead of ${amount.minor}`);
-      if (intent.status === 'succeeded') return { paymentIntent };
-      if (intent.status === 'canceled')
-        throw new Refused(cancelledElsewhere('The authorisation was cancelled before the capture.'));
-      throw new EffectFree(`The payment is still ${intent.status}`);
+      const { state, called } = await provider.capture(paymentIntent, amount.minor, sending);
+      switch (state.kind) {
+        case 'captured':
+          if (state.captured === amount.minor) return { paymentIntent };
+          // Nobody can guess what to do about another amount. The operation stays open and visible until a person has
+          // looked.
+          throw new Doubtful(`The provider captured ${state.captured} instead of ${amount.minor}`);
+        case 'cancelled':
+          throw new Refused(cancelledElsewhere('The authorisation was cancelled before the capture.'));
+        case 'open':
+        case 'declined':
+        case 'asking':
+        case 'authorised':
+          throw new EffectFree(`The payment is still ${called}`);
+      }
     },
     async check(said, { paymentIntent, amount }, sending) {
-      const intent = await paymentOf(sending, same(said, paymentIntent));
-      const refunds = await stripe.refunds.list(
-        { payment_intent: paymentIntent },
-        { timeout: sending.timeout, maxNetworkRetries: 0 },
-      );
-      if (refunds.data.some(({ status }) => status !== 'failed' && status !== 'canceled'))
+      const { state, called } = await ownPayment(sending, same(said, paymentIntent));
+      if ((await provider.givenBack(paymentIntent, sending)) > 0)
         throw new Unconfirmed(`${paymentIntent} was captured, and money of it was given back.`);
-      if (intent.status === 'succeeded' && intent.amount_received === amount.minor) return { paymentIntent };
+      const captured = state.kind === 'captured' ? state.captured : 0;
+      if (captured === amount.minor) return { paymentIntent };
       throw new Unconfirmed(
-        `${paymentIntent} is ${intent.status}, with ${intent.amount_received} of ${amount.minor} ${amount.currency} captured.`,
+        `${paymentIntent} is ${called}, with ${captured} of ${amount.minor} ${amount.currency} captured.`,
       );
     },
   };
 
   /** Test money must not pay a live order, and a test must not charge a card. A sandbox serves both. */
-  function isOfOtherEnvironment({ livemode }: Stripe.PaymentIntent, { environment }: Sending): boolean {
-    return !sandboxed && livemode !== (environment === 'live');
+  function isOfOtherEnvironment({ live }: Payment, { environment }: Sending): boolean {
+    return !sandboxed && live !== (environment === 'live');
   }
 
   /**
    * The payment that a person names. It must be this operation's own, or one payment would pay two orders.
    * @throws Unconfirmed where it is not
    */
-  async function paymentOf({ operation, tenant, timeout }: Sending, id: string): Promise<Stripe.PaymentIntent> {
-    const intent = await stripe.paymentIntents.retrieve(id, {}, { timeout, maxNetworkRetries: 0 }).catch((error) => {
-      throw isMissing(error) ? new Unconfirmed(`The payment provider knows no ${id}.`) : error;
-    });
-    if (intent.metadata.operation !== operation || intent.metadata.tenant !== tenant)
+  async function ownPayment(sending: Sending, id: string): Promise<Payment> {
+    const payment = await provider.look(id, sending);
+    if (payment === undefined) throw new Unconfirmed(`The payment provider knows no ${id}.`);
+    const { operation, tenant } = payment.origin;
+    if (operation !== sending.operation || tenant !== sending.tenant)
       throw new Unconfirmed(`${id} is not a payment of this operation.`);
-    return intent;
-  }
-
-  /**
-   * Sends. If the key can no longer be trusted, it looks the intent up by its id instead (consistent, unlike a
-   * search).
-   */
-  async function settledBy(
-    { age, timeout }: Sending,
-    id: string,
-    send: () => Promise<Stripe.PaymentIntent>,
-  ): Promise<Stripe.PaymentIntent> {
-    if (age > keyWindow) return await stripe.paymentIntents.retrieve(id, {}, { timeout });
-    try {
-      return await send();
-    } catch (error) {
-      const failure = paymentFailure(error);
-      switch (failure.kind) {
-        case 'spent':
-        case 'moved':
-          return await stripe.paymentIntents.retrieve(id, {}, { timeout });
-        case 'declined':
-        case 'refused':
-        case 'throttled':
-        case 'unknown':
-          throw failure.thrown;
-      }
-    }
+    return payment;
   }
 
   return { openPayment, authorise, capture };
 }
 
-function options({ key, timeout }: Sending): Stripe.RequestOptions {
-  // Retries are ours: the client's own would make calls that the ledger does not know.
-  return { idempotencyKey: key, timeout, maxNetworkRetries: 0 };
+function isOfAnotherAmount({ amount, currency }: Payment, wish: OpenWish): boolean {
+  return amount !== wish.amount || currency !== wish.currency;
 }
 
 /** Only the shop's staff, or the provider itself, can have done that: a repeat would overrule them. */
-function cancelledElsewhere(what: string): Refusal {
+export function cancelledElsewhere(what: string): Refusal {
   return { code: 'payment-cancelled', detail: `${what} Nothing was charged.` };
 }
 
@@ -205,8 +165,4 @@ function cancelledElsewhere(what: string): Refusal {
 function same({ paymentIntent }: Opened, sent: string): string {
   if (paymentIntent === sent) return sent;
   throw new Unconfirmed(`This step was sent for ${sent}, not for ${paymentIntent}.`);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Stripe.errors.StripeInvalidRequestError && error.code === 'resource_missing';
 }

@@ -7,6 +7,7 @@ import { outsideActivities } from './engine/outside-step.ts';
 import { statementActivities } from './engine/statement-step.ts';
 import { objectSteps } from './objects.ts';
 import type { Registration } from './registration.ts';
+import { purgeAssets } from './purge-assets.ts';
 import { removeObjects } from './remove-objects.ts';
 import { forgetContents } from './stores/postgres/uploads/collected-content.ts';
 import type { Stores } from './stores.ts';
@@ -31,6 +32,7 @@ export const registration: Registration = {
   flow: uploadFlow,
   steps,
   media: async (stores) => (await import('./upload-media.ts')).uploadMedia(stores),
+  clearing: purgeAssets,
   // An upload's objects are found by their prefix, reported or not.
   async sweep({ database, objects }, about) {
     const removed = await removeObjects(database, objects, about, true);

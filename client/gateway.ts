@@ -13,14 +13,15 @@ import { type AwaitDeclaration, placementOf, type StepDeclaration } from '../wor
 import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
-import type { SeenRequests } from './gateway/seen-requests.ts';
 import { type Call, CallRefused, sound, unknownClient } from './gateway/call.ts';
-import { type ClaimParts, claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
+import { claimAndSettle } from './gateway/claim-and-settle.ts';
+import { claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
+import type { GatewayParts } from './gateway/gateway-parts.ts';
 import { LiveClaims } from './gateway/live-claims.ts';
-import type { Outcome, Outcomes } from './gateway/outcomes.ts';
+import type { Outcome } from './gateway/outcomes.ts';
 import { RememberedAnswers } from './gateway/remembered-answers.ts';
-import type { Decision, How, Layer, NotBegun, Reply } from './gateway/reply.ts';
+import type { Decision, How, Layer, Reply } from './gateway/reply.ts';
 import { type ArrivedAs, soundEvidence } from './gateway/sound-evidence.ts';
 import { type ServiceAnswer, told } from './gateway/service-answer.ts';
 import type { Signal } from './gateway/workflows.ts';
@@ -35,15 +36,6 @@ type Joining = {
   /** Milliseconds. */
   readonly wait: number;
   readonly named: { readonly id: string; readonly workflowId: string; readonly originalRequest: string };
-};
-
-export type GatewayParts = ClaimParts & {
-  readonly outcomes: Outcomes;
-  readonly seen: SeenRequests;
-  /** Settled answers kept in memory; 0 keeps none. */
-  readonly cacheEntries?: number;
-  /** Called once for each request, with the decision and the layer that made it. */
-  readonly count?: (flow: string, decision: Decision | NotBegun['kind'], layer: Layer) => void;
 };
 
 /**
@@ -165,7 +157,8 @@ export class Gateway {
       return same ? replay : { kind: 'key-reused', id: replay.id };
     }
     const parts = { ...this.#parts, turns: this.#turns };
-    const { claimed: claiming, follows } = this.#live.join(request, () => claimAndStart(parts, request));
+    const claim = flow.workflow === 'never' ? claimAndSettle : claimAndStart;
+    const { claimed: claiming, follows } = this.#live.join(request, () => claim(parts, request));
     const claimed = await claiming;
     if (claimed.kind === 'claimed') return await this.#claimed(request, claimed, follows, wait);
     this.#parts.count?.(flow.name, claimed.kind, 'process');
@@ -187,13 +180,21 @@ export class Gateway {
       case 'forgotten':
         return { kind: 'key-expired', ...named };
       case 'kept': {
-        this.#seen(request, id, 'replayed', 'ledger');
+        // Only an operation without a workflow has ended where it was claimed.
+        const how = claimed.created && !follows ? 'created' : 'replayed';
+        this.#seen(request, id, how, 'ledger');
         const settled = state as SettledState;
         this.#remembered.keep(request, claimed, answer, settled);
-        return { kind: 'settled', how: 'replayed', answer, state: settled, ...named };
+        return { kind: 'settled', how, answer, state: settled, ...named };
       }
       case 'none': {
         const how = claimed.created && !follows ? 'created' : 'joined';
+        const late = how === 'joined' ? this.#parts.attempts?.count(request.name, Date.now()) : undefined;
+        if (late !== undefined) {
+          if (!follows) this.#live.forget(request.name);
+          this.#seen(request, id, 'refused', follows ? 'process' : 'ledger');
+          return { kind: 'asked-too-often', retryAfter: Math.ceil(late / 1_000), ...named };
+        }
         this.#seen(request, id, how, follows ? 'process' : 'ledger');
         return await this.#open(request, claimed, { how, follows, wait, named });
       }

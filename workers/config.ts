@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { FieldsOf, SettingFields, SettingsOf } from '../activities/outside/outside-system.ts';
+import { readProtection } from '../activities/outside/protection.ts';
 import { setting } from '../activities/outside/setting.ts';
 import { systems } from '../activities/outside/systems.ts';
+import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
@@ -47,6 +49,18 @@ const ownFields = {
     .optional(),
   /** With it S3 may send its notifications to /v1/webhooks/s3. */
   HAPAX_S3_WEBHOOK_SECRET: z.string().min(16, 'give at least 16 characters').optional(),
+  /** Who may send events to /v1/webhooks/{source}, and how they sign; see docs/webhooks.md. */
+  HAPAX_WEBHOOKS: z
+    .string()
+    .default('{}')
+    .transform((text, context) => {
+      try {
+        return EventSources.read(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    }),
   HAPAX_JWT_ISSUER: setting.optional(),
   HAPAX_JWT_AUDIENCE: setting.optional(),
   /** Which claims name tenant, environment, subject and role; see client/http/callers/claim-mapping.ts. */
@@ -55,6 +69,11 @@ const ownFields = {
   HAPAX_API_KEYS: z.enum(['on', 'off'], { error: 'give on or off' }).default('off'),
   /** New operations that one subject may begin in a minute; replays and questions are never refused. */
   HAPAX_NEW_PER_MINUTE: setting.whole('a number of operations', 1, 6_000),
+  /**
+   * How often one key may be asked for in a minute while its operation is open. A client that follows Retry-After asks
+   * once a second at most; ten times as many leave room for a burst of copies.
+   */
+  HAPAX_ASKS_PER_KEY: setting.whole('a number of requests', 1, 600),
   /** Origins of web pages that may ask, separated by commas. */
   HAPAX_CORS_ORIGINS: z
     .string()
@@ -79,6 +98,20 @@ const ownFields = {
     }),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
+  /** Minutes between two comparisons of our books with the payment provider's ledger; 0: only by `hapax reconcile`. */
+  HAPAX_RECONCILE_MINUTES: setting.whole('a number of minutes', 0, 60, 7 * 24 * 60),
+  /** How calls of each outside system are kept within bounds, where not as it declares; see docs/production.md. */
+  HAPAX_PROTECTION: z
+    .string()
+    .default('{}')
+    .transform((text, context) => {
+      try {
+        return readProtection(text, Object.keys(systems));
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    }),
   HAPAX_TASK_QUEUE: z.string().default('hapax'),
   /** A bundle made by `npm run build:workflows`; without it a worker bundles at its start (2.6 s). */
   HAPAX_WORKFLOW_BUNDLE: setting.optional(),
@@ -157,7 +190,7 @@ function said(name: string, value: string | undefined): string {
   if (value === undefined) return 'is not set';
   if (value === '') return 'is empty';
   if (name === 'DATABASE_URL') return 'is no address';
-  const secret = /KEY|SECRET|PASSWORD|TOKEN/.test(name) || URL.parse(value)?.password;
+  const secret = /KEY|SECRET|PASSWORD|TOKEN|WEBHOOKS/.test(name) || URL.parse(value)?.password;
   return secret ? 'does not fit' : `is ${JSON.stringify(value)}`;
 }
 

@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import { connectSystems } from '../activities/outside/connect-systems.ts';
+import { systems, systemSettings } from '../activities/outside/systems.ts';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { admissionCheck } from '../client/http/health/admission-check.ts';
+import { EventHandlers } from '../client/events/event-handlers.ts';
+import { Inbox } from '../client/events/inbox.ts';
 import { additions } from '../client/http/additions.ts';
 import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/health/readiness.ts';
@@ -13,12 +17,22 @@ import { flows } from '../workflows/flows.ts';
 import { uploadFlow } from '../workflows/upload.flow.ts';
 import { BucketCors } from './bucket-cors.ts';
 import { callerSettings, readCallers } from './callers.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
-import { bodies, countFlushes, countIntegrity, metricsText, problems, requests, showAdmission } from './telemetry.ts';
+import { registrations, settlesInClaim } from './registrations.ts';
+import {
+  bodies,
+  deliveries,
+  countFlushes,
+  countIntegrity,
+  metricsText,
+  problems,
+  requests,
+  showAdmission,
+} from './telemetry.ts';
 
 const settings = [
   'TEMPORAL_ADDRESS',
@@ -28,12 +42,15 @@ const settings = [
   'HAPAX_TASK_QUEUE',
   'HAPAX_LOG_LEVEL',
   'HAPAX_NEW_PER_MINUTE',
+  'HAPAX_ASKS_PER_KEY',
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
   'HAPAX_PUBLIC_URL',
   'HAPAX_S3_WEBHOOK_SECRET',
   'HAPAX_DESTINATIONS',
+  'HAPAX_WEBHOOKS',
   ...callerSettings,
+  ...systemSettings,
   ...s3Settings,
 ] as const;
 
@@ -58,19 +75,28 @@ export async function startHttp(
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
   const openCallers = readCallers(config);
+  const handlers = new EventHandlers(flows);
+  const faults = handlers.faults(config.HAPAX_WEBHOOKS.all);
+  if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
+  const registered = await registrations();
   const connected = await connectGateway({
     databaseUrl: config.DATABASE_URL,
     temporalAddress: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.HAPAX_TASK_QUEUE,
     cacheEntries: config.HAPAX_ANSWER_CACHE,
+    asksPerKey: config.HAPAX_ASKS_PER_KEY,
     terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
+    inClaim: (database) => settlesInClaim(database, registered),
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
   const { gateway, database, admission } = connected;
   countFlushes(() => database.flushes);
   showAdmission(() => admission.state);
+  // When the first buyer is sent to a bank: the provider's package takes a quarter of a second to load.
+  let outside: ReturnType<typeof connectSystems<typeof systems>> | undefined;
+  const reachOutside = () => (outside ??= connectSystems(systems, config));
   const objects = connectS3(config);
   const uploads = new Uploads({
     ...{ database, objects, gateway, destinations: config.HAPAX_DESTINATIONS },
@@ -84,10 +110,14 @@ export async function startHttp(
     flows,
     gateway,
     database,
+    inbox: new Inbox({ database, sources: config.HAPAX_WEBHOOKS, handlers }),
+    countDelivery: (source, became) => deliveries.inc({ source, became }),
     additions: additions({
       gateway,
+      database,
       uploads,
       publicUrl: config.HAPAX_PUBLIC_URL,
+      askNextAction: async (payment) => (await reachOutside()).clients.payments.provider.nextAction(payment),
       countBody: (body) => bodies.inc(body),
       notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },
     }),
@@ -132,6 +162,7 @@ export async function startHttp(
       clearTimeout(late);
       await callers.close();
       await connected.close();
+      await (await outside)?.close();
       cors.close();
       objects.close();
     },

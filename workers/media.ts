@@ -25,21 +25,23 @@ export const mediaSettings = [
 type MediaPorts = { readonly database: Database; readonly objects: ObjectStore };
 
 /** One decoder for each core. More would only hold more pictures in memory. */
-const atOnce = 2;
+const decodersAtOnce = 2;
 /** Each picture queries the ledger a few times. */
-const connections = atOnce * 2;
+const connectionsEach = 2;
 
 /**
  * Decodes pictures, away from the worker that carries everybody's operations: a picture may kill its decoder.
  * @param activities makes the steps; a test passes its own to watch them
+ * @param atOnce how many pictures are worked at; a test that lets some stand at a boundary passes more, so that others pass
  */
 export async function startMedia(
   config: Pick<Config, (typeof mediaSettings)[number]>,
   ports: (own: MediaPorts) => MediaPorts = (own) => own,
   activities: (stores: MediaStores) => ReturnType<typeof createMediaActivities> = shippedActivities,
+  atOnce: number = decodersAtOnce,
 ): Promise<Running> {
   const own = {
-    database: new Database(config.DATABASE_URL, 'hapax_app', connections),
+    database: new Database(config.DATABASE_URL, 'hapax_app', atOnce * connectionsEach),
     objects: connectS3(config),
   };
   const ground = await Ground.prove(own.database, own.objects, createLogger('media', config.HAPAX_LOG_LEVEL));

@@ -1,4 +1,5 @@
 import { createActivities } from '../activities/create-activities.ts';
+import { Reconciler } from '../activities/reconcile/reconciler.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { connectSystems } from '../activities/outside/connect-systems.ts';
 import { systemSettings, systems } from '../activities/outside/systems.ts';
@@ -12,6 +13,7 @@ import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess } from './process.ts';
 import { registrations } from './registrations.ts';
 import { runWorker } from './run-worker.ts';
+import { systemGuards } from './system-guards.ts';
 import { countFlushes } from './telemetry.ts';
 
 export const operationsSettings = [
@@ -22,9 +24,12 @@ export const operationsSettings = [
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
+  'HAPAX_PROTECTION',
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
+
+type Guards = ReturnType<typeof systemGuards>;
 
 /** The stores that the worker uses. A test passes its own, to stop the worker at a boundary. */
 export type Ports = { readonly database: Database; readonly objects: ObjectStore };
@@ -43,15 +48,17 @@ const activitiesAtOnce = 40;
 export async function startOperations(
   config: Pick<Config, (typeof operationsSettings)[number]>,
   ports: (own: Ports) => Ports = (own) => own,
-  activities: (stores: Stores) => Promise<ReturnType<typeof createActivities>> = shippedActivities,
+  activities: (stores: Stores, guards: Guards) => Promise<ReturnType<typeof createActivities>> = shippedActivities,
 ): Promise<Running> {
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
     objects: connectS3(config),
   };
-  const ground = await Ground.prove(own.database, own.objects, createLogger('operations', config.HAPAX_LOG_LEVEL));
+  const log = createLogger('operations', config.HAPAX_LOG_LEVEL);
+  const ground = await Ground.prove(own.database, own.objects, log);
   const { database, objects } = ports(own);
   const outside = await connectSystems(systems, config);
+  const reconciler = new Reconciler(config.DATABASE_URL, outside.clients.payments.provider);
   countFlushes(() => database.flushes);
   return await runWorker(
     config,
@@ -60,7 +67,10 @@ export async function startOperations(
       workflowBundle: config.HAPAX_WORKFLOW_BUNDLE
         ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
         : { code: await bundleWorkflows() },
-      activities: await activities({ database, objects, ...outside.clients }),
+      activities: {
+        ...(await activities({ database, objects, ...outside.clients }, systemGuards(config.HAPAX_PROTECTION, log))),
+        ...reconciler.activities,
+      },
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentWorkflowTaskExecutions: storiesAtOnce,
       maxConcurrentLocalActivityExecutions: storiesAtOnce * 2,
@@ -72,6 +82,7 @@ export async function startOperations(
       ground,
       async close() {
         await database.close();
+        await reconciler.close();
         objects.close();
         await outside.close();
       },
@@ -79,8 +90,8 @@ export async function startOperations(
   );
 }
 
-async function shippedActivities(stores: Stores): Promise<ReturnType<typeof createActivities>> {
-  return createActivities(stores, await registrations());
+async function shippedActivities(stores: Stores, guards: Guards): Promise<ReturnType<typeof createActivities>> {
+  return createActivities(stores, await registrations(), guards);
 }
 
 if (import.meta.main) await runProcess('operations', () => startOperations(readConfig(operationsSettings)));

@@ -1,4 +1,6 @@
 import type { Registration } from '../activities/registration.ts';
+import type { Database } from '../activities/stores/postgres/database.ts';
+import type { SettleInClaim } from '../activities/stores/postgres/ledger/claim.ts';
 import { flows } from '../workflows/flows.ts';
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 
@@ -23,8 +25,26 @@ export async function registrations(
         throw new TypeError(`${file} exports no \`registration\`: export what flow ${name} brings under that name.`);
       if (registration.flow.name !== name)
         throw new TypeError(`${file} registers flow ${registration.flow.name}: let it register ${name}.`);
+      expectDone(registration, file);
       return registration;
     }),
+  );
+}
+
+function expectDone({ flow: { name, workflow }, steps, inClaim }: Registration, file: string): void {
+  if (workflow === 'tells' && steps === undefined)
+    throw new TypeError(`${file} registers no \`steps\`: the story of ${name} has nothing to call.`);
+  if (workflow === 'never' && inClaim === undefined)
+    throw new TypeError(`${file} registers no \`inClaim\`: ${name} has no workflow, and nothing would do its step.`);
+}
+
+/** What the flows without a workflow do in their claims, by the flow's name. */
+export function settlesInClaim(
+  database: Database,
+  registered: readonly Registration[],
+): Readonly<Record<string, SettleInClaim>> {
+  return Object.fromEntries(
+    registered.flatMap(({ flow, inClaim }) => (inClaim === undefined ? [] : [[flow.name, inClaim(database)]])),
   );
 }
 

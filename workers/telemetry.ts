@@ -44,11 +44,75 @@ export const bodies = new Counter({
   registers: [registry],
 });
 
+/** Deliveries of events, each an attempt of its sender. */
+export const deliveries = new Counter({
+  name: 'hapax_event_deliveries_total',
+  help: 'Deliveries of events, by source and by what became of them: recorded, repeated, or the code by which they were refused',
+  labelNames: ['source', 'became'],
+  registers: [registry],
+});
+
+/** What handlers have still to do, as upkeep last counted it. */
+export const handlings = new Gauge({
+  name: 'hapax_event_handlings',
+  help: 'Events that are not handled, by handler and state (due, parked, dead)',
+  labelNames: ['handler', 'state'],
+  registers: [registry],
+});
+
+/** Calls of outside systems that were made, each a try of a step or of an undo, or a look. */
+export const callsOutside = new Counter({
+  name: 'hapax_outside_calls_total',
+  help: 'Calls of outside systems that were made, by system and kind: first, retry (the same was sent before) or look',
+  labelNames: ['system', 'kind'],
+  registers: [registry],
+});
+
+/** Calls of outside systems that were not made. Each is tried again later. */
+export const turnedAway = new Counter({
+  name: 'hapax_outside_turned_away_total',
+  help: 'Calls of outside systems that were not made, by system and by what turned them away: breaker, bulkhead or retry-budget',
+  labelNames: ['system', 'by'],
+  registers: [registry],
+});
+
+/** Which outside systems are left alone because they give no clear answers. */
+export const breakers = new Gauge({
+  name: 'hapax_outside_breaker_open',
+  help: '1 while the breaker before the outside system is open in this process, 0 while it is closed',
+  labelNames: ['system'],
+  registers: [registry],
+});
+
 /** Open operations, as upkeep last counted them. */
 export const open = new Gauge({
   name: 'hapax_open_operations',
   help: 'Operations that have not settled, by flow and state',
   labelNames: ['flow', 'state'],
+  registers: [registry],
+});
+
+/** What the newest pass over the bucket has found. */
+export const sweepTotals = new Gauge({
+  name: 'hapax_sweep_newest',
+  help: 'The newest pass over the bucket: things lookedAt, removed, lost, notOurs and failed, and bytes removed; troubles: what is not mended yet; held-back is 1 while nothing is removed since rows may be missing',
+  labelNames: ['what'],
+  registers: [registry],
+});
+
+/** `files` over `contents` is what dedup saves; `stored` and `unexplained` over `contents` is duplication. */
+export const storage = new Gauge({
+  name: 'hapax_storage_bytes',
+  help: 'Bytes of files, of the contents that they share, stored for them, derived from them, and unexplained, as of the newest pass',
+  labelNames: ['what'],
+  registers: [registry],
+});
+
+/** Uploads by what has become of them: created is the sum of the others. */
+export const uploads = new Gauge({
+  name: 'hapax_uploads',
+  help: 'Uploads that were created, and of them finalized, failed, cancelled, expired and active, counted every ten minutes',
+  labelNames: ['became'],
   registers: [registry],
 });
 

@@ -48,6 +48,13 @@ export function tenantsOf(setting: string): readonly string[] {
   return [...new Set([...readTokens(setting).values()].map(({ tenant }) => tenant))];
 }
 
+/** Who the first token speaks for. */
+export function firstOf(setting: string): Caller {
+  const [caller] = readTokens(setting).values();
+  if (caller === undefined) throw new ConfigFault('HAPAX_TOKENS has no entry');
+  return caller;
+}
+
 function digestOf(token: string): string {
   return hash('sha256', token, 'base64');
 }

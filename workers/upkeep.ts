@@ -1,23 +1,32 @@
 import { Client, Connection } from '@temporalio/client';
-import { createSweeps } from '../activities/create-sweeps.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
-import { type DueSweep, dueSweeps, swept } from '../activities/stores/postgres/upkeep/due-sweeps.ts';
 import { countOpen } from '../activities/stores/postgres/upkeep/count-open.ts';
+import { sweepTroubles } from '../activities/stores/postgres/sweeps/sweep-record.ts';
+import { countUploads } from '../activities/stores/postgres/upkeep/count-uploads.ts';
 import { countTroubles, endTroubles } from '../activities/stores/postgres/upkeep/end-troubles.ts';
+import { countHandlings, forgetEvents } from '../activities/stores/postgres/inbox/due-handlings.ts';
 import { forget } from '../activities/stores/postgres/upkeep/forget.ts';
+import { beat, type Standing, standingOf } from '../activities/sweep/ledger-standing.ts';
+import { BucketSweep } from '../activities/sweep/sweep-bucket.ts';
+import { EventHandlers } from '../client/events/event-handlers.ts';
+import { connectGateway } from '../client/gateway/connect.ts';
 import { Workflows } from '../client/gateway/workflows.ts';
 import { flows } from '../workflows/flows.ts';
+import { minutes } from '../workflows/operation/duration.ts';
 import { longestRun } from '../workflows/operation/flow.ts';
 import { retentionFaults } from '../workflows/operation/retention.ts';
 import { BucketProver } from './bucket-prover.ts';
 import { type Config, ConfigFault, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
+import { DueSweeps } from './due-sweeps.ts';
+import { EventLoop } from './event-loop.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
-import { registrations } from './registrations.ts';
-import { open, troubled } from './telemetry.ts';
+import { registrations, settlesInClaim } from './registrations.ts';
+import { tellSweep } from './tell-sweep.ts';
+import { handlings, open, requests, sweepTotals, troubled, uploads } from './telemetry.ts';
 
 const settings = [
   'DATABASE_URL',
@@ -25,6 +34,7 @@ const settings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
+  'HAPAX_RECONCILE_MINUTES',
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
@@ -43,8 +53,12 @@ const forgottenAtOnce = 500;
 const tidyEvery = 120;
 /** Once in this many rounds, which is every five seconds, upkeep checks whether a test of the object store is due. */
 const proveEvery = 10;
-/** Operations that one round sweeps, since the store has more important callers. */
-const sweptAtOnce = 50;
+/** Pages of 1,000 keys that one look at the bucket compares: 28 million keys a day, and the store has other callers. */
+const sweptPages = 20;
+/** Troubles of sweeps that are counted. */
+const mostTroubles = 1_000;
+/** Rounds between two beats of the ledger, which are ten minutes: what a restored backup lacks shows by them. */
+const beatEvery = 1_200;
 /** Rounds between two counts: gauges are scraped every 15 s or so. */
 const countEvery = 20;
 
@@ -67,12 +81,35 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   const objects = connectS3(config);
   const ground = await Ground.prove(database, objects, log);
   const prover = new BucketProver(database, objects, log);
-  const sweeps = createSweeps({ database: tenants, objects }, await registrations());
+  const registered = await registrations();
+  const late = new DueSweeps(database, tenants, objects, registered, log);
+  const bucket = new BucketSweep({ database, objects });
+  const connected = await connectGateway({
+    databaseUrl: config.DATABASE_URL,
+    temporalAddress: config.TEMPORAL_ADDRESS,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.HAPAX_TASK_QUEUE,
+    inClaim: (own) => settlesInClaim(own, registered),
+    log: (message, err) => log.warn({ err }, message),
+    count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
+  });
+  // A pool of its own: events do not wait for the rounds.
+  const inbox = new Database(config.DATABASE_URL, 'hapax_upkeep', 2);
+  const events = new EventLoop({
+    database: inbox,
+    gateway: connected.gateway,
+    handlers: new EventHandlers(flows),
+    log,
+  });
+  connected.hearEvents(() => events.wake());
+  let beaten = -beatEvery;
   let rounds = 0;
   let more = false;
   let sweeping: Promise<void> | undefined;
   let stopping = false;
   let well = true;
+  /** Whether Temporal knows when books are compared. */
+  let scheduled = false;
 
   const round = async (): Promise<void> => {
     if (rounds % proveEvery === 0) prover.look();
@@ -80,9 +117,12 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       await workflows.registerSearchAttributes(config.TEMPORAL_NAMESPACE);
       const count = await lookAtEverything(database);
       if (count > 0) log.warn({ count }, 'Temporal has no sentinel: every open operation is started again');
+      scheduled = false;
       // Last, so that a process that dies before this line leaves the loss to be found again.
       await workflows.raiseSentinel();
     }
+    if (!scheduled) await workflows.scheduleReconciler(minutes(config.HAPAX_RECONCILE_MINUTES));
+    scheduled = true;
     const due = await dueOperations(database, atMost);
     await eachOf(due, (operation) => lookAfter(workflows, operation, log.warn.bind(log)));
     if (rounds % countEvery === 0) {
@@ -91,12 +131,15 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       troubled.reset();
       for (const { flow, step, needsPerson, count } of await countTroubles(database))
         troubled.set({ flow, step, needs_person: String(needsPerson) }, count);
+      handlings.reset();
+      for (const { handler, state, count } of await countHandlings(database)) handlings.set({ handler, state }, count);
       for (const ended of await endTroubles(database))
         log.info(ended, 'an operation makes progress again, or has ended');
     }
     if (more || rounds % tidyEvery === 0) {
       more = await forget(database, forgottenAtOnce);
-      sweeping ??= sweepLate().finally(() => {
+      if ((await forgetEvents(database, forgottenAtOnce)) === forgottenAtOnce) more = true;
+      sweeping ??= sweep().finally(() => {
         sweeping = undefined;
       });
     }
@@ -104,25 +147,28 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   };
 
   // Runs beside the rounds: an unavailable object store must not keep a claim from being started.
-  const sweepLate = async (): Promise<void> => {
-    try {
-      for (let left = true; left && !stopping; ) {
-        const late = await dueSweeps(database, sweptAtOnce);
-        await eachOf(late, sweep);
-        left = late.length > 0;
-      }
-    } catch (err) {
-      log.warn({ err }, 'the operations to sweep could not be read; the next look tries again');
-    }
+  let doubt: string | undefined;
+  const tellStanding = (standing: Standing): void => {
+    const why = standing.kind === 'ours' ? undefined : standing.why;
+    sweepTotals.set({ what: 'held-back' }, why === undefined ? 0 : 1);
+    if (why !== undefined && why !== doubt) log.error(`Nothing is removed from the bucket. ${why}`);
+    doubt = why;
   };
-
-  const sweep = async ({ id, tenant, environment, flow }: DueSweep): Promise<void> => {
+  const sweep = async (): Promise<void> => {
     try {
-      const removed = (await sweeps[flow]?.({ operation: id, tenant, environment })) ?? 0;
-      await swept(database, id);
-      if (removed > 0) log.info({ operation: id, removed }, 'what came after the end of an operation was removed');
+      const standing = await standingOf(database, objects);
+      tellStanding(standing);
+      // Rows that a restore has brought back may say of files that they are given up.
+      if (standing.kind === 'ours') await late.run(() => stopping);
+      const pass = await bucket.work({ by: 'schedule', anew: false, pages: sweptPages, stopping: () => stopping });
+      if (pass !== undefined) tellSweep(pass, log);
+      sweepTotals.set({ what: 'troubles' }, (await sweepTroubles(database, mostTroubles)).length);
+      if (rounds - beaten < beatEvery) return;
+      beaten = rounds;
+      await beat(database, objects);
+      for (const [became, count] of Object.entries(await countUploads(database))) uploads.set({ became }, count);
     } catch (err) {
-      log.warn({ err, operation: id }, 'an operation could not be swept; it is tried again in ten minutes');
+      log.warn({ err }, 'what is to be swept could not be read; the next look tries again');
     }
   };
 
@@ -153,12 +199,15 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     ended,
     async stop() {
       stopping = true;
+      await events.stop();
       await ended;
       await sweeping;
       await prover.idle();
       await health.close();
       ground.close();
       await connection.close();
+      await connected.close();
+      await inbox.close();
       await database.close();
       await tenants.close();
       objects.close();

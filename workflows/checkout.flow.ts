@@ -1,16 +1,35 @@
 import { z } from 'zod';
-import { days, hours, minutes } from './operation/duration.ts';
+import { days, hours, minutes, seconds } from './operation/duration.ts';
 import { type FailureRows, newKey, wait } from './operation/failures.ts';
 import { defineFlow } from './operation/flow.ts';
+import { paymentOf } from './payment.events.ts';
 import { paymentFailures } from './payment.failures.ts';
 
-/** Stripe's ids of payment methods. A card number does not match, so it never reaches us. */
+const neverCardData = "give the id of a payment method, such as 'pm_card_visa', never card data";
+
+/** An id at the payment provider. A card number does not match, so it never reaches us. */
 const paymentMethod = z
   .string()
-  .regex(/^pm_[A-Za-z0-9_]{1,250}$/, "give the id of a payment method, such as 'pm_card_visa', never card data");
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{3,254}$/, neverCardData)
+  .refine((id) => !/([0-9][_-]?){12}/.test(id), neverCardData);
 
 /** The HTML standard's definition, which a browser's `<input type=email>` follows. */
 const email = z.email({ pattern: z.regexes.html5Email, error: "give an e-mail address, such as 'ann@example.com'" });
+
+const currencyWords = "give a currency's three letters in lower case, such as 'eur'";
+const currency = z.string(currencyWords).regex(/^[a-z]{3}$/, currencyWords);
+
+const promoWords = 'give a promo code of 1 to 100 characters, or leave it out';
+const promo = z.string(promoWords).min(1, promoWords).max(100, promoWords);
+
+/** Without blanks and credentials, which a provider refuses. */
+const returnUrl = z
+  .string()
+  .regex(
+    /^https?:\/\/[^\s@/?#]+([/?#]\S*)?$/,
+    'give the address of a page of the shop, with http or https, without blanks and credentials',
+  )
+  .max(2_000);
 
 const item = z.strictObject({
   sku: z.string().min(1).max(100),
@@ -20,16 +39,29 @@ const item = z.strictObject({
 
 /** The result of each call to the provider. */
 const opened = z.strictObject({
-  paymentIntent: z
-    .string()
-    .regex(/^pi_[A-Za-z0-9_]{1,250}$/, "give the payment's id at the provider, such as 'pi_4711'"),
+  paymentIntent: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, "give the payment's id at the provider, such as 'pi_4711'"),
 });
 
 const money = z.object({ minor: z.int(), currency: z.string() });
 
 const checkoutFailures = {
   'sku-unknown': { status: 422, title: 'The catalogue has no such item', ...newKey },
+  'currency-not-offered': { status: 422, title: 'The cart has no price in this currency', ...newKey },
+  'promo-unknown': { status: 422, title: 'There is no such promo code', ...newKey },
+  'promo-unfit': { status: 422, title: 'The promo code is for another currency', ...newKey },
+  'promo-expired': { status: 409, title: 'The promo code has expired', ...newKey },
+  'promo-used-up': { status: 409, title: 'The promo code has been used up', ...newKey },
+  'promo-in-use': {
+    status: 409,
+    title: 'Another checkout holds a use of the promo code',
+    ...wait,
+    retryAfter: 1,
+    stored: false,
+  },
+  'promo-needs-email': { status: 422, title: "The promo code needs the buyer's e-mail address", ...newKey },
+  'promo-used-by-you': { status: 409, title: 'This buyer has used the promo code', ...newKey },
   'currencies-mixed': { status: 422, title: 'The items of the cart have several currencies', ...newKey },
+  'price-changed': { status: 409, title: 'The cart has another price now', ...newKey },
   'out-of-stock': { status: 409, title: 'There is not enough stock', ...newKey },
   'cart-in-progress': {
     status: 409,
@@ -58,12 +90,38 @@ export const checkoutFlow = defineFlow({
       items: z.array(item).min(1).max(100),
       paymentMethod,
       email: email.max(254).optional(),
+      /** What the buyer was shown. A cart that costs something else is refused, and nothing is charged. */
+      expected: z.strictObject({ minor: z.int().min(0), currency }).optional(),
+      /** A code that takes something off the price. */
+      promo: promo.optional(),
+      /** In which the buyer pays; by default in that of the items. */
+      currency: currency.optional(),
+      /** Where the buyer goes after the bank's page, if the bank asks; by default a page that says so. */
+      returnUrl: returnUrl.optional(),
     })
     .meta({
       examples: [{ cartId: 'cart-4711', items: [{ sku: 'mug-blue', quantity: 2 }], paymentMethod: 'pm_card_visa' }],
     }),
-  result: z.object({ orderId: z.string(), amount: money, paymentIntent: z.string() }),
-  intent: ['cartId', 'items', 'paymentMethod', 'email'],
+  result: z
+    .object({
+      orderId: z.string(),
+      amount: money,
+      discount: money.optional().describe('What a promo code has taken off.'),
+      paymentIntent: z
+        .string()
+        .optional()
+        .describe("The payment by the provider's id; none where the order costs nothing."),
+    })
+    .meta({
+      examples: [
+        {
+          orderId: 'ord_00000000000000000000000000',
+          amount: { minor: 2500, currency: 'eur' },
+          paymentIntent: 'pi_4711',
+        },
+      ],
+    }),
+  intent: ['cartId', 'items', 'paymentMethod', 'email', 'expected', 'promo', 'currency', 'returnUrl'],
   keyScope: 'subject',
   answers: 'outcome',
   workflow: 'tells',
@@ -71,6 +129,7 @@ export const checkoutFlow = defineFlow({
   renewsAfter: [],
   // A buyer who still sees "confirming" after ten minutes has left. The money is then given back.
   patience: minutes(10),
+  retries: 'interactive',
   undoPatience: hours(24),
   // A provider's incident of a few minutes passes by itself. After that somebody should ask the provider.
   personAfter: minutes(15),
@@ -94,6 +153,7 @@ export const checkoutFlow = defineFlow({
       undo: 'own',
       refusable: true,
       placement: 'outside',
+      calls: 'payments',
       resolvedAs: opened,
     },
     authorise: {
@@ -102,7 +162,40 @@ export const checkoutFlow = defineFlow({
       undo: { coveredBy: 'openPayment' },
       refusable: true,
       placement: 'outside',
+      calls: 'payments',
       resolvedAs: opened,
+    },
+    // Only where the bank asks for the buyer.
+    authenticate: {
+      effect: 'await',
+      says: "Waiting for the buyer at the bank's page",
+      undo: { coveredBy: 'openPayment' },
+      placement: 'outside',
+      calls: 'payments',
+      // A buyer who has not confirmed by then has left. Until then the items stay reserved.
+      patience: minutes(15),
+      looksEvery: seconds(10),
+      evidence: z.strictObject({ paymentIntent: z.string() }).meta({ examples: [{ paymentIntent: 'pi_4711' }] }),
+      same: ['paymentIntent'],
+      // The event only says that the bank has decided. What, the next step asks.
+      on: {
+        from: 'stripe',
+        types: ['payment_intent.amount_capturable_updated', 'payment_intent.payment_failed', 'payment_intent.canceled'],
+        operation: (event) => paymentOf(event)?.operation,
+        // A payment that was opened and never used may carry the same metadata.
+        agreesWith: 'openPayment',
+        evidence: (event) => ({ paymentIntent: paymentOf(event)?.paymentIntent ?? '' }),
+      },
+      next: "Have the buyer confirm the payment at the bank's page, `nextAction.url`.",
+      expired: 'The buyer did not confirm the payment in time. Nothing was charged.',
+    },
+    decide: {
+      effect: 'natural',
+      says: 'Asking how the bank has decided',
+      undo: { coveredBy: 'openPayment' },
+      refusable: true,
+      placement: 'outside',
+      calls: 'payments',
     },
     // The money is taken here, so a later cancel is refused. If a later step fails, the money is refunded.
     capture: {
@@ -112,6 +205,7 @@ export const checkoutFlow = defineFlow({
       refusable: true,
       uncancellable: true,
       placement: 'outside',
+      calls: 'payments',
       resolvedAs: opened,
     },
     complete: {

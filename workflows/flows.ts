@@ -1,8 +1,15 @@
+import { books } from './books.ts';
+import { cancellation } from './cancellation.ts';
 import { checkout } from './checkout.ts';
-import { toldFlows } from './engine/told-flows.ts';
+import { derive } from './derive.ts';
+import { creditFlow } from './credit.flow.ts';
+import { toldFlows, withUntold } from './engine/told-flows.ts';
+import { refund } from './refund.ts';
+import { shipFlow } from './ship.flow.ts';
 import { upload } from './upload.ts';
 
-/** Every flow with its story. Temporal's workflows, routes, metrics, documents and the fault matrix follow from this list. */
-export const operations = toldFlows(checkout, upload);
+/** Every flow that Temporal tells, with its story. */
+export const operations = toldFlows(checkout, refund, cancellation, books, upload, derive);
 
-export const flows = operations.map(({ flow }) => flow);
+/** Every flow. Routes, metrics, documents and the fault matrix follow from this list. */
+export const flows = withUntold(operations, shipFlow, creditFlow);

@@ -1,6 +1,7 @@
 import { operations } from './flows.ts';
 import { dispatch } from './temporal/dispatch.ts';
 
+export { reconcile } from './temporal/reconcile.ts';
 export { sentinel } from './temporal/sentinel.ts';
 
 /** Temporal runs this for every workflow name that has no export of its own: the flows. */

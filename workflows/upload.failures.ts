@@ -36,6 +36,7 @@ export const uploadFailures = {
   'destination-unknown': { status: 422, title: 'There is no such destination', ...fix },
   'destination-refuses': { status: 422, title: 'The destination does not take this', ...fix },
   'upload-too-large': { status: 413, title: 'The destination takes no file of this size', ...fix },
+  'range-unsatisfiable': { status: 416, title: 'The file has no such bytes', ...fix },
   'place-taken': { status: 409, title: 'A file of this name is there already', ...newKey },
   'content-undecodable': { status: 422, title: 'The content cannot be decoded', ...newKey },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', ...wait, retryAfter: 2 },

@@ -4,6 +4,7 @@ import { fileName, isWellFormed } from './operation/file-name.ts';
 import { defineFlow } from './operation/flow.ts';
 import { largestUpload } from './operation/part-limits.ts';
 import { transferTime } from './operation/transfer-time.ts';
+import { thumbnail } from './operation/thumbnail.ts';
 import { uploadFailures } from './upload.failures.ts';
 
 /** S3 takes up to 5 GiB in one PUT ("Uploading objects", Amazon S3 user guide). Bytes. */
@@ -40,14 +41,6 @@ const mediaType = z
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'give the SHA-256 as 64 hexadecimal digits in lower case');
 
-const thumbnail = z.object({
-  key: z.string(),
-  type: z.string(),
-  width: z.int(),
-  height: z.int(),
-  size: z.int(),
-});
-
 /** Ways for bytes: one body or one signed PUT, signed parts, and the protocols for bytes that come over days. */
 const transferMethods = ['door', 'presigned', 'multipart', 'tus', 'resumable', 's3'] as const;
 
@@ -77,6 +70,7 @@ export const uploadFlow = defineFlow({
     'The answer says what to do next. A `transfer` without `complete` goes through this service: send the bytes with its ' +
     'method, URL and headers, and your token; the answered PUT ends it. With `transfer: "presigned"` in the request the ' +
     'bytes go straight to the object store: send them with exactly those headers and no token, then ask `complete`. ' +
+    'Where its `sha256` is announced and the caller has that file already, there is no `transfer`, and no byte is sent. ' +
     'Asked again with the same key, the answer holds the current state: 201 and a freshly signed `transfer` while it waits, ' +
     '202 while it is under way, and in the end the result.',
   route: 'uploads',
@@ -100,6 +94,10 @@ export const uploadFlow = defineFlow({
        * What becomes of it where its subject has a file of the same name at the destination; `keep_both` by default.
        */
       whenSame: z.enum(['keep_both', 'replace', 'refuse']).optional(),
+      /** Whether it is taken only if its bytes show its type; by default a type is believed unless they contradict it. */
+      strict: z.boolean().optional(),
+      /** Who may look at the file and download it: its whole tenant (the default), or its subject alone. */
+      readers: z.enum(['tenant', 'subject']).optional(),
       /** How the bytes come: through the HTTP API (the default) or straight to the object store. */
       transfer: z.enum(transferMethods).optional(),
       /** It is a piece of a file that other uploads will join (tus: `Upload-Concat: partial`). */
@@ -128,23 +126,39 @@ export const uploadFlow = defineFlow({
       message: `is more than one PUT can carry (${largestPut} bytes): choose another \`transfer\``,
     })
     .meta({ examples: [{ name: 'greeting.txt', size: 12, type: 'text/plain', destination: 'inbox' }] }),
-  result: z.object({
-    name: z.string(),
-    size: z.int(),
-    type: z.string(),
-    sha256,
-    destination: z.string(),
-    assetId: z.string(),
-    /** The scope had these bytes already: no second object is kept. */
-    deduplicated: z.boolean(),
-    /** The assets that stood at its place before. */
-    replaces: z.array(z.string()).optional(),
-    thumbnails: z.array(thumbnail),
-    /** Optional steps that failed, by name and reason. */
-    failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
-  }),
+  result: z
+    .object({
+      name: z.string(),
+      size: z.int(),
+      type: z.string(),
+      sha256,
+      destination: z.string(),
+      assetId: z.string(),
+      /** The scope had these bytes already: no second object is kept. */
+      deduplicated: z.boolean(),
+      /** The assets that stood at its place before. */
+      replaces: z.array(z.string()).optional(),
+      thumbnails: z.array(thumbnail),
+      /** Optional steps that failed, by name and reason. */
+      failures: z.array(z.object({ step: z.string(), code: z.string(), detail: z.string() })),
+    })
+    .meta({
+      examples: [
+        {
+          name: 'greeting.txt',
+          size: 12,
+          type: 'text/plain',
+          sha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447',
+          destination: 'inbox',
+          assetId: 'ast_00000000000000000000000000',
+          deduplicated: false,
+          thumbnails: [],
+          failures: [],
+        },
+      ],
+    }),
   // How the bytes travel is not part of the intent: the same upload may begin in one way and finish in another.
-  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup', 'partial', 'whenSame'],
+  intent: ['name', 'size', 'type', 'sha256', 'destination', 'dedup', 'partial', 'whenSame', 'strict', 'readers'],
   keyScope: 'subject',
   answers: 'state',
   workflow: 'tells',

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { WaitCall, WaitReply } from '../../workflows/operation/call.ts';
 import { samenessOf } from '../../workflows/operation/sameness.ts';
 import type { About } from '../stores/about.ts';
@@ -7,13 +8,15 @@ import { endWait, lookAtWait, type Waiting, waiting } from '../stores/postgres/l
 import { recordSteps } from '../stores/postgres/ledger/enter.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import { aboutOf } from './about-of.ts';
+import type { Guard } from './guard.ts';
 import { type OutsideStep, outsideUndo } from './outside-step.ts';
 import type { WaitActivities } from './step-activities.ts';
 import { ledgerMove } from './step-failure.ts';
+import { timeOfTry } from './time-of-try.ts';
 
 /** What a flow adds to a step that waits. Evidence comes in through `arrive`, and the step looks for it there. */
 export type AwaitedStep<Evidence> = {
-  /** Called after the deadline: finds evidence that is there although nobody has reported it. */
+  /** Called after the deadline, and as often as the step declares: finds evidence that nobody has reported. */
   readonly adopt?: (about: About) => Promise<Evidence | undefined>;
   /** Takes back what may have come. `evidence` is null if nobody knows what came. */
   readonly undo?: NonNullable<OutsideStep<never, null, Evidence>['undo']>;
@@ -41,22 +44,33 @@ export function awaitedActivities<Evidence extends Readonly<Record<string, unkno
     if (seen.cancelRequested) throw new LedgerFault('cancel-requested', `${call.operation.id} is to be cancelled`);
     return seen;
   };
+  const looked = (call: WaitCall, guard: Guard) =>
+    adopt && guard({ ...timeOfTry(), kind: isRepeated() ? 'retry' : 'look' }, () => adopt(aboutOf(call)));
   return {
     kind: 'wait',
-    step: (call) =>
+    step: (call, guard) =>
       ledgerMove(async () => {
         const first = await look(call, false);
-        if (first.outcome.kind !== 'open' || first.remaining > 0) return replyOf(first);
-        const found = await adopt?.(aboutOf(call));
+        const due = first.remaining <= 0;
+        if (first.outcome.kind !== 'open' || (!due && call.looks !== true)) return replyOf(first);
+        // Before the deadline there is another look.
+        const found = await looked(call, guard)?.catch((error: unknown) => {
+          if (due) throw error;
+        });
         if (found !== undefined) {
           const { step, position, same } = call;
           const sameness = samenessOf(found, same);
           await arrive(database, call.operation, { step, position, evidence: found, sameness, evenDue: true });
         }
-        return replyOf(await look(call, true));
+        return replyOf(await look(call, due));
       }),
     undo: undo && outsideUndo(database, undo),
   };
+}
+
+/** A look that got no answer is asked again by the same activity. */
+function isRepeated(): boolean {
+  return Context.current().info.attempt > 1;
 }
 
 function replyOf({ outcome, remaining }: Waiting): WaitReply {

@@ -2,6 +2,7 @@ import type { AnyFlow, StepName } from '../../workflows/operation/flow.ts';
 import type { Database } from '../stores/postgres/database.ts';
 import { type Activity, namedActivities } from './named-activities.ts';
 import type { StepActivities, WaitActivities } from './step-activities.ts';
+import type { SystemGuards } from './system-guards.ts';
 
 /** The worker that runs a step. */
 type WorkerOf<Step> = Step extends { readonly placement: 'media' } ? 'media' : 'operations';
@@ -56,16 +57,26 @@ function expectKept({ name, steps }: AnyFlow, step: string, made: StepActivities
 
 /**
  * The activities of all flows that a worker runs.
- * @throws TypeError where a step lacks what its declaration promises
+ * @throws TypeError where a step lacks what its declaration promises, or calls a system that nobody knows
  */
 export function activitiesOf(
   database: Database,
   flows: readonly { readonly flow: AnyFlow; readonly made: MadeSteps }[],
+  guards: SystemGuards,
 ): Record<string, Activity> {
   const activities: Record<string, Activity> = {};
   for (const { flow, made } of flows) {
     for (const [name, one] of Object.entries(made)) expectKept(flow, name, one);
-    Object.assign(activities, namedActivities(database, flow.name, made));
+    Object.assign(
+      activities,
+      namedActivities(
+        database,
+        flow.name,
+        made,
+        (step) => guards.of(flow, step),
+        (step) => guards.scheduleOf(flow, step),
+      ),
+    );
   }
   return activities;
 }

@@ -8,7 +8,6 @@ import type {
   WaitCall,
   WaitReply,
 } from '../../workflows/operation/call.ts';
-import type { StepActivities } from './step-activities.ts';
 import { ledgerMove } from './step-failure.ts';
 import { Stopped } from '../stores/outcomes/stopped.ts';
 import { Throttled } from '../stores/outcomes/throttled.ts';
@@ -27,6 +26,9 @@ import {
 
 type Reply = StepReply | WaitReply;
 
+/** Checks outside what a person says of the step; undefined if it cannot be checked. */
+export type Check = ((call: StepCall, said: SaidDone) => Promise<unknown>) | undefined;
+
 /**
  * Runs one try of a step, unless a person has said in the meantime what became of it. It looks for that only if the
  * step was tried before, so a step that goes well does not pay for it.
@@ -35,7 +37,7 @@ type Reply = StepReply | WaitReply;
 export async function unlessResolved<R extends Reply>(
   database: Database,
   call: StepCall | WaitCall,
-  check: StepActivities['check'],
+  check: Check,
   work: () => Promise<R>,
 ): Promise<R | { readonly result: unknown }> {
   if (!call.again && Context.current().info.attempt === 1) return await work();
@@ -76,7 +78,7 @@ export async function followWord(
 async function confirmed(
   database: Database,
   call: StepCall | WaitCall,
-  check: StepActivities['check'],
+  check: Check,
   said: SaidDone,
 ): Promise<{ readonly result: unknown } | undefined> {
   const lapsed = (says: string) => resolutionLapsed(database, call, said.number, says);

@@ -1,7 +1,5 @@
-import { minutes, seconds } from '../../workflows/operation/duration.ts';
-
-/** A longer pause is cut to this: a wrong header then costs minutes and not days. Milliseconds. */
-const longestPause = minutes(5);
+import { seconds } from '../../workflows/operation/duration.ts';
+import { longestAskedPause } from '../../workflows/operation/retry-schedule.ts';
 
 /**
  * `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). If the answer carries a `Date`, a date is read by
@@ -11,7 +9,7 @@ const longestPause = minutes(5);
 export function retryAfter(headers: Headers, now: number): number | undefined {
   const asked = headers.get('retry-after')?.trim() ?? '';
   const pause = /^\d+$/.test(asked) ? seconds(Number(asked)) : Date.parse(asked) - dateOf(headers, now);
-  return pause > 0 ? Math.min(pause, longestPause) : undefined;
+  return pause > 0 ? Math.min(pause, longestAskedPause) : undefined;
 }
 
 function dateOf(headers: Headers, now: number): number {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Protection } from './protection.ts';
 
 export type SettingFields = Readonly<Record<string, z.ZodType>>;
 export type SettingsOf<Fields extends SettingFields> = { readonly [Name in keyof Fields]: z.output<Fields[Name]> };
@@ -12,6 +13,8 @@ type OutsideSystem<Fields extends SettingFields, Ports extends SettingFields, Cl
   readonly called: string;
   /** What a worker needs in order to reach it. Secrets may come from files, as any setting. */
   readonly settings: Fields;
+  /** How calls of it are kept within bounds; `HAPAX_PROTECTION` may choose other numbers. */
+  readonly protection: Protection;
   /** Connects when a worker starts. Import the client's package here, so that other processes do not load it. */
   readonly connect: (settings: SettingsOf<Fields>) => Promise<Client>;
   /** Ends the client's connections when the worker has done its last step; without it there are none that stay. */
@@ -58,7 +61,7 @@ export function outsideSystem<const Fields extends SettingFields, const Ports ex
 /** Any system, for code that does not look into its settings or its client. */
 export type AnySystem = Pick<
   OutsideSystem<SettingFields, SettingFields, unknown>,
-  'called' | 'settings' | 'fake' | 'own'
+  'called' | 'settings' | 'protection' | 'fake' | 'own'
 > & {
   readonly connect: (settings: never) => Promise<unknown>;
   readonly close?: (client: never) => Promise<void>;

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { type Claimed, claim } from '../../activities/stores/postgres/ledger/claim.ts';
+import { type Claimed, claim, type SettleInClaim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import { firstWait } from '../../workflows/operation/flow.ts';
 import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
-import { operationId, workflowId } from '../../workflows/operation/key.ts';
+import { workflowId } from '../../workflows/operation/key.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import type { Admission } from './admission.ts';
 import type { Asked } from './asked.ts';
+import { claimOf } from './claim-of.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
 import { filledRequest, type Terms } from './terms.ts';
@@ -20,6 +20,8 @@ export type ClaimParts = {
   readonly admission?: Admission;
   /** What the deployment takes; by default all that the schemas allow. */
   readonly terms?: Terms;
+  /** How flows without a workflow are done, by the flow's name. */
+  readonly inClaim?: Readonly<Record<string, SettleInClaim>> | undefined;
   readonly log: (message: string, error: unknown) => void;
 };
 
@@ -61,23 +63,9 @@ async function begin(
   request: Record<string, unknown>,
   insert: boolean,
 ): Promise<Started | undefined> {
-  const { flow, call, scope, digest } = asked;
-  const wait = firstWait(flow);
-  const row = (generation: number) => ({
-    insert,
-    id: operationId(scope, generation),
-    scope,
-    subject: call.subject,
-    generation,
-    flowVersion: flow.version,
-    fingerprint: digest,
-    fingerprintVersion,
-    request,
-    requestId: call.requestId ?? randomUUID(),
-    state: wait === undefined ? ('claimed' as const) : ('waiting' as const),
-    deadline: wait?.patience ?? null,
-  });
-  const claiming = (generation: number) => turns.take(() => claim(database, row(generation)));
+  const { scope } = asked;
+  const claiming = (generation: number) =>
+    turns.take(() => claim(database, claimOf(asked, request, generation, insert)));
   let claimed = await claiming(1);
   while (claimed?.created === false && claimed.renewable && sameIntent(asked, claimed)) {
     if (!insert) return undefined;

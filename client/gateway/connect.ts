@@ -4,8 +4,10 @@ import { groundFaultOf, type Proof } from '../../activities/stores/postgres/grou
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
-import { Gateway, type GatewayParts } from '../gateway.ts';
+import { Gateway } from '../gateway.ts';
+import type { GatewayParts } from './gateway-parts.ts';
 import { Admission } from './admission.ts';
+import { KeyAttempts } from './key-attempts.ts';
 import { SeenRequests } from './seen-requests.ts';
 import { Outcomes } from './outcomes.ts';
 import { SettledNews } from './settled-news.ts';
@@ -18,6 +20,10 @@ type GatewayOptions = {
   readonly namespace?: string;
   /** Where the operations worker listens. Default `hapax`. */
   readonly taskQueue?: string;
+  /** How often a key may be asked for in a minute while its operation is open; by default as often as one likes. */
+  readonly asksPerKey?: number;
+  /** Makes what flows without a workflow do in their claims; by default there are none. */
+  readonly inClaim?: (database: Database) => GatewayParts['inClaim'];
 } & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms'>>;
 
 export type ConnectedGateway = {
@@ -26,6 +32,8 @@ export type ConnectedGateway = {
   readonly admission: Admission;
   /** The proofs of what the ledger depends on, from the start and from the newest connection. */
   readonly proofs: () => readonly Proof[];
+  /** Calls back when an event has to be handled, as far as news arrives. */
+  readonly hearEvents: (callback: () => void) => void;
   readonly close: () => Promise<void>;
 };
 
@@ -37,7 +45,15 @@ export type ConnectedGateway = {
  * @example const { gateway, close } = await connectGateway({ databaseUrl, temporalAddress: 'localhost:7233' })
  */
 export async function connectGateway(options: GatewayOptions): Promise<ConnectedGateway> {
-  const { databaseUrl, temporalAddress, namespace = 'default', taskQueue = 'hapax', ...given } = options;
+  const {
+    databaseUrl,
+    temporalAddress,
+    namespace = 'default',
+    taskQueue = 'hapax',
+    inClaim,
+    asksPerKey,
+    ...given
+  } = options;
   const connection = Connection.lazy({ address: temporalAddress });
   const database = new Database(databaseUrl, 'hapax_app');
   const news = new SettledNews({
@@ -66,12 +82,15 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     outcomes: new Outcomes(database, news),
     seen,
     ...given,
+    inClaim: inClaim?.(database),
+    ...(asksPerKey === undefined ? {} : { attempts: new KeyAttempts(asksPerKey) }),
     log,
   });
   return {
     gateway,
     database,
     admission,
+    hearEvents: (callback) => news.hearEvents(callback),
     proofs: () => [...database.proofs, ...server, news.proof],
     async close() {
       admission.close();

@@ -34,6 +34,11 @@ export type Reply =
   | { readonly kind: 'key-reused'; readonly id: string }
   /** The answer has expired, but its tombstone is still there. */
   | ({ readonly kind: 'key-expired' } & Named)
+  /**
+   * The key was asked for too often while its operation is open.
+   * @member retryAfter whole seconds
+   */
+  | ({ readonly kind: 'asked-too-often'; readonly retryAfter: number } & Named)
   | NotBegun;
 
 /** The operation would be new. Nothing was accepted, and the key is not used up. */

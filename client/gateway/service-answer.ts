@@ -65,7 +65,8 @@ export function told<F extends AnyFlow>(reply: Reply): ServiceAnswer<F> {
     case 'not-taken':
       throw new NotTaken(reply.refusal);
     case 'not-admitted':
-      throw new Error('Only the HTTP API limits how many operations a caller may begin');
+    case 'asked-too-often':
+      throw new Error('Only the HTTP API limits how many operations a caller may begin, and how often it may ask');
     case 'overloaded':
       throw new Overloaded(reply.retryAfter);
     case 'key-expired':

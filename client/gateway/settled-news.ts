@@ -38,6 +38,7 @@ export class SettledNews {
   readonly #parts: NewsParts;
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
   readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
+  readonly #told: (() => void)[] = [];
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -89,6 +90,11 @@ export class SettledNews {
     return () => this.#heard;
   }
 
+  /** Calls back when another system has told us something, and its event has to be handled. */
+  hearEvents(callback: () => void): void {
+    this.#told.push(callback);
+  }
+
   /**
    * Calls back once, when the operation settles.
    * @returns a function that stops waiting
@@ -104,6 +110,7 @@ export class SettledNews {
 
   #tell(payload: string): void {
     const said = json(payload);
+    if (isEvent(said)) for (const hear of this.#told) hear();
     const { data: named } = hint.safeParse(said);
     if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
@@ -146,6 +153,10 @@ const full = z.object({
   flowVersion: z.int(),
 });
 const hint = z.object({ id: z.string(), tenant: z.string() });
+
+function isEvent(said: unknown): boolean {
+  return typeof said === 'object' && said !== null && 'event' in said;
+}
 
 function readNews(named: Settled, said: unknown): Settled {
   const answer = full.safeParse(said);

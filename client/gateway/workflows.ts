@@ -1,8 +1,16 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import pLimit from 'p-limit';
 import type { Opening, OperationRef } from '../../workflows/operation/call.ts';
 import { seconds } from '../../workflows/operation/duration.ts';
 import { type Scope, workflowId } from '../../workflows/operation/key.ts';
+import { fairnessKey } from './fairness-key.ts';
 import { searchAttributes } from '../../workflows/operation/search-attributes.ts';
 
 /** What Temporal has to know about an operation. */
@@ -105,6 +113,31 @@ export class Workflows {
     });
   }
 
+  /** Has our books compared with the payment provider's ledger, from now on. @param every milliseconds; 0: never */
+  async scheduleReconciler(every: number): Promise<void> {
+    const scheduleId = `reconcile/${this.#taskQueue}`;
+    const spec = { intervals: [{ every }], jitter: Math.floor(every / 10) };
+    try {
+      if (every === 0) return await this.#client.schedule.getHandle(scheduleId).delete();
+      await this.#client.schedule.create({
+        scheduleId,
+        spec,
+        // One that takes long is not joined by the next, and one that was missed is made up for by the next.
+        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+        action: {
+          type: 'startWorkflow',
+          workflowType: 'reconcile',
+          workflowId: scheduleId,
+          taskQueue: this.#taskQueue,
+        },
+      });
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return;
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await this.#client.schedule.getHandle(scheduleId).update((known) => ({ ...known, spec }));
+    }
+  }
+
   get #sentinel(): string {
     return `sentinel/${this.#taskQueue}`;
   }
@@ -133,6 +166,8 @@ export class Workflows {
         Opening?,
       ],
       workflowTaskTimeout,
+      // Activities inherit it. So one tenant's backlog does not keep the others waiting, where the server serves fairly.
+      priority: { fairnessKey: fairnessKey(tenant) },
       searchAttributes: { HapaxTenant: [tenant], HapaxFlow: [flow], HapaxKey: [scope.key] },
       staticSummary: `${flow} of ${tenant} (${environment})`,
       staticDetails: `Operation ${id}, key ${scope.key}`,

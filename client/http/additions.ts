@@ -1,11 +1,17 @@
 import type { Gateway } from '../gateway.ts';
 import type { Uploads } from '../uploads/uploads.ts';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import { deriveAdditions } from './assets/derive-additions.ts';
+import { type AskNextAction, checkoutAdditions } from './payments/checkout-additions.ts';
+import { orderAdditions } from './payments/order-additions.ts';
 import { Additions } from './flow-additions.ts';
 import { uploadAdditions } from './uploads/upload-additions.ts';
 import type { WatchedBody } from './uploads/watch-bodies.ts';
 
 type AdditionParts = {
+  readonly askNextAction: AskNextAction;
   readonly gateway: Gateway;
+  readonly database: Database;
   readonly uploads: Uploads;
   /** The address of the HTTP API as callers see it. Default: the address that each request was sent to. */
   readonly publicUrl?: string | undefined;
@@ -18,10 +24,17 @@ type AdditionParts = {
 /** The flows' additions to the HTTP API. A flow with routes of its own adds a line here. */
 export function additions({
   gateway,
+  database,
   uploads,
   publicUrl,
   notices,
+  askNextAction,
   countBody = () => undefined,
 }: AdditionParts): Additions {
-  return new Additions([uploadAdditions({ gateway, uploads, publicUrl, notices, countBody })]);
+  return new Additions([
+    uploadAdditions({ gateway, uploads, publicUrl, notices, countBody }),
+    checkoutAdditions(askNextAction, gateway),
+    ...orderAdditions({ gateway, database }),
+    deriveAdditions({ gateway, assets: uploads.assets, publicUrl }),
+  ]);
 }

@@ -3,18 +3,23 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
-import { jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { longestTransfer } from '../../workflows/upload.flow.ts';
+import type { Inbox } from '../events/inbox.ts';
 import type { Gateway } from '../gateway.ts';
 import { answerProblems, answerUnroutable } from './problems/answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './callers/authenticate.ts';
 import { answerBrokenRequest } from './protocol/broken-request.ts';
 import { configRoute } from './routes/config-route.ts';
+import { deadLetterRoutes } from './events/dead-letter-routes.ts';
+import { type CountDelivery, webhookRoutes } from './events/webhook-routes.ts';
+import { differenceRoutes } from './payments/difference-routes.ts';
 import { documentRoute } from './documented/document-route.ts';
+import { documentWhole } from './documented/document-whole.ts';
 import { OperationViews } from './operations/operation-views.ts';
 import { collectionRoutes } from './routes/collection-routes.ts';
 import { flowRoutes } from './routes/flow-routes.ts';
@@ -53,6 +58,10 @@ type DoorParts = {
   readonly newPerMinute: number;
   readonly corsOrigins: readonly string[];
   readonly additions: Additions;
+  /** Where events of other systems go. */
+  readonly inbox: Inbox;
+  /** Called with what became of each delivery of an event. */
+  readonly countDelivery?: CountDelivery;
   /** Further routes behind authentication. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -110,7 +119,8 @@ const bearerScheme = {
   scheme: 'bearer',
   description:
     'A JWT of the configured issuer, an API key (`hpx_live_…`, `hpx_test_…`), or a static token of a local stack. It names ' +
-    'the tenant, the environment, the subject and the role. Each route lists the least role that may use it:\n\n' +
+    'the tenant, the environment, the subject and the role. Each route lists the least role that may use it, or `viewer` and ' +
+    '`operator` where it shows what concerns every subject:\n\n' +
     '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
     '- `caller` begins, looks at and cancels operations of its own subject\n' +
     '- `operator` is a caller that also looks at and cancels the operations of every subject, and resolves steps in doubt',
@@ -174,11 +184,12 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       security: [{ token: [] }],
     },
     transform: documentRoute,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: documentWhole(parts.flows),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Hapax' } });
   await app.register(async (open) => serviceRoutes(open, parts));
   await parts.additions.registerOpen(app);
+  await app.register(async (open) => webhookRoutes(open, parts.inbox, parts.countDelivery ?? (() => undefined)));
   await app.register(async (guarded) => {
     documentRoles(guarded);
     guarded.addHook('onRequest', (request, reply, next) => {
@@ -201,6 +212,8 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     collectionRoutes(guarded, { ...parts, views, operation });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
     keyRoutes(guarded, parts.database);
+    await guarded.register(async (scope) => deadLetterRoutes(scope, parts.database));
+    await guarded.register(async (scope) => await differenceRoutes(scope, parts.database));
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
     await additions.register(guarded);
     parts.extend?.(guarded);

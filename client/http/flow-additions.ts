@@ -22,6 +22,11 @@ export type FlowAdditions = {
    * still answered.
    */
   readonly refusal?: () => Promise<Refusal | undefined>;
+  /**
+   * Whether this caller may ask for that at all: before any claim, and before any replay.
+   * @throws HttpProblem where they may not
+   */
+  readonly mayAsk?: (body: Readonly<Record<string, unknown>>, request: FastifyRequest) => Promise<void>;
 };
 
 type Offered = Readonly<Record<string, unknown>>;
@@ -43,6 +48,20 @@ export class Additions {
 
   async refusal({ name }: AnyFlow): Promise<Refusal | undefined> {
     return await this.#byFlow.get(name)?.refusal?.();
+  }
+
+  /** @throws HttpProblem where the caller may not ask for that */
+  async expectAllowed(
+    { name }: AnyFlow,
+    body: Readonly<Record<string, unknown>>,
+    request: FastifyRequest,
+  ): Promise<void> {
+    await this.#byFlow.get(name)?.mayAsk?.(body, request);
+  }
+
+  /** Whether there are callers who may not ask. */
+  mayRefuse({ name }: AnyFlow): boolean {
+    return this.#byFlow.get(name)?.mayAsk !== undefined;
   }
 
   offered({ name }: AnyFlow): z.ZodRawShape {

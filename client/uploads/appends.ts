@@ -3,7 +3,7 @@ import type { OperationRecord } from '../../activities/stores/postgres/ledger/re
 import type { SessionFacts, TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import { fenceSession } from '../../activities/stores/postgres/uploads/sessions/fence-session.ts';
 import { takeSession } from '../../activities/stores/postgres/uploads/sessions/take-session.ts';
-import { sniffStart } from '../../activities/stores/s3/sniff-type.ts';
+import { sniffStart } from '../../activities/file-type/sniff-type.ts';
 import { joinedKey } from '../../activities/stores/s3/upload-keys.ts';
 import { largestUpload } from '../../workflows/operation/part-limits.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';

@@ -3,7 +3,7 @@ import { essence } from '../../workflows/operation/media-type.ts';
 import { largestUpload } from '../../workflows/operation/part-limits.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 
-const { dedup, whenSame } = uploadFlow.request.shape;
+const { dedup, whenSame, strict, readers } = uploadFlow.request.shape;
 
 const mediaRange = z
   .string()
@@ -21,6 +21,14 @@ const policySchema = z.strictObject({
   whenSame,
   /** For an upload that does not say it. */
   dedup,
+  /** Whether bytes have to show their type; for an upload that does not say it. */
+  strict,
+  /** `match`: a name whose extension stands for a type that contradicts the declared one is refused. */
+  extension: z.enum(['any', 'match']).optional(),
+  /** Who may look at its files and download them; `subject` holds for those that are there already, too. */
+  readers,
+  /** For how many days a deleted file can be restored; 30 by default. */
+  restorableDays: z.number().min(0).max(3_650).optional(),
   /** Whether an upload may not say otherwise. */
   fixed: z.boolean().optional(),
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { ReceivedBytes } from '../../activities/stores/postgres/uploads/read-transfer.ts';
-import { sniffLength, sniffType } from '../../activities/stores/s3/sniff-type.ts';
+import { sniffLength, sniffType } from '../../activities/file-type/sniff-type.ts';
 import { doorKey } from '../../activities/stores/s3/upload-keys.ts';
 import { largestPut } from '../../workflows/upload.flow.ts';
 import { commitBytes } from './commit-bytes.ts';

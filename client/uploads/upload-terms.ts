@@ -1,3 +1,5 @@
+import { judgeType } from '../../activities/file-type/judge-type.ts';
+import { typeByName } from '../../activities/file-type/type-by-name.ts';
 import { placeIsTaken } from '../../activities/stores/postgres/uploads/place-is-taken.ts';
 import type { RequestOf } from '../../workflows/operation/flow.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
@@ -10,15 +12,17 @@ type Announcement = RequestOf<typeof uploadFlow>;
 /** What a deployment takes of uploads, by their destination. */
 export function uploadTerms(destinations: Destinations): FlowTerms {
   return {
-    fills: ['whenSame', 'dedup'],
+    fills: ['whenSame', 'dedup', 'strict', 'readers'],
     filled(request) {
       const { destination, partial } = request as Announcement;
       // A partial upload becomes no file: the upload that joins it is placed.
       if (partial === true) return request;
-      const { whenSame, dedup } = destinations.of(destination) ?? {};
+      const { whenSame, dedup, strict, readers } = destinations.of(destination) ?? {};
       return {
         ...(whenSame === undefined ? {} : { whenSame }),
         ...(dedup === undefined ? {} : { dedup }),
+        ...(strict === undefined ? {} : { strict }),
+        ...(readers === undefined ? {} : { readers }),
         ...request,
       };
     },
@@ -47,7 +51,7 @@ function unknownDestination(destination: string): Refusal {
 
 function policyRefusal(announced: Announcement, policy: DestinationPolicy): Refusal | undefined {
   const { destination, type, size = 0 } = announced;
-  const { types, largest = size, fixed = false } = policy;
+  const { types, largest = size, fixed = false, extension } = policy;
   if (types !== undefined && !takesType(types, type))
     return {
       code: 'destination-refuses',
@@ -55,13 +59,29 @@ function policyRefusal(announced: Announcement, policy: DestinationPolicy): Refu
       more: { field: 'type', taken: types },
     };
   if (size > largest) return tooLarge(destination, largest);
+  if (extension === 'match') {
+    const otherwise = extensionRefusal(announced);
+    if (otherwise !== undefined) return otherwise;
+  }
   if (!fixed) return undefined;
-  const other = (['whenSame', 'dedup'] as const).find((field) => announced[field] !== policy[field]);
+  const other = (['whenSame', 'dedup', 'strict', 'readers'] as const).find(
+    (field) => announced[field] !== policy[field],
+  );
   if (other === undefined) return undefined;
   return {
     code: 'destination-refuses',
     detail: `${JSON.stringify(destination)} has its own \`${other}\`, which an upload cannot choose: leave the field out.`,
     more: { field: other },
+  };
+}
+
+function extensionRefusal({ name, type, destination }: Announcement): Refusal | undefined {
+  const byName = typeByName(name);
+  if (byName === undefined || judgeType(type, byName).verdict !== 'contradicted') return undefined;
+  return {
+    code: 'destination-refuses',
+    detail: `A file ${JSON.stringify(name)} is ${byName} by its name, and ${type} was declared: ${JSON.stringify(destination)} takes files whose names say what they are.`,
+    more: { field: 'name', byName },
   };
 }
 

@@ -3,8 +3,10 @@ import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { TransferMethod } from '../../activities/stores/postgres/uploads/read-transfer.ts';
 import { presignedOwner } from '../../activities/stores/s3/presigned-bytes.ts';
 import { isPresignedKey } from '../../activities/stores/s3/upload-keys.ts';
+import { linkOwned } from './link-owned.ts';
 import { largestPut } from '../../workflows/upload.flow.ts';
 import { Appends } from './appends.ts';
+import { Assets } from './assets.ts';
 import { BucketStanding } from './bucket-standing.ts';
 import { Destinations } from './destinations.ts';
 import { DoorWay, type Sent } from './door-way.ts';
@@ -30,24 +32,27 @@ type TransferPlan =
  */
 export class Uploads {
   readonly #standing: BucketStanding;
-  readonly #parts: Pick<UploadParts, 'objects' | 'gateway'>;
+  readonly #parts: UploadParts;
   readonly #door: DoorWay;
   readonly #presigned: PresignedWay;
   /** The way for bytes that come in several bodies. */
   readonly appends: Appends;
+  /** What uploads have become. */
+  readonly assets: Assets;
   /** The way for parts that go straight to the object store. */
   readonly multipart: MultipartWay;
 
   /** @param parts without `destinations` every destination takes every file */
   constructor(parts: Omit<UploadParts, 'standing' | 'destinations'> & Partial<Pick<UploadParts, 'destinations'>>) {
-    this.#parts = parts;
     this.#standing = new BucketStanding(parts.database, parts.objects);
     const all = { destinations: Destinations.read('{}'), ...parts, standing: this.#standing };
+    this.#parts = all;
     const bodies = new OpenBodies();
     this.#door = new DoorWay(all, bodies);
     this.#presigned = new PresignedWay(all);
     this.appends = new Appends(all, bodies);
     this.multipart = new MultipartWay(all);
+    this.assets = new Assets(all);
   }
 
   /** @returns why no new upload may begin now, if there is a reason */
@@ -69,6 +74,7 @@ export class Uploads {
     const way = wanted ?? announced;
     const now = await this.appends.look(record);
     if ('refusal' in now || (now.complete && !isPartial(record))) return undefined;
+    if (now.offset === 0 && !isPartial(record) && (await linkOwned(this.#parts, record))) return undefined;
     const goesOn = now.offset > 0 || size === undefined || size > largestPut || isPartial(record);
     if ((way === 'multipart' || way === 's3') && now.offset === 0 && size !== 0 && !isPartial(record)) {
       const plan = await this.multipart.plan(record, left);

@@ -1,24 +1,32 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { assetsPart } from './assets/assets-part.ts';
 import { checkoutPart } from './checkout/checkout-part.ts';
 import { prepareDatabase } from './checkout/prepare-database.ts';
 import { type Figure, isMet } from './measure/figure.ts';
 import { figureTable } from './measure/figure-table.ts';
 import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
+import { reconcilePart } from './reconcile/reconcile-part.ts';
 import { replayPart } from './replay/replay-part.ts';
 import { startServers } from './stack/servers.ts';
 import { uploadsPart } from './uploads/uploads-part.ts';
+import { waitingPart } from './waiting/waiting-part.ts';
+import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
   stampede: stampedePart,
   overload: overloadPart,
   uploads: uploadsPart,
+  assets: assetsPart,
+  webhooks: webhooksPart,
+  waiting: waitingPart,
+  reconcile: reconcilePart,
 };
 
 const { values } = parseArgs({

@@ -249,6 +249,28 @@ describe('the claim of a name', () => {
     await cut.close();
   });
 
+  it('waits for a connection that comes late while others are answered, as on a busy machine', async () => {
+    const line = await FaultyLine.to(world.databaseUrl);
+    const busy = new Database(line.url, 'hapax_app', 2);
+    const answered = () => busy.alone({ name: '', text: 'select 1', values: [] });
+    await answered();
+    line.greetLate(5_000);
+    const begun = performance.now();
+    // Two at once need two connections, and only one stands. It answers until the other has been given up as late.
+    const first = Promise.all([
+      answered().then(async () => {
+        while (performance.now() - begun < 1_300) await answered();
+      }),
+      claim(busy, asked(checkoutScope(world, 'late'))),
+    ]);
+    setTimeout(() => line.greetLate(0), 800);
+    const [, claimed] = await first;
+    expect(claimed?.created).toBe(true);
+    expect(performance.now() - begun).toBeGreaterThan(900);
+    await busy.close();
+    await line.close();
+  });
+
   it('is to be asked again where PostgreSQL has ended its transaction', async () => {
     const slow = new Database(world.databaseUrl, 'hapax_app', 1);
     const run = (text: string) => slow.flush(null, { name: '', text, values: [] });

@@ -3,6 +3,7 @@ import { type Role, roles } from '../../workflows/operation/role.ts';
 import { newKey } from '../support/keys-command.ts';
 import { TokenIssuer } from '../support/token-issuer.ts';
 import { Uploader } from '../support/uploader.ts';
+import { pathFor } from '../support/path-for.ts';
 import { World } from '../support/world.ts';
 import { allEffects, effectsOf, paidOnce } from './effects.ts';
 import { holdConfirm, release, untilHeld } from './held.ts';
@@ -25,6 +26,7 @@ beforeAll(async () => {
   world = await World.create(inject('ground'), {
     env: { ...issuer.settings, HAPAX_API_KEYS: 'on' },
     doors: 0,
+    media: true,
     upkeep: false,
   });
   const { alpha } = world.tenants;
@@ -50,14 +52,19 @@ const routes = () =>
   Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, route]) => ({ method: method.toUpperCase(), path, route })),
   );
+/** Lists of what concerns every subject of a tenant. */
+const ofAllSubjects = ['/v1/dead-letters', '/v1/differences'];
 const picture = Buffer.from('the bytes of a picture');
 
 describe('the document of the API', () => {
   it('has the least role of each route, and says what the roles are', () => {
     for (const { path, method, route } of routes()) {
       const usual = method === 'GET' ? 'viewer' : 'caller';
-      const role = path.endsWith('/resolve') ? 'operator' : usual;
-      expect([method, path, route.security]).toEqual([method, path, path === '/v1/config' ? [] : [{ token: [role] }]]);
+      const role = /\/(resolve|replay|settle)$/.test(path) ? 'operator' : usual;
+      const least = ofAllSubjects.includes(path)
+        ? [{ token: ['viewer'] }, { token: ['operator'] }]
+        : [{ token: [role] }];
+      expect([method, path, route.security]).toEqual([method, path, path === '/v1/config' ? [] : least]);
     }
     for (const role of roles) expect(document.components.securitySchemes.token?.description).toContain(`\`${role}\``);
   });
@@ -77,14 +84,23 @@ describe.each(['static token', 'JWT', 'API key'])('a viewer with a %s', (way) =>
     // The same key under the viewer's own subject: were it begun, there would be an answer to replay.
     const own = await world.checkout(key, { cartId: `${key} own` }, { token: 'local-alpha.viewer' });
     expect([paid.status, own.status]).toEqual([201, 201]);
+    const part = { checkout: paid.json.id, amount: { minor: 1, currency: 'eur' } };
+    const refund = (await world.ask('POST', '/v1/refunds', { key: `a part for ${way}`, body: part })).json.id as string;
     const upload = await uploader.announced(`for a viewer with a ${way}`, picture);
+    const file = (await uploader.upload(`file for a viewer with a ${way}`, Buffer.from(way))).json.result
+      .assetId as string;
     const before = await allEffects(world);
     let refused = 0;
     for (const { method, path } of routes()) {
-      const id = path.includes('/uploads/') ? upload.id : paid.json.id;
+      const named: Record<string, string> = { assets: file, uploads: upload.id, refunds: refund };
+      const id = named[path.split('/')[2] as string] ?? (paid.json.id as string);
       const body = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
       for (const sent of [{ key }, { key: null }, { key: 'not, sound' }]) {
-        const answer = await world.ask(method, path.replace('{id}', id), { token, ...sent, ...body });
+        const answer = await world.ask(method, path.replace('{id}', id).replace('{name}', 'thumbnails'), {
+          token,
+          ...sent,
+          ...body,
+        });
         if (method === 'GET') {
           expect([path, answer.status]).toEqual([path, 200]);
           continue;
@@ -136,6 +152,15 @@ describe('what a caller is shown', () => {
     expect(await Promise.all([ann, bob, live, beta].map((id) => looked('local-alpha.ann', id)))).toEqual([
       200, 404, 404, 404,
     ]);
+  });
+
+  it.each(ofAllSubjects)('is nothing of %s as a caller, since that shows every subject', async (path) => {
+    for (const token of [...Object.values(people.viewer), ...Object.values(people.operator)])
+      expect((await world.ask('GET', path, { token })).status).toBe(200);
+    for (const token of ['local-alpha', 'local-alpha.ann']) {
+      const { status, json } = await world.ask('GET', path, { token });
+      expect([status, json]).toMatchObject([403, { code: 'forbidden', role: 'caller', needs: 'viewer or operator' }]);
+    }
   });
 
   it('offers no signed transfer to who may not send the bytes', async () => {
@@ -202,15 +227,16 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
     const found = { step: 'capture', outcome: 'no-effect', evidence: 'none', reason: 'to see it' };
     const withId = routes().filter(({ path }) => path.includes('{id}'));
     expect(withId.length).toBeGreaterThanOrEqual(4);
-    const own = /req_[0-9a-f-]{36}|op_[0-9a-z]{26}/g;
+    const own = /req_[0-9a-f-]{36}|(op|ast)_[0-9a-z]{26}/g;
     for (const { method, path } of withId) {
       const ask = async (id: string) =>
-        await world.ask(method, path.replace('{id}', id), {
+        await world.ask(method, pathFor(path, id), {
           token,
           headers,
           ...(method === 'PUT' ? { body: 'x' } : {}),
           ...(path.endsWith('/parts') ? { body: { parts: [{ number: 1, sha256: '0'.repeat(64) }] } } : {}),
           ...(path.endsWith('/resolve') ? { body: found } : {}),
+          ...(path.endsWith('/settle') ? { body: { reason: 'to see it' } } : {}),
         });
       const [theirs, none] = [await ask(paid.json.id), await ask(`op_${'z'.repeat(26)}`)];
       expect([method, path, theirs.status]).toEqual([method, path, 404]);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { finalize } from '../../activities/assets.ts';
-import { mediaSteps } from '../../activities/media.ts';
+import { makeThumbnails } from '../../activities/make-thumbnails.ts';
+import { unguarded } from '../../activities/engine/guard.ts';
 import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
@@ -191,16 +192,14 @@ describe('an upload that is finalized by many at once', () => {
       } as const;
       const races = Array.from({ length: 12 }, (_, n) => pools[n % 2] as Database);
       const placed = await Promise.all(
-        races.map((pool) => statementActivities(pool, finalize).step({ ...call, effect: 'transaction' })),
+        races.map((pool) => statementActivities(pool, finalize).step({ ...call, effect: 'transaction' }, unguarded)),
       );
       expect(new Set(placed.map(({ result }) => JSON.stringify(result))).size).toBe(1);
       const { content } = (placed[0] ?? expect.unreachable()).result as { content: string };
       const asked = { content, objectKey, size: bytes.length, shown: 'image/png' };
       const about = { operation: id, tenant: operation.tenant, environment: 'test', key: 'k', age: 0 } as const;
       const sending = { ...about, attempt: 1, timeout: 10_000, signal: new AbortController().signal };
-      const made = await Promise.all(
-        races.map((pool) => mediaSteps(pool, uploader.store).thumbnails.send(asked, sending)),
-      );
+      const made = await Promise.all(races.map((pool) => makeThumbnails(pool, uploader.store, asked, sending)));
       expect(new Set(made.map((one) => JSON.stringify(one))).size).toBe(1);
       await Promise.all(pools.map((pool) => pool.close()));
     });

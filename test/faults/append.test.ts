@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { listMultiparts } from '../../activities/stores/s3/multipart/abort-multipart.ts';
+import { listMultiparts } from '../../activities/stores/s3/multipart/list-multiparts.ts';
 import { uploadPrefix } from '../../activities/stores/s3/upload-keys.ts';
 import { FaultyS3, type S3Fault } from '../support/faulty-s3.ts';
 import { nothingLeft, placedOnce } from '../support/one-upload.ts';
@@ -103,7 +103,7 @@ describe('bytes that stop', () => {
       // What the sender's own buffers still hold is not yet on its way.
       await new Promise((resolve) => setTimeout(resolve, 300));
       body.cut();
-      await world.until('the piece is kept', async () => (await received(upload.id)) === end);
+      await world.until(`${end} bytes are kept after ${at}`, async () => (await received(upload.id)) === end);
     }
     expect(await goesOn(upload, bytes)).toBe(29 * MiB);
     expect(s3.count('GetObject', `${upload.id}/parts`)).toBe(0);
@@ -295,7 +295,8 @@ describe('the last byte', () => {
     const upload = await inTwoParts('a hundred', bytes);
     const rest = bytes.subarray(6 * MiB);
     const sent = await Promise.all(Array.from({ length: 100 }, (_, n) => tus.patch(upload, 6 * MiB, rest, {}, n % 2)));
-    for (const { status, text } of sent) expect([204, 409, 429], text).toContain(status);
+    // All hundred want one row. On a slow machine the last of them wait longer than a statement may: 503, ask again.
+    for (const { status, text } of sent) expect([204, 409, 429, 503], text).toContain(status);
     await goesOn(upload, bytes);
   });
 

@@ -7,7 +7,9 @@ import { World } from '../support/world.ts';
 
 const boundaries = ['before-effect', 'after-effect', 'after-record'] as const;
 // A checkout that is new is taken over by its first step; the move of its own dies in upload-sigkill.
-const points = Object.keys(checkoutFlow.steps).flatMap((step) => boundaries.map((boundary) => `${step}:${boundary}`));
+// Only a card that asks for its buyer comes to the other two steps, which die in the matrix.
+const steps = Object.keys(checkoutFlow.steps).filter((step) => step !== 'authenticate' && step !== 'decide');
+const points = steps.flatMap((step) => boundaries.map((boundary) => `${step}:${boundary}`));
 
 describe('a worker that dies with SIGKILL in a checkout', () => {
   let world: World;

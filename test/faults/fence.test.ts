@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createActivities } from '../../activities/create-activities.ts';
+import { SystemGuards } from '../../activities/engine/system-guards.ts';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
 import { beginUndo } from '../../activities/stores/postgres/ledger/begin-undo.ts';
 import { lookAtWait } from '../../activities/stores/postgres/ledger/begin-wait.ts';
@@ -7,7 +8,8 @@ import { claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database, type Statement } from '../../activities/stores/postgres/database.ts';
 import { nextEpoch, nextUndoEpoch } from '../../activities/stores/postgres/ledger/next-epoch.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
-import { unsent } from '../../activities/stores/postgres/ledger/unsent.ts';
+import { undoNotTried } from '../../activities/stores/postgres/ledger/undo-not-tried.ts';
+import { notTried, turnedAway } from '../../activities/stores/postgres/ledger/unsent.ts';
 import type { Hold, LedgerMoves, OperationRef } from '../../workflows/operation/call.ts';
 import { operationId } from '../../workflows/operation/key.ts';
 import { checkoutScope } from '../support/lane.ts';
@@ -29,7 +31,9 @@ const writes: Readonly<Record<string, (held: Hold, moves: LedgerMoves, flush: Fl
   'begin a step': (held, _, flush) => flush(beginStep({ ...held, ...begin }, {})),
   'begin the step of no return': (held, _, flush) => flush(beginStep({ ...held, ...begin, noReturn: true }, {})),
   'begin a step of rows': (held, _, flush) => flush(beginStep({ ...held, ...begin, effect: 'transaction' }, {})),
-  'say that a step was turned away': (held, _, flush) => flush(unsent({ ...held, ...begin }, 1)),
+  'say that a step was turned away': (held, _, flush) => flush(turnedAway({ ...held, ...begin }, 1, 0)),
+  'say that a step was not tried': (held, _, flush) => flush(notTried({ ...held, ...begin }, 1)),
+  'say that an undo was not tried': (held, _, flush) => flush(undoNotTried({ ...held, ...step }, 1, 'done')),
   'begin to wait': (held, _, flush) => flush(lookAtWait({ ...held, ...step, patience: 60_000, same: [] }, false)),
   'begin an undo': (held, _, flush) => flush(beginUndo({ ...held, ...step })),
   'give a step a new key': (held, _, flush) => flush(nextEpoch({ ...held, ...begin }, 1, 1)),
@@ -49,7 +53,7 @@ describe('a run', () => {
   beforeAll(async () => {
     world = await World.create(inject('ground'), { doors: 0, workers: 0, upkeep: false });
     database = new Database(world.databaseUrl, 'hapax_app');
-    moves = createActivities({ database } as never, []) as unknown as LedgerMoves;
+    moves = createActivities({ database } as never, [], new SystemGuards({})) as unknown as LedgerMoves;
     const scope = checkoutScope(world, 'fenced');
     const { tenant, environment, flow } = scope;
     operation = { id: operationId(scope, 1), tenant, environment, flow };

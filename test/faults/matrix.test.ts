@@ -8,8 +8,9 @@ import { seededRandom } from '../support/seeded-random.ts';
 
 const own = ownOperations.map(({ flow }) => flow).filter((flow) => exampleOf(flow) !== undefined);
 
-test('each flow of the product is in the fault matrix', () => {
-  expect(flows.filter((flow) => !own.includes(flow)).map(({ name }) => `${name} has no example`)).toEqual([]);
+test('each flow of the product that a workflow tells is in the fault matrix', () => {
+  const told = flows.filter(({ workflow }) => workflow === 'tells');
+  expect(told.filter((flow) => !own.includes(flow)).map(({ name }) => `${name} has no example`)).toEqual([]);
 });
 
 const seed = Number(process.env.HAPAX_MATRIX_SEED ?? Date.now() % 1_000_000);

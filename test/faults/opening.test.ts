@@ -2,6 +2,7 @@ import { Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { complete } from '../../activities/orders.ts';
+import { unguarded } from '../../activities/engine/guard.ts';
 import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { beginStep } from '../../activities/stores/postgres/ledger/begin-step.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
@@ -184,7 +185,7 @@ describe('an operation that is new', () => {
       sweepAfter: null,
     };
     const last = { ...first, step: 'complete', position: 4, input: { paymentIntent: 'pi_none' }, patience, settlement };
-    const ended = statementActivities(database, complete).step({ operation, fence: 1, ...last });
+    const ended = statementActivities(database, complete('stripe')).step({ operation, fence: 1, ...last }, unguarded);
     await expect(ended).rejects.toThrow('cannot be paid');
     expect(await row(operation)).toMatchObject({ state: 'running', steps: 2 });
     const completed = await world.sql(

@@ -8,14 +8,12 @@ import { type Answered, World } from '../support/world.ts';
 
 /** Longer than the 3 s of the first try beside the workflow. */
 const slow = 3_500;
-/** stripe-node sends once more by itself when a kept connection is reset: both are hit. */
-const twice = 2;
 
 const faults: Readonly<Record<string, Rule>> = {
-  'is cut before the effect': { fault: 'drop_before', times: twice },
-  'is cut after the effect': { fault: 'drop_after', times: twice },
-  'is reset before the effect': { fault: 'reset', times: twice },
-  'is reset after the effect': { fault: 'reset_after', times: twice },
+  'is cut before the effect': { fault: 'drop_before' },
+  'is cut after the effect': { fault: 'drop_after' },
+  'is reset before the effect': { fault: 'reset' },
+  'is reset after the effect': { fault: 'reset_after' },
   'is slow before the effect': { fault: 'delay_before', delayMs: slow },
   'is slow after the effect': { fault: 'delay_after', delayMs: slow },
   'is refused as too many, to be asked again in the past': { fault: '429', retryAfter: '-5', times: 3 },

@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { paymentSteps } from '../../activities/payments.ts';
+import { stripeProvider } from '../../activities/stores/payments/stripe/stripe-provider.ts';
 import { moneyHeld, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
 import { plan } from '../support/provider-faults.ts';
 import { StuckCheckouts } from '../support/stuck-checkouts.ts';
@@ -161,14 +162,18 @@ describe('a step in trouble', () => {
       const id = checkouts.idOf('of-a-test');
       const payment = await paymentOf(id);
       // Stripe itself, as far as the step knows: a sandbox serves both environments.
-      const { openPayment } = paymentSteps({ stripe: provider(), sandboxed: false });
+      const { openPayment } = paymentSteps({ provider: stripeProvider(provider()), sandboxed: false, returnUrl: '' });
       const look = async (environment: 'live' | 'test') =>
-        await openPayment.check?.({ paymentIntent: payment }, { amount: 1250, currency: 'eur' }, {
-          ...{ operation: id, tenant: world.tenants.alpha, environment },
-          key: id,
-          age: 0,
-          timeout: 5_000,
-        } as never);
+        await openPayment.check?.(
+          { paymentIntent: payment },
+          { amount: 1250, currency: 'eur', metadata: { operation: id, tenant: world.tenants.alpha, order: 'ord_1' } },
+          {
+            ...{ operation: id, tenant: world.tenants.alpha, environment },
+            key: id,
+            age: 0,
+            timeout: 5_000,
+          } as never,
+        );
       await expect(look('live')).rejects.toThrow(/live environment/);
       expect(await look('test')).toMatchObject({ paymentIntent: payment });
     });

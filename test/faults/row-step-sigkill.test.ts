@@ -49,7 +49,7 @@ describe('a row step whose worker dies with SIGKILL', () => {
     await gateway.start(guestbookFlow, { ...caller, request: { page: key, words: 'Hello' } });
     await victim.gone();
     expect(await left()).toEqual(then);
-    const next = await workerHere(env, undefined, createFlowActivities);
+    const next = await workerHere(env, undefined, (stores) => createFlowActivities(stores));
     await world.until('it has settled', async () => (await world.state(id)) === 'succeeded');
     expect(await left()).toEqual(stamped);
     await next.stop();

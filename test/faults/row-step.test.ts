@@ -3,6 +3,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
+import { unguarded } from '../../activities/engine/guard.ts';
 import type { Json } from '../../activities/engine/json.ts';
 import { type RowStep, rowActivities } from '../../activities/engine/row-step.ts';
 import { statementActivities } from '../../activities/engine/statement-step.ts';
@@ -121,7 +122,7 @@ describe('a row step', () => {
     return { operation, call: { ...call, ...more } };
   }
 
-  const tried = (run: Run, { call }: Begun, on = database) => rowActivities(on, { run }).step(call);
+  const tried = (run: Run, { call }: Begun, on = database) => rowActivities(on, { run }).step(call, unguarded);
 
   async function left({ id }: OperationRef) {
     const [row] = await world.sql(
@@ -289,25 +290,25 @@ describe('a row step', () => {
       result: z.object({ line: z.number() }),
       refusal: () => expect.unreachable(),
     });
-    await expect(step(one.call)).rejects.toThrow('expected number');
+    await expect(step(one.call, unguarded)).rejects.toThrow('expected number');
     const { opens: _, ...again } = one.call;
-    await expect(step(again)).rejects.toThrow('expected number');
+    await expect(step(again, unguarded)).rejects.toThrow('expected number');
   });
 
   it('is undone once, under the same rules', async () => {
     const one = await begun('undone');
-    await rowActivities(database, sign).step(one.call);
+    await rowActivities(database, sign).step(one.call, unguarded);
     await compensate(database, { operation: one.operation, fence: 1 }, [], { state: 'cancelled', refusal });
     const call = { operation: one.operation, fence: 1, step: 'sign', personAfter: 60_000, carry: [] };
     const committing = rowActivities<Input, null>(database, {
       run: async () => null,
       undo: async (tx) => void (await tx.query('commit')),
     });
-    await expect(committing.undo?.(call)).rejects.toThrow('cannot run `commit`');
+    await expect(committing.undo?.(call, unguarded)).rejects.toThrow('cannot run `commit`');
     expect(await left(one.operation)).toEqual({ ...signed, state: 'compensating' });
-    await rowActivities(database, sign).undo?.(call);
+    await rowActivities(database, sign).undo?.(call, unguarded);
     expect(await left(one.operation)).toMatchObject({ entries: 0, steps: ['sign undone'] });
-    await expect(rowActivities(database, sign).undo?.(call)).resolves.toEqual({ result: null });
+    await expect(rowActivities(database, sign).undo?.(call, unguarded)).resolves.toEqual({ result: null });
   });
 });
 

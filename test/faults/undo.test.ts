@@ -1,13 +1,13 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { operationId } from '../../workflows/operation/key.ts';
-import { createActivities } from '../../activities/create-activities.ts';
-import type { Stores } from '../../activities/stores.ts';
-import { registrations } from '../../workers/registrations.ts';
+import { Refused } from '../../activities/stores/outcomes/refused.ts';
+import type { Payment } from '../../activities/stores/payments/payment.ts';
 import { checkoutScope, Lane } from '../support/lane.ts';
 import { expectEqualAnswers, moneyHeld, stockOf, traces } from '../support/one-checkout.ts';
 import { paymentClient } from '../support/payment-client.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
+import { withProvider } from '../support/with-provider.ts';
 import { World } from '../support/world.ts';
 
 const patient = { headers: { prefer: 'wait=30' } };
@@ -17,7 +17,7 @@ describe.concurrent('a checkout that cannot go on', () => {
   let elsewhere: Stripe;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { env: { HAPAX_ANSWER_CACHE: '0' } });
-    elsewhere = await paymentClient(world);
+    elsewhere = paymentClient(world);
   });
   afterAll(async () => {
     const stock = await stockOf(world);
@@ -44,12 +44,6 @@ describe.concurrent('a checkout that cannot go on', () => {
 
   it.each([
     { because: 'the bank declines', method: 'pm_card_visa_chargeDeclined', status: 402, code: 'card-declined' },
-    {
-      because: 'the bank asks the buyer',
-      method: 'pm_card_threeDSecure2Required',
-      status: 402,
-      code: 'authentication-required',
-    },
     { because: 'the provider knows no such card', method: 'pm_nobody', status: 422, code: 'payment-refused' },
   ])('because $because gives all back', async ({ method, status, code }) => {
     const key = `refused-${method}`;
@@ -127,10 +121,7 @@ describe.concurrent('a checkout that cannot go on', () => {
       items: [{ sku: 'book-small', quantity: 1 }],
     });
     context.onTestFinished(() => one.close());
-    const gone = new Stripe.errors.StripeInvalidRequestError({
-      type: 'invalid_request_error',
-      message: 'No such payment',
-    });
+    const gone = new Refused({ code: 'payment-not-possible', detail: 'No such payment' });
     await one.healthy(
       undefined,
       answering('cancel', () => Promise.reject(gone)),
@@ -162,7 +153,7 @@ describe.concurrent('a checkout that cannot go on', () => {
     context.onTestFinished(() => one.close());
     await one.healthy(
       undefined,
-      answering('create', async (real) => Object.assign((await real()) as object, { amount: 125_000 })),
+      answering('open', async (real) => ({ ...(await real()), amount: 125_000 })),
     );
     await one.start();
     await one.settled();
@@ -178,9 +169,10 @@ describe.concurrent('a checkout that cannot go on', () => {
     let wrong = true;
     await one.healthy(
       undefined,
-      answering('capture', async (real) =>
-        wrong ? Object.assign((await real()) as object, { amount_received: 1 }) : await real(),
-      ),
+      answering('capture', async (real) => {
+        const payment = await real();
+        return wrong ? { ...payment, state: { kind: 'captured', captured: 1 } } : payment;
+      }),
     );
     await one.start();
     await world.until('the operation is indeterminate', async () => (await world.state(one.id)) === 'indeterminate');
@@ -199,23 +191,13 @@ describe.concurrent('a checkout that cannot go on', () => {
   }
 });
 
-type Method = 'create' | 'cancel' | 'capture';
+type Method = 'open' | 'cancel' | 'capture';
 
 /** Activities whose provider answers one method otherwise. */
-function answering(method: Method, answer: (real: () => Promise<unknown>) => Promise<unknown>) {
-  return async (stores: Stores) => {
-    const real = stores.payments.stripe;
-    const paymentIntents = new Proxy(real.paymentIntents, {
-      get(target, member) {
-        const value = Reflect.get(target, member, target) as (...given: unknown[]) => Promise<unknown>;
-        if (member !== method) return value.bind(target);
-        return (...given: unknown[]) => answer(() => value.apply(target, given));
-      },
-    });
-    const stripe = new Proxy(real, {
-      get: (target, member) =>
-        member === 'paymentIntents' ? paymentIntents : (Reflect.get(target, member, target) as unknown),
-    });
-    return createActivities({ ...stores, payments: { ...stores.payments, stripe } }, await registrations());
-  };
+function answering(method: Method, answer: (real: () => Promise<Payment>) => Promise<Payment>) {
+  return withProvider((own) => ({
+    ...own,
+    [method]: (...given: unknown[]) =>
+      answer(() => (own[method] as (...given: unknown[]) => Promise<Payment>)(...given)),
+  }));
 }

@@ -55,7 +55,8 @@ describe('a worker that dies with SIGKILL in an upload', () => {
   async function dieAt(point: string, wrongType: boolean, nth: number) {
     const key = `kill-${point.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${nth}`;
     const env = { HAPAX_TASK_QUEUE: `${world.env.HAPAX_TASK_QUEUE}-${key}` };
-    const bytes = randomBytes(3_000);
+    // A document that is called a picture is refused.
+    const bytes = Buffer.concat([Buffer.from(wrongType ? '%PDF-1.7\n' : ''), randomBytes(3_000)]);
     const connected = await connectGateway({
       databaseUrl: world.databaseUrl,
       temporalAddress: world.env.TEMPORAL_ADDRESS ?? '',

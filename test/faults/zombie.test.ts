@@ -143,6 +143,11 @@ describe.concurrent('a worker that is frozen', () => {
     const zombie = await harmedAt(one, 'freeze', 'complete:before-effect');
     await one.healthy();
     await heldRequest(world, one.id);
+    // Where the zombie takes the operation over, its own send has its turn too.
+    await world.sql(
+      `update hapax.step set last_sent_at = now() - interval '1 minute' where operation_id = $1 and name = 'capture'`,
+      one.id,
+    );
     zombie.signal('SIGCONT');
     const end = Date.now() + awake;
     while (Date.now() < end) {

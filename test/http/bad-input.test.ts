@@ -28,6 +28,10 @@ function body(content: unknown, ...headers: (readonly [string, string])[]): RawR
   return { headers: [key, ...headers], body: text };
 }
 const changed = (changes: Record<string, unknown>): RawRequest => body({ ...cart, ...changes });
+const refund = (changes: Record<string, unknown>): RawRequest => ({
+  ...body({ checkout: `op_${'0'.repeat(26)}`, ...changes }),
+  path: '/v1/refunds',
+});
 const line = (quantity: string): RawRequest =>
   body(JSON.stringify({ ...cart, items: [{ sku: 'mug-blue', quantity: '?' }] }).replace('"?"', quantity));
 const get = (path: string): RawRequest => ({ method: 'GET', path });
@@ -259,13 +263,16 @@ describe('a request that does not fit its schema is refused with its field, and 
     ),
     ...[
       '',
-      'visa',
       'pm_',
+      '4242424242424242',
+      '4242-4242-4242-4242',
+      'card_4242424242424242',
+      'VISA4242-4242-4242-4242',
+      'x4242_42424242_4242',
       'pm_card visa',
       'pm_card_visa\n',
       'pm_<script>',
-      `pm_${'a'.repeat(251)}`,
-      'tok_visa',
+      `pm_${'a'.repeat(253)}`,
       '../pm_card_visa',
     ].map(
       (paymentMethod) =>
@@ -297,6 +304,63 @@ describe('a request that does not fit its schema is refused with its field, and 
       (email) =>
         [`email ${JSON.stringify(email).slice(0, 30)}`, changed({ email }), 400, 'request-invalid', 'email'] as const,
     ),
+    ...[null, 1, '', 'EUR', 'euro', 'e r', ['eur']].map(
+      (currency) =>
+        [
+          `currency ${JSON.stringify(currency)}`,
+          changed({ currency }),
+          400,
+          'request-invalid',
+          "Field currency: give a currency's three letters in lower case, such as 'eur'",
+        ] as const,
+    ),
+    ...[null, 1, true, '', 'P'.repeat(101), ['WELCOME10']].map(
+      (promo) =>
+        [
+          `promo ${JSON.stringify(promo).slice(0, 20)}`,
+          changed({ promo }),
+          400,
+          'request-invalid',
+          'Field promo: give a promo code of 1 to 100 characters, or leave it out',
+        ] as const,
+    ),
+    ...[null, 500, '5.00', [500, 'eur']].map(
+      (amount) =>
+        [
+          `amount ${JSON.stringify(amount)}`,
+          refund({ amount }),
+          400,
+          'request-invalid',
+          'Field amount: give an amount such as {"minor": 500, "currency": "eur"}, or leave it out to give back all that is left',
+        ] as const,
+    ),
+    ...[undefined, null, 0, -1, 5.5, '500', 1e300].map(
+      (minor) =>
+        [
+          `amount.minor ${JSON.stringify(minor)}`,
+          refund({ amount: { minor, currency: 'eur' } }),
+          400,
+          'request-invalid',
+          'Field amount.minor: give whole minor units, 1 or more: 500 are 5.00 EUR',
+        ] as const,
+    ),
+    ...[undefined, 1, 'EUR'].map(
+      (currency) =>
+        [
+          `amount.currency ${JSON.stringify(currency)}`,
+          refund({ amount: { minor: 500, currency } }),
+          400,
+          'request-invalid',
+          "Field amount.currency: give a currency's three letters in lower case, such as 'eur'",
+        ] as const,
+    ),
+    [
+      'an amount with more than an amount has',
+      refund({ amount: { minor: 500, currency: 'eur', major: 5 } }),
+      400,
+      'request-invalid',
+      /^Field amount: .*"major"/,
+    ],
     ['an array for the whole', body([cart]), 400, 'request-invalid', 'The body'],
     ['a text for the whole', body('"cart"'), 400, 'request-invalid', 'The body'],
     ['null for the whole', body('null'), 400, 'request-invalid', 'The body'],
@@ -331,7 +395,7 @@ describe('a question that cannot be answered is refused with what to mend', () =
           /^Query limit: give a whole number from 1 to 200$/,
         ] as const,
     ),
-    ['an unknown flow', list('flow=chekout'), 400, 'request-invalid', /^Query flow: .*"checkout"\|"upload"/],
+    ['an unknown flow', list('flow=chekout'), 400, 'request-invalid', /^Query flow: .*"checkout"\|.*"upload"/],
     ['an unknown state', list('state=paid'), 400, 'request-invalid', 'state'],
     ['a key twice', list('key=a&key=b'), 400, 'request-invalid', 'key'],
     ['a key of 256 characters', list(`key=${'k'.repeat(256)}`), 400, 'request-invalid', 'key'],

@@ -1,3 +1,5 @@
+import { deliver, paymentEvent } from '../support/event-sender.ts';
+import { pathFor } from '../support/path-for.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -6,9 +8,11 @@ import { routeCodes } from '../../client/http/problems/route-problems.ts';
 import { operationSchema, problemSchema } from '../../client/http/documented/schemas.ts';
 import { flows } from '../../workflows/flows.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { isPosted } from '../../workflows/operation/flow.ts';
 import { type FailureCode, failure, failureCodes } from '../../workflows/operation/failures.ts';
 import { allEffects, effectsOf, paidOnce } from '../conformance/effects.ts';
 import { holdConfirm, release, untilHeld } from '../conformance/held.ts';
+import { picture } from '../support/upload-lane.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { type Answered, World } from '../support/world.ts';
 
@@ -30,11 +34,17 @@ type Schema = {
   readonly enum?: readonly string[];
   readonly pattern?: string;
 };
+type Media = {
+  readonly schema: Schema;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+};
 type Documented = {
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: {
+    readonly required: boolean;
     readonly content: Record<
       string,
       { schema: Schema & { required?: string[]; additionalProperties?: unknown }; example?: object }
@@ -46,7 +56,7 @@ type Documented = {
     {
       description: string;
       headers?: Record<string, { schema: Schema; description: string }>;
-      content: Record<string, { schema: Schema }>;
+      content: Record<string, Media>;
     }
   >;
 };
@@ -74,6 +84,8 @@ const routes = () =>
   Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, route]) => ({ method: method.toUpperCase(), path, route })),
   );
+/** Those that callers begin with a key of theirs. */
+const posted = flows.filter(isPosted);
 const named = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
 const isWrite = ({ method }: { method: string }) => !['GET', 'HEAD', 'OPTIONS'].includes(method);
 const takesKey = ({ route }: { route: Documented }) =>
@@ -85,6 +97,12 @@ const example = ({ requestBody }: Documented) => requestBody?.content['applicati
 async function count(text: string, ...values: unknown[]): Promise<number> {
   return Number((await world.sql<{ n: string }>(`select count(*) as n from ${text}`, ...values))[0]?.n);
 }
+
+/** Requests about something that has to be there before. */
+const ofWhatIsThere: Readonly<Record<string, () => Promise<{ readonly path?: string; readonly more?: object }>>> = {
+  refund: async () => ({ more: { checkout: (await world.checkout('to be refunded')).json.id } }),
+  cancellation: async () => ({ path: `/v1/orders/${(await world.checkout('to be cancelled')).json.orderId}/cancel` }),
+};
 
 /** Routes that write and take no key: each is asked twice, and shows that this had one effect. */
 const repeatable: Readonly<Record<string, () => Promise<void>>> = {
@@ -121,6 +139,31 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     expect(answers.map(({ json }) => json.code)).toEqual(['already-settled', 'already-settled']);
     expect(await allEffects(world)).toEqual(before);
   },
+  async 'POST /v1/dead-letters/{id}/replay'() {
+    const event = paymentEvent({ id: 'op', orderId: 'ord_of_nobody', paymentIntent: 'pi_1' }, world.tenants.alpha);
+    await deliver(world, event);
+    const [letter] = await world.sql<{ id: string }>(
+      `update hapax.inbox_handling set state = 'dead', code = 'handler-failed', detail = 'To see it.'
+       where handler = 'ship' returning id`,
+    );
+    const { id } = letter ?? expect.unreachable();
+    const replay = () => world.ask('POST', `/v1/dead-letters/${id}/replay`, { token: 'operator-alpha' });
+    expect((await Promise.all([replay(), replay()])).map(({ status }) => status)).toEqual([202, 202]);
+    expect(await count('hapax.inbox_handling where id = $1', id)).toBe(1);
+    expect(await count('hapax.shipment where tenant = $1', world.tenants.alpha)).toBe(0);
+  },
+  async 'POST /v1/differences/{id}/settle'() {
+    const id = `df_${'0'.repeat(26)}`;
+    await world.sql(
+      `insert into hapax.money_difference (id, tenant, environment, kind, provider, object, fact, currency, says)
+       values ($1, $2, 'test', 'unknown-payment', 'stripe', 'pi_odd', '', 'eur', 'To see it.')`,
+      ...[id, world.tenants.alpha],
+    );
+    const settle = (reason: string) =>
+      world.ask('POST', `/v1/differences/${id}/settle`, { token: 'operator-alpha', body: { reason } });
+    const answers = [await settle('first'), await settle('second')];
+    expect(answers.map(({ status, json }) => [status, json.reason])).toEqual(Array(2).fill([200, 'first']));
+  },
   async 'PUT /v1/uploads/{id}/content'() {
     const bytes = Buffer.from('one');
     const announced = await uploader.announced('sent-twice', bytes);
@@ -130,6 +173,37 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     expect(await count('hapax.transfer where operation_id = $1', announced.id)).toBe(1);
     expect(await count('hapax.asset where operation_id = $1', announced.id)).toBe(1);
     expect(await uploader.objects(announced.id)).toHaveLength(1);
+  },
+  async 'DELETE /v1/assets/{id}'() {
+    const { json } = await uploader.upload('deleted-twice', Buffer.from('four'));
+    const remove = () => world.ask('DELETE', `/v1/assets/${json.result.assetId}`);
+    const [one, other] = [await remove(), await remove()];
+    expect([one.status, one.json.state]).toEqual([200, 'deleted']);
+    expect(other.json).toEqual(one.json);
+    expect(await uploader.objects(json.id)).toHaveLength(1);
+  },
+  async 'POST /v1/assets/{id}/restore'() {
+    const { json } = await uploader.upload('restored-twice', Buffer.from('five'));
+    const path = `/v1/assets/${json.result.assetId}`;
+    await world.ask('DELETE', path);
+    const answers = [await world.ask('POST', `${path}/restore`), await world.ask('POST', `${path}/restore`)];
+    expect(answers.map(({ status, json: { state } }) => [status, state])).toEqual(Array(2).fill([200, 'ready']));
+    expect(await uploader.objects(json.id)).toHaveLength(1);
+  },
+  async 'POST /v1/assets/{id}/derivatives/{name}/retry'() {
+    const { json } = await uploader.upload('made-again', await picture(), { type: 'image/png' });
+    const asset = json.result.assetId as string;
+    await world.sql(
+      `update hapax.derivative d set state = 'failed', files = '[]', code = 'step-failed', detail = 'The worker was away.'
+       from hapax.asset a where a.id = $1 and d.content_id = a.content_id`,
+      asset,
+    );
+    const retry = () => world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`);
+    const answers = [...(await Promise.all([retry(), retry()])), await retry()];
+    expect(answers.map(({ status, json: { derivatives } }) => [status, derivatives[0].state])).toEqual(
+      Array(3).fill([200, 'done']),
+    );
+    expect(await world.sql(`select from hapax.operation where flow = 'derive'`)).toHaveLength(1);
   },
   async 'POST /v1/uploads/{id}/parts'() {
     const announced = await uploader.announced('signed-twice', Buffer.from('three'));
@@ -175,12 +249,14 @@ describe('the document of the API', () => {
   });
 
   it('has the request of each flow, closed, and says that its key is required', () => {
-    for (const flow of flows) {
+    for (const flow of posted) {
       const route = document.paths[`/v1/${flow.route}`]?.post as Documented;
       const schema = route.requestBody?.content['application/json']?.schema;
-      expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual(Object.keys(flow.request.shape).toSorted());
+      const inPath = (route.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => name);
+      const fields = [...Object.keys(schema?.properties ?? {}), ...inPath];
+      expect(fields.toSorted()).toEqual(Object.keys(flow.request.shape).toSorted());
       expect(schema?.additionalProperties).toBe(false);
-      expect(schema?.required?.length).toBeGreaterThan(0);
+      expect([...(schema?.required ?? []), ...inPath].length).toBeGreaterThan(0);
       expect(route.parameters).toContainEqual(
         expect.objectContaining({ in: 'header', name: 'idempotency-key', required: true }),
       );
@@ -188,18 +264,48 @@ describe('the document of the API', () => {
   });
 
   it('has an example of each request that works as it stands', async () => {
-    for (const flow of flows) {
+    for (const flow of posted) {
       const route = document.paths[`/v1/${flow.route}`]?.post as Documented;
       const key = route.parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
       const body = example(route) ?? expect.unreachable();
-      const answer = await world.ask('POST', `/v1/${flow.route}`, { key, body });
+      const { path = `/v1/${flow.route}`, more = {} } = (await ofWhatIsThere[flow.name]?.()) ?? {};
+      const answer = await world.ask('POST', path, { key, body: { ...body, ...more } });
       expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([flow.name, 201, 'created']);
       fits(answer, route);
     }
   });
 
+  it('says of each body whether it may be missing, as it may where the path says all', async () => {
+    const optional = routes().filter(({ route }) => route.requestBody?.required === false);
+    expect(optional.map(named)).toEqual(['POST /v1/orders/{orderId}/cancel']);
+    const { orderId } = (await world.checkout('cancelled without a body')).json;
+    expect((await world.ask('POST', `/v1/orders/${orderId}/cancel`, { key: 'no body' })).status).toBe(201);
+    expect((await world.ask('POST', '/v1/refunds', { key: 'no body' })).json.code).toBe('body-malformed');
+  });
+
+  it('has an example of each success of a flow, and of the differences, that is what the schema says', () => {
+    const flowPaths = posted.map(({ route }) => `/v1/${route}`);
+    const shown = routes().filter(
+      ({ method, path }) => (method === 'POST' && flowPaths.includes(path)) || path.startsWith('/v1/differences'),
+    );
+    expect(shown).toHaveLength(posted.length + 2);
+    for (const { method, path, route } of shown)
+      for (const [status, { content }] of Object.entries(route.responses).filter(([code]) => code.startsWith('2'))) {
+        const media = content['application/json'] ?? expect.unreachable();
+        expect([method, path, status, examplesIn(media).length > 0]).toEqual([method, path, status, true]);
+        for (const one of examplesIn(media)) expect(faultsBy(media.schema, one)).toBeUndefined();
+      }
+    // Made from the declaration, whose result has the last word.
+    for (const { route, result } of posted) {
+      const media = document.paths[`/v1/${route}`]?.post?.responses['201']?.content['application/json'];
+      const { id, state, ...rest } = examplesIn(media as Media).at(-1) as Record<string, unknown>;
+      expect([id, state]).toEqual([expect.stringMatching(/^op_[0-9a-z]{26}$/), 'succeeded']);
+      expect(z.strictObject(result.shape).safeParse(rest).error).toBeUndefined();
+    }
+  });
+
   it('says what a caller may prefer, and which headers come back', () => {
-    const asked = flows.map(({ route }) => document.paths[`/v1/${route}`]?.post as Documented);
+    const asked = posted.map(({ route }) => document.paths[`/v1/${route}`]?.post as Documented);
     for (const { parameters, responses } of asked) {
       expect(parameters).toContainEqual(expect.objectContaining({ in: 'header', name: 'prefer', required: false }));
       // A success, and a problem that ends an operation.
@@ -234,8 +340,11 @@ describe('the document of the API', () => {
   it('says that problems are problem+json, and which codes each status may carry', () => {
     for (const { path, method, route } of routes())
       for (const [status, { description, content }] of Object.entries(route.responses)) {
-        const type = Number(status[0]) >= 4 ? 'application/problem+json' : 'application/json';
-        expect([method, path, status, Object.keys(content)]).toEqual([method, path, status, [type]]);
+        const bytes = path === '/v1/assets/{id}/content' && status.startsWith('20');
+        const type = Number(status[0]) >= 4 ? 'application/problem+json' : bytes ? '*/*' : 'application/json';
+        // What has not changed has no body.
+        const bodies = status === '304' ? [] : [type];
+        expect([method, path, status, Object.keys(content ?? {})]).toEqual([method, path, status, bodies]);
         expect([method, path, status, description]).not.toContain('Default Response');
         if (Number(status[0]) < 4) continue;
         expect(content[type]?.schema).toEqual({ $ref: '#/components/schemas/Problem' });
@@ -244,7 +353,11 @@ describe('the document of the API', () => {
       }
     // Whatever is in the failure table can come from some route.
     const told = routes().flatMap(({ route }) => Object.values(route.responses).map(({ description }) => description));
-    const elsewhere: readonly string[] = routeCodes.appends;
+    const unasked = flows
+      .filter(({ workflow }) => workflow === 'never')
+      .flatMap(({ failures = {} }) => Object.keys(failures));
+    const { appends, hears, letters } = routeCodes;
+    const elsewhere: readonly string[] = [...appends, ...hears, ...letters, ...unasked];
     for (const code of failureCodes(flows).filter((one) => !elsewhere.includes(one)))
       expect(told.join('\n')).toContain(`- \`${code}\``);
     const ended = document.paths['/v1/checkouts']?.post?.responses;
@@ -261,7 +374,7 @@ describe('the document of the API', () => {
     // What Python, Go, Rust, Java and ECMAScript read alike: no NUL as \0, no classes by name, no look around, no names,
     // no references, no \u, and no bracket inside brackets that is not escaped.
     for (const pattern of patterns) {
-      expect(pattern).not.toMatch(/\\[0-9pPuUkXQE]|\(\?[^:]|\[[^\]]*[^\\]\[/);
+      expect(pattern).not.toMatch(/\\[0-9pPuUkXQE]|\(\?[^:]|\[[^\]]*[^\\\]]\[/);
       expect(() => new RegExp(pattern)).not.toThrow();
       expect(() => new RegExp(pattern, 'u')).not.toThrow();
     }
@@ -312,9 +425,17 @@ function fits({ status, headers, json }: Answered, { responses }: Documented): v
   const { content } = responses[status] ?? expect.unreachable(`${status} is not documented`);
   const type = (headers.get('content-type') ?? '').split(';')[0] ?? '';
   expect(Object.keys(content)).toContain(type);
-  const whole = { ...content[type]?.schema, $defs: document.components.schemas };
+  expect(faultsBy(content[type]?.schema, json)).toBeUndefined();
+}
+
+function faultsBy(documented: Schema | undefined, json: unknown): z.ZodError | undefined {
+  const whole = { ...documented, $defs: document.components.schemas };
   const schema = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as object;
-  expect(z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema).safeParse(json).error).toBeUndefined();
+  return z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema).safeParse(json).error;
+}
+
+function examplesIn({ example: one, examples = {} }: Media): readonly unknown[] {
+  return one === undefined ? Object.values(examples).map(({ value }) => value) : [one];
 }
 
 describe('each route that is documented', () => {
@@ -342,7 +463,7 @@ describe('each route that is documented', () => {
     const paid = await world.checkout('documented');
     const { id } = await uploader.announced('documented-upload', Buffer.from('abc'));
     for (const { method, path, route } of routes()) {
-      const target = path.replace('{id}', path.includes('/uploads/') ? id : paid.json.id);
+      const target = pathFor(path, path.includes('/uploads/') ? id : paid.json.id);
       const bytes =
         method === 'PUT'
           ? { body: 'abc', headers: { 'content-type': 'application/octet-stream' } }
@@ -364,12 +485,13 @@ describe('each route that is documented', () => {
     operationSchema({}).parse((await world.ask('GET', `/v1/operations/${paid.json.id}`)).json);
     for (const operation of (await world.ask('GET', '/v1/operations')).json.operations)
       operationSchema({}).parse(operation);
-    expect(await effectsOf(world, 'documented')).toEqual(paidOnce);
+    // The walk came by the route that cancels its order.
+    expect(await effectsOf(world, 'documented')).toEqual({ ...paidOnce, orders: ['cancelled'] });
   });
 
   it('is all there is: no flow has a door beside it', () => {
     const paths = Object.keys(document.paths);
-    for (const flow of flows) expect(paths).toContain(`/v1/${flow.route}`);
+    for (const flow of posted) expect(paths).toContain(`/v1/${flow.route}`);
     expect(paths.filter((path) => !path.startsWith('/v1/'))).toEqual([]);
   });
 });

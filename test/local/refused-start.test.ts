@@ -56,6 +56,7 @@ const httpSettings = {
   S3_ENDPOINT: 'http://127.0.0.1:1',
   S3_ACCESS_KEY_ID: 'none',
   S3_SECRET_ACCESS_KEY: 'none',
+  STRIPE_SECRET_KEY: 'none',
 };
 
 test('a worker without the settings of an outside system does not start, and names what declares them', async () => {

@@ -11,7 +11,7 @@ import { scratch } from './scratch.ts';
 test('a second start beside a running one says so in one sentence and exits with 1', async () => {
   const directory = await scratch();
   const stack = await claimStack(directory);
-  await stack.ready({ HTTP: 'http://127.0.0.1:8080' });
+  await stack.ready({ HTTP: 'http://127.0.0.1:8080' }, {});
   const script = fileURLToPath(new URL('../../workers/local.ts', import.meta.url));
   const second = spawn(process.execPath, [script], { env: environmentWith({ HAPAX_STATE_DIRECTORY: directory }) });
   let said = '';

@@ -10,8 +10,8 @@ import { becomes } from './becomes.ts';
 
 /** `npm start`, as a person runs it: one stack after the other on one state directory. Each test needs the one before. */
 
-/** On two cores that other tests use as well; alone it takes 6 s. Milliseconds. */
-const upWithin = 60_000;
+/** On two cores that other tests use as well; alone it takes 6 s. Below the time of a test, so that it tells what it saw. Milliseconds. */
+const upWithin = 45_000;
 /** What a person waits after Ctrl-C. Milliseconds. */
 const downWithin = 10_000;
 
@@ -47,16 +47,21 @@ type Start = {
   readonly addresses: Readonly<Record<string, string>>;
 };
 
-function run(): { npm: ChildProcess; out: () => string; ended: Promise<unknown> } {
+type Run = { npm: ChildProcess; out: () => string; isRunning: () => boolean; ended: Promise<unknown> };
+
+function run(): Run {
   const npm = spawn('npm', ['start'], { env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  return { npm, out: () => text, ended: new Promise((resolve) => npm.once('exit', resolve)) };
+  const ended = new Promise((resolve) => npm.once('exit', resolve));
+  return { npm, out: () => text, isRunning: () => npm.exitCode === null, ended };
 }
 
 async function start(): Promise<Start> {
-  const { npm, out } = run();
-  if (!(await becomes(() => out().includes('Ctrl-C stops everything'), upWithin))) throw new Error(out());
+  const { npm, out, isRunning } = run();
+  const isUp = () => out().includes('Ctrl-C stops everything');
+  await becomes(() => isUp() || !isRunning(), upWithin);
+  if (!isUp()) throw new Error(`npm start ${isRunning() ? 'is not ready' : 'ended'}, and has said:\n${out()}`);
   const { pid, processes, addresses } = JSON.parse(await readFile(join(directory, 'stack.json'), 'utf8'));
   const parts = Object.values(processes as Record<string, { pid: number }>);
   return { npm, out, addresses, pids: [pid as number, ...parts.map((part) => part.pid)] };

@@ -16,6 +16,16 @@ replayStories('checkout', {
     await asked;
     await release();
   },
+  async authenticated(world, key) {
+    const asking = { paymentMethod: 'pm_card_threeDSecure2Required' };
+    const { json } = await world.checkout(key, asking);
+    await fetch(json.nextAction.url, {
+      method: 'POST',
+      body: new URLSearchParams({ outcome: 'complete' }),
+      redirect: 'manual',
+    });
+    await world.until('it is paid', async () => (await world.state(json.id)) === 'succeeded', 30_000);
+  },
   async retried(world, key) {
     const id = operationId(checkoutScope(world, key), 1);
     for (const call of ['openPayment', 'authorise', 'capture'] as const)

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { flows } from '../../workflows/flows.ts';
+import { isPosted } from '../../workflows/operation/flow.ts';
 import { exampleOf } from '../support/matrix/flow-callers.ts';
 import { replayStories } from './replay-stories.ts';
 
 /** A flow that has no file of its own here is recorded from the example of its request. */
-const plain = flows.filter(({ name }) => !existsSync(new URL(`${name}.test.ts`, import.meta.url)));
+const plain = flows
+  .filter(({ workflow }) => workflow === 'tells')
+  .filter(isPosted)
+  .filter(({ name }) => !existsSync(new URL(`${name}.test.ts`, import.meta.url)));
 
 it('each flow without a file of its own is recorded from its example', () => {
   const waiting = plain.filter(({ steps }) => Object.values(steps).some(({ effect }) => effect === 'await'));

@@ -204,7 +204,7 @@ it('keeps PostgreSQL where nothing comes in from outside', () => {
 
 it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
-    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY)\w*)[:}]/g)].map(
+    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS)\w*)[:}]/g)].map(
       ({ groups }) => groups?.name ?? '',
     ),
   );

@@ -11,10 +11,14 @@ export const enginePlaces = [
   'activities/engine/',
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
-  ...['activities/registration.ts', 'activities/stores.ts'],
-  ...['connect-systems', 'outside-system', 'setting', 'systems'].map((file) => `activities/outside/${file}.ts`),
+  ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],
+  ...['connect-systems', 'outside-system', 'protection', 'setting', 'systems'].map(
+    (file) => `activities/outside/${file}.ts`,
+  ),
   'activities/stores/postgres/*',
-  ...['callers', 'ground', 'ledger', 'migrations', 'upkeep'].map((folder) => `activities/stores/postgres/${folder}/`),
+  ...['callers', 'ground', 'inbox', 'ledger', 'migrations', 'upkeep'].map(
+    (folder) => `activities/stores/postgres/${folder}/`,
+  ),
 ] as const;
 
 export function isBusiness(path: string): boolean {

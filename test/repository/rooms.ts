@@ -13,11 +13,13 @@ type Room =
   | 'postgres'
   | 's3'
   | 'stores'
+  | 'file types'
   | 'outside'
   | 'step engine'
   | 'activities'
   | 'gateway'
   | 'uploads'
+  | 'events'
   | 'http'
   | 'sdk'
   | 'sandbox'
@@ -50,7 +52,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     because: 'The heart imports nothing of ours and touches nothing outside, so that every room may import it.',
   },
   declarations: {
-    at: ['workflows/*.flow.ts', 'workflows/*.failures.ts'],
+    at: ['workflows/*.flow.ts', 'workflows/*.failures.ts', 'workflows/*.events.ts'],
     knows: ['heart'],
     packages: pure,
     because: `A declaration says what a flow is, so that every room may import it: it knows the heart only. ${replayed}`,
@@ -89,19 +91,27 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['postgres', 'heart'],
     because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
   },
+  'file types': {
+    at: ['activities/file-type/'],
+    knows: ['heart'],
+    because: 'What a file is, by its bytes and its name, is asked in many rooms: it touches nothing outside.',
+  },
   outside: {
     at: ['activities/outside/'],
-    knows: [],
-    because: 'The declaration of an outside system is read by every process: it knows nothing of ours.',
+    // Its adapter, which is loaded where the system is connected.
+    knows: ['stores'],
+    because:
+      'The declaration of an outside system is read by every process: of ours it knows its adapter, loaded as it connects.',
   },
   'step engine': {
     at: ['activities/engine/'],
     knows: ['postgres', 's3', 'stores', 'heart'],
+    knowsByType: ['outside'],
     because: 'The step engine knows no flow and no caller: activities import it, never the reverse.',
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -112,13 +122,19 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   uploads: {
     at: ['client/uploads/'],
-    knows: ['gateway', 'workflows', 'declarations', 'postgres', 's3', 'heart'],
+    knows: ['gateway', 'workflows', 'declarations', 'file types', 'postgres', 's3', 'heart'],
     because: 'The ways in for bytes know the gateway and the stores: neither activities nor HTTP.',
+  },
+  events: {
+    at: ['client/events/'],
+    knows: ['gateway', 'workflows', 'declarations', 'postgres', 'heart'],
+    because: 'The way in for events knows the gateway and the ledger: neither activities nor HTTP.',
   },
   http: {
     at: ['client/http/'],
-    knows: ['uploads', 'gateway', 'workflows', 'declarations', 'postgres', 's3', 'heart'],
-    because: 'The HTTP door asks the gateway. Of activities it may import stores/postgres and stores/s3 only.',
+    knows: ['events', 'uploads', 'gateway', 'workflows', 'declarations', 'file types', 'postgres', 's3', 'heart'],
+    because:
+      'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3 and file-type only.',
   },
   sdk: {
     at: ['client/sdk/'],
@@ -134,7 +150,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   workers: {
     at: ['workers/'],
     knows: [
-      ...(['sandbox', 'http', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
+      ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
       ...(['postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
@@ -147,6 +163,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'sandbox',
         'http',
         'uploads',
+        'events',
         'gateway',
         'sdk',
         'workflows',
@@ -154,7 +171,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'teller',
         'engine',
       ] as const),
-      ...(['activities', 'step engine', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['activities', 'step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Tests may import everything in a room.',
   },
@@ -172,7 +189,9 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   '@fastify': ['http'],
   // The gateway listens on a connection that it is given.
   pg: ['postgres', 'gateway', 'workers'],
-  stripe: ['stores', 'outside', 'activities'],
+  stripe: ['stores', 'outside', 'activities', 'events'],
+  standardwebhooks: ['events'],
+  cockatiel: ['step engine'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

@@ -116,7 +116,7 @@ test('keeps the newest 5,000 requests', async () => {
     replayed: false,
     fault: null,
   };
-  for (let i = 0; i < 5_010; i++) log.add({ ...request, requestId: `req_${i}` });
+  for (let i = 0; i < 5_010; i++) log.add({ ...request, requestId: `req_${i}` }, true);
   const kept = log.requests(new URLSearchParams());
   expect(kept).toHaveLength(5_000);
   expect(kept[0]?.requestId).toBe('req_10');

@@ -12,12 +12,19 @@ test.each([
   [{ amount: -1, currency: 'eur' }, 'amount'],
   [{ amount: 49, currency: 'eur' }, 'amount'],
   [{ amount: 100_000_000, currency: 'eur' }, 'amount'],
+  [{ amount: 4505, currency: 'kwd' }, 'amount'],
+  [{ amount: 4505, currency: 'bhd' }, 'amount'],
+  [{ amount: 4505, currency: 'jod' }, 'amount'],
+  [{ amount: 4505, currency: 'omr' }, 'amount'],
+  [{ amount: 4505, currency: 'tnd' }, 'amount'],
   [{ amount: 4500, currency: 'nil' }, 'currency'],
   [{ amount: 4500, currency: 'eur', capture_method: 'later' }, 'capture_method'],
   [{ amount: 4500, currency: 'eur', receipt_email: 'nobody' }, 'receipt_email'],
   [{ amount: 4500, currency: 'eur', colour: 'red' }, 'colour'],
   [{ amount: 4500, currency: 'eur', metadata: { note: 'n'.repeat(501) } }, 'metadata[note]'],
   [{ amount: 4500, currency: 'eur', confirm: true }, 'payment_method'],
+  // Since 2026-09-30.endive, the version that the package speaks.
+  [{ amount: 4500, currency: 'eur', payment_method_types: ['card'] }, 'payment_method_types'],
 ])('refuses %j', async (parameters, param) => {
   const { stripe, effects } = await startProvider();
   const call = stripe.paymentIntents.create(parameters as unknown as Stripe.PaymentIntentCreateParams, key());
@@ -37,7 +44,7 @@ test('does not pass over what it does not model', async () => {
   const { stripe } = await startProvider();
   const { id } = await stripe.paymentIntents.create(authorise, key());
   for (const call of [
-    stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] }),
+    stripe.refunds.list({ charge: 'ch_4711' }),
     stripe.paymentIntents.capture(id, { expand: ['latest_charge'] }, key()),
     stripe.paymentIntents.list({ created: { gte: 1 } }),
   ]) {

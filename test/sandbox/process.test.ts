@@ -19,7 +19,12 @@ test('takes its settings from the command line', async () => {
   expect(second.id).not.toBe(first.id);
   expect((await stripe.paymentIntents.search({ query: 'amount:4500' })).data).toHaveLength(2);
   expect(first.created).toBeGreaterThan(Date.now() / 1000 + 3590);
-  expect(await get('/_control/settings')).toEqual({ keyWindowMs: 0, searchLagMs: 0, clockOffsetMs: 3_600_000 });
+  expect(await get('/_control/settings')).toEqual({
+    keyWindowMs: 0,
+    searchLagMs: 0,
+    clockOffsetMs: 3_600_000,
+    profile: 'stripe',
+  });
 });
 
 test.each([[[]], [['--data', 'nowhere', '--search-lag-ms', 'soon']]])('ends with 2 when started with %j', (flags) => {

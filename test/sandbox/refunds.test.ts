@@ -96,3 +96,15 @@ test("counts a refund for the payment's operation, or for its own when it names 
     { operation: 'op2', amount: 200, paymentIntent: payment_intent },
   ]);
 });
+
+test('takes and gives back currencies with three decimals in tens', async () => {
+  const { stripe, effects } = await startProvider();
+  const { id: payment_intent } = await stripe.paymentIntents.create({ ...authorise, currency: 'kwd' }, key());
+  const tooFine = await refusalOf(stripe.paymentIntents.capture(payment_intent, { amount_to_capture: 4015 }, key()));
+  expect(tooFine).toMatchObject({ statusCode: 400, param: 'amount_to_capture' });
+  await stripe.paymentIntents.capture(payment_intent, { amount_to_capture: 4010 }, key());
+  const refused = await refusalOf(stripe.refunds.create({ payment_intent, amount: 1005 }, key()));
+  expect(refused).toMatchObject({ statusCode: 400, type: 'StripeInvalidRequestError', param: 'amount' });
+  expect(await effects('?type=refund.created')).toEqual([]);
+  expect(await stripe.refunds.create({ payment_intent, amount: 1010 }, key())).toMatchObject({ amount: 1010 });
+});

@@ -43,7 +43,7 @@ describe.concurrent('a booking', () => {
   beforeAll(async () => {
     bookings = await Bookings.open(inject('ground'));
     const { TEMPORAL_ADDRESS = '' } = bookings.world.env;
-    elsewhere = await paymentClient(bookings.world);
+    elsewhere = paymentClient(bookings.world);
     temporal = Connection.lazy({ address: TEMPORAL_ADDRESS });
   });
   afterAll(async () => {

@@ -1,3 +1,4 @@
+import type { Gateway } from '../../client/gateway.ts';
 import { seatTable } from '../flows/booking/seat-steps.ts';
 import { type AnyBooking, Booking } from './booking.ts';
 import { FaultyLedger } from './faulty-ledger.ts';
@@ -47,6 +48,10 @@ export class Bookings {
       state,
       price,
     );
+  }
+
+  get gateway(): Gateway {
+    return this.#flows.gateway;
   }
 
   async stopWorker(): Promise<void> {

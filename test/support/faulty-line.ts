@@ -11,6 +11,8 @@ export class FaultyLine {
   /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
   readonly #slower: number;
   #state: 'well' | 'refusing' | 'swallowing' = 'well';
+  /** What the first piece of a new connection takes more, in milliseconds. */
+  #greeting = 0;
   /** So many bytes at the end of each piece are lost on their way there, and the end of a connection is too. */
   #cutting = 0;
 
@@ -39,12 +41,14 @@ export class FaultyLine {
     far.on('error', () => near.destroy());
     const pair = [near, far] as const;
     this.#pairs.add(pair);
+    let late = Math.max(this.#slower, this.#greeting);
     near.on('data', (chunk) => {
       this.sent += chunk.length;
       if (this.#state !== 'well') return;
       if (this.#cutting > 0) far.write(chunk.subarray(0, -this.#cutting));
-      else if (this.#slower === 0) far.write(chunk);
-      else setTimeout(() => far.writable && far.write(chunk), this.#slower);
+      else if (late === 0) far.write(chunk);
+      else setTimeout(() => far.writable && far.write(chunk), late);
+      late = this.#slower;
     });
     far.on('data', (chunk) => this.#state === 'well' && near.write(chunk));
     near.on('close', () => {
@@ -64,6 +68,11 @@ export class FaultyLine {
   /** A network that loses everything, or a frozen server: connections stand, and nothing comes through. */
   swallow(): void {
     this.#state = 'swallowing';
+  }
+
+  /** A busy machine: what connects from now on is heard this many milliseconds later. */
+  greetLate(late: number): void {
+    this.#greeting = late;
   }
 
   /** A network that goes away in the middle of a piece: its last bytes are lost, and so is every word of an end. */

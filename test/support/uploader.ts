@@ -119,11 +119,11 @@ export class Uploader {
 
   /** What S3 holds of an upload's bytes. */
   async objects(id: string): Promise<readonly string[]> {
-    return await listObjects(this.store, uploadPrefix(id));
+    return (await listObjects(this.store, uploadPrefix(id))).map(({ key }) => key);
   }
 
   async thumbnails(content: string): Promise<readonly string[]> {
-    return await listObjects(this.store, thumbnailPrefix(content));
+    return (await listObjects(this.store, thumbnailPrefix(content))).map(({ key }) => key);
   }
 
   async bytes(key: string): Promise<Buffer> {

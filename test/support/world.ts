@@ -6,13 +6,18 @@ import type { AnySystem, Systems } from '../../activities/outside/outside-system
 import { systems } from '../../activities/outside/systems.ts';
 import { seed } from '../../workers/migrate.ts';
 import { registrations } from '../../workers/registrations.ts';
+import { sourcesOf } from './event-sources.ts';
+import { createBucket } from './create-bucket.ts';
 import { databaseNamed, dropDatabase } from './database-named.ts';
 import type { Ground } from './global-setup.ts';
+import { moneyFaults, type Stock, stockOfAll } from './money-adds-up.ts';
 import { ProcessHandle } from './process-handle.ts';
+import { unhurried } from './unhurried-protection.ts';
 
 type Effect = {
   readonly type: string;
   readonly amount: number;
+  readonly currency: string;
   readonly operation: string | null;
   readonly idempotencyKey: string;
   readonly requestId: string;
@@ -32,6 +37,8 @@ export type Options = {
   readonly systems?: Systems;
   /** Seeded tenants besides alpha and beta are not needed: these two exist in every world. */
   readonly temporalAddress?: string;
+  /** Why money, orders and stock do not add up after these tests: rows are written by hand. Otherwise they must. */
+  readonly oddMoney?: string;
 };
 
 export type Ask = {
@@ -67,6 +74,8 @@ export class World {
   /** The fakes of the outside systems, by the system's name. */
   readonly fakes = new Map<string, ProcessHandle>();
   readonly #sql: pg.Pool;
+  /** Undefined where nobody looks whether money adds up. */
+  #stock: readonly Stock[] | undefined;
 
   private constructor(ground: Ground, name: string, databaseUrl: string, options: Options) {
     this.ground = ground;
@@ -83,18 +92,23 @@ export class World {
       TEMPORAL_ADDRESS: options.temporalAddress ?? ground.temporalAddress,
       HAPAX_TASK_QUEUE: `hapax-${name}`,
       HAPAX_WORKFLOW_BUNDLE: ground.bundle,
+      // On the full hour all worlds would compare their books.
+      HAPAX_RECONCILE_MINUTES: '0',
       HAPAX_HTTP_PORT: '0',
       HAPAX_TOKENS: [
         `local-alpha=${this.tenants.alpha}:test:default`,
         `local-beta=${this.tenants.beta}:test:default`,
         `live-alpha=${this.tenants.alpha}:live:default`,
         `operator-alpha=${this.tenants.alpha}:test:default:operator`,
+        `operator-live-alpha=${this.tenants.alpha}:live:default:operator`,
         `operator-beta=${this.tenants.beta}:test:default:operator`,
       ].join(','),
       S3_ENDPOINT: s3.endpoint,
-      S3_BUCKET: 'hapax',
+      S3_BUCKET: name,
       S3_ACCESS_KEY_ID: s3.accessKeyId,
       S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      HAPAX_WEBHOOKS: sourcesOf(this.tenants.alpha),
+      HAPAX_PROTECTION: JSON.stringify({ payments: unhurried }),
       HAPAX_LOG_LEVEL: 'warn',
       ...options.env,
     };
@@ -104,7 +118,9 @@ export class World {
     const name = `w${randomBytes(4).toString('hex')}`;
     const world = new World(ground, name, await databaseNamed(ground.postgresUrl, name, ground.template), options);
     await mkdir(world.directory, { recursive: true });
+    if (options.env?.S3_BUCKET === undefined) await createBucket(ground, name);
     await seed(world.databaseUrl, Object.values(world.tenants), await registrations());
+    if (options.oddMoney === undefined) world.#stock = await stockOfAll(world);
     await Promise.all(Object.entries({ ...systems, ...options.systems }).map((system) => world.#startFake(...system)));
     const starts: Promise<ProcessHandle>[] = [];
     for (let n = 0; n < (options.workers ?? 1); n += 1) starts.push(world.start('workers/operations.ts'));
@@ -204,7 +220,7 @@ export class World {
   }
 
   /** Waits until `look` gives something, at most `within` milliseconds; looks again after `pause` milliseconds. */
-  async until<T>(what: string, look: () => Promise<T | undefined | false>, within = 15_000, pause = 25): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | undefined | false>, within = 30_000, pause = 25): Promise<T> {
     const end = Date.now() + within;
     for (;;) {
       const found = await look();
@@ -226,9 +242,11 @@ export class World {
 
   async close(): Promise<void> {
     const violations = this.sandbox.running ? await this.violations() : [];
+    const odd = this.sandbox.running && this.#stock !== undefined ? await moneyFaults(this, this.#stock) : [];
     await Promise.all(this.processes.map((handle) => handle.stop()));
     await this.#sql.end();
     await dropDatabase(this.ground.postgresUrl, this.name);
     if (violations.length > 0) throw new Error(`Calls without a key of ours: ${JSON.stringify(violations)}`);
+    if (odd.length > 0) throw new Error(`Money does not add up:\n${odd.join('\n')}`);
   }
 }

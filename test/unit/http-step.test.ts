@@ -22,7 +22,7 @@ type Answer = (response: ServerResponse) => unknown;
 
 const about: Undoing = {
   ...{ operation: 'op_a', tenant: 'alpha', environment: 'test', key: 'op_a:ticket:1', age: 0, attempt: 1 },
-  ...{ timeout: 300, signal: new AbortController().signal, stepKey: 'op_a:ticket:1' },
+  ...{ timeout: 2_000, signal: new AbortController().signal, stepKey: 'op_a:ticket:1' },
 };
 const json = (status: number, body: unknown, headers = {}): Answer => {
   return (response) =>

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { declineCodes } from '../../activities/stores/payments/decline-codes.ts';
-import { type PaymentFailure, paymentFailure } from '../../activities/stores/payments/payment-failure.ts';
-import { stripeCodes } from '../../activities/stores/payments/stripe-codes.ts';
+import { declineCodes } from '../../activities/stores/payments/stripe/decline-codes.ts';
+import { type PaymentFailure, paymentFailure } from '../../activities/stores/payments/stripe/payment-failure.ts';
+import { stripeCodes } from '../../activities/stores/payments/stripe/stripe-codes.ts';
 import { Refused } from '../../activities/stores/outcomes/refused.ts';
 // Its rows of the failure table.
 import '../../workflows/checkout.flow.ts';
@@ -33,7 +33,7 @@ function codesOfSdk(): string[] {
 }
 
 describe("each error code of Stripe's SDK", () => {
-  it('has a meaning in activities/stores/payments/stripe-codes.ts', () => {
+  it('has a meaning in activities/stores/payments/stripe/stripe-codes.ts', () => {
     expect(codesOfSdk().length).toBeGreaterThan(200);
     expect(codesOfSdk().filter((code) => !Object.hasOwn(stripeCodes, code))).toEqual([]);
     expect(Object.keys(stripeCodes).filter((code) => !codesOfSdk().includes(code))).toEqual([]);

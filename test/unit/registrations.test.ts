@@ -34,8 +34,10 @@ describe('what a flow brings', () => {
     expect(registered(uploadFlow)).toThrow(
       'Flow upload declares `sweepAfter` and has no sweep: add `sweep` to the registration in activities/upload.ts.',
     );
-    expect(registered(checkoutFlow, async () => 0)).toThrow(/^Flow checkout has a sweep that nothing asks for/);
-    expect(Object.keys(registered(uploadFlow, async () => 0)())).toEqual(['upload']);
+    expect(registered(checkoutFlow, async () => ({ objects: 0, bytes: 0 }))).toThrow(
+      /^Flow checkout has a sweep that nothing asks for/,
+    );
+    expect(Object.keys(registered(uploadFlow, async () => ({ objects: 0, bytes: 0 }))())).toEqual(['upload']);
     expect(registered(checkoutFlow)()).toEqual({});
   });
 });

@@ -15,6 +15,7 @@ async function asked(role: Role, path: string, method: 'GET' | 'HEAD' | 'POST' =
   app.get('/unnamed', () => 'done');
   for (const least of roles) app.get(`/${least}`, { config: { role: least } }, () => 'done');
   app.post('/viewer', () => 'done');
+  app.get('/people', { config: { role: 'people' } }, () => 'done');
   const answer = await app.inject({ method, url: path });
   await app.close();
   return answer.statusCode;
@@ -29,6 +30,11 @@ it.each<[Role, number[]]>([
     expect([least, await asked(role, `/${least}`)]).toEqual([least, statuses[n]]);
     expect([least, await asked(role, `/${least}`, 'HEAD')]).toEqual([least, statuses[n]]);
   }
+});
+
+it('a route for people is closed to callers, who are programs of one subject', async () => {
+  const statuses = await Promise.all(roles.map((role) => asked(role, '/people')));
+  expect(statuses).toEqual([200, 403, 200]);
 });
 
 it('a route that names no role is closed to viewers', async () => {

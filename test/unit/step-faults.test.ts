@@ -16,6 +16,7 @@ const hold: StepDeclaration = {
 /** Money that can be given back. */
 const pay: StepDeclaration = {
   effect: 'keyed',
+  calls: 'payments',
   says: 'Taking the money',
   undo: 'own',
   refusable: true,
@@ -24,6 +25,7 @@ const pay: StepDeclaration = {
 /** A ticket that an outside office prints, and never takes back. */
 const ticket: StepDeclaration = {
   effect: 'keyed',
+  calls: 'payments',
   says: 'Printing the ticket',
   undo: 'irreversible',
   refusable: true,
@@ -49,6 +51,7 @@ const done: StepDeclaration = {
 };
 
 const { placement: _, ...unplaced } = pay;
+const { calls: _calls, ...uncalled } = pay;
 
 /** Milliseconds. */
 const patience = 60_000;
@@ -158,6 +161,11 @@ const wrong: readonly (readonly [what: string, steps: Steps, sentence: RegExp])[
     'a row step runs elsewhere than in the ledger',
     { hold: { ...hold, placement: 'outside' } as unknown as StepDeclaration, done },
     /hold writes rows of ours, which only the ledger commits/,
+  ],
+  [
+    'a call of an outside system does not say of which',
+    { pay: uncalled as StepDeclaration, done },
+    /pay acts on an outside system and does not say which.*'calls'/,
   ],
   ['an outside call has no placement', { pay: unplaced as StepDeclaration, done }, /pay touches what is outside/],
   ['a step has no sound name', { 'pay it': pay, done }, /Step name booking.pay it must match/],

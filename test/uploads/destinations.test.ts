@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Destinations } from '../../client/uploads/destinations.ts';
 import { nothingLeft, placedOnce } from '../support/one-upload.ts';
 import { Uploader } from '../support/uploader.ts';
+import { typeFiles } from '../support/type-files.ts';
 import { World } from '../support/world.ts';
 import { TusCaller } from './tus-caller.ts';
 
 const declared = {
   destinations: [
     { name: 'avatars', types: ['image/*', 'application/pdf'], largest: 1_000, whenSame: 'replace' },
+    { name: 'proven', strict: true, extension: 'match', fixed: true },
     { name: 'archive/*', dedup: 'folder', whenSame: 'refuse', fixed: true },
   ],
   others: 'refused',
@@ -53,6 +55,12 @@ describe('a destination', () => {
       { destination: 'archive/1', whenSame: 'replace' },
       [422, 'destination-refuses', 'whenSame'],
     ],
+    [
+      'for files whose names say what they are',
+      { destination: 'proven', type: 'image/png', name: 'a.exe' },
+      [422, 'destination-refuses', 'name'],
+    ],
+    ['that asks for proof', { destination: 'proven', strict: false }, [422, 'destination-refuses', 'strict']],
     ['with its own scope', { destination: 'archive/1', dedup: 'global' }, [422, 'destination-refuses', 'dedup']],
   ])('%s refuses an upload before a byte is sent, and the key stays free', async (what, other, problem) => {
     expect(await announced(what, other)).toEqual(problem);
@@ -103,6 +111,29 @@ describe('a destination', () => {
     const refused = await joined('joined elsewhere', 'elsewhere');
     expect([refused.status, refused.json.code]).toEqual([422, 'destination-unknown']);
     expect((await joined('joined', 'avatars')).status).toBe(201);
+  });
+
+  it('takes what shows its type where it asks for proof, and believes a type elsewhere unless the bytes contradict it', async () => {
+    const { text, noise, png } = typeFiles;
+    const sent = async (key: string, body: Uint8Array, type: string, destination: string) => {
+      const { json } = await uploader.upload(`proof ${key}`, body, { type, destination, name: key });
+      const [asset] = await world.sql<{ evidence: object }>(
+        'select evidence from hapax.asset where operation_id = $1',
+        json.id,
+      );
+      return [json.state, json.problem?.code, asset?.evidence];
+    };
+    const about = (declared: string, shown: string, by: string, verdict: string) => ({ declared, shown, by, verdict });
+    expect(await sent('a', text, 'text/csv', 'proven')).toEqual([
+      ...['succeeded', undefined],
+      about('text/csv', 'text/plain', 'text', 'shown'),
+    ]);
+    expect(await sent('b', noise, 'image/vnd.dxf', 'proven')).toEqual(['refused', 'type-mismatch', undefined]);
+    expect(await sent('c', noise, 'image/vnd.dxf', 'archive/c')).toEqual([
+      ...['succeeded', undefined],
+      about('image/vnd.dxf', '', 'nothing', 'unproven'),
+    ]);
+    expect(await sent('d', png, 'image/jpeg', 'archive/d')).toEqual(['refused', 'type-mismatch', undefined]);
   });
 
   it('says what becomes of a file of the same name, where the upload does not', async () => {

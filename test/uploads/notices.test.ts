@@ -32,6 +32,7 @@ beforeAll(async () => {
     media: true,
     env: {
       S3_ENDPOINT: s3.endpoint,
+      S3_BUCKET: s3.bucket,
       S3_ACCESS_KEY_ID: s3.accessKeyId,
       S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
       HAPAX_S3_WEBHOOK_SECRET: secret,

@@ -4,6 +4,7 @@ import { workflowBundle } from '../bundle.ts';
 import { given } from '../config.ts';
 import { migrate } from '../migrate.ts';
 import { tenantsOf } from '../tokens.ts';
+import { sandboxEvents } from './sandbox-events.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
@@ -58,6 +59,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
   ]);
+  const events = sandboxEvents(outside.fakes.payments, tokens);
   const processes = await startProcesses(context, {
     HAPAX_TOKENS: tokens,
     HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
@@ -65,8 +67,11 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...database.environment,
     ...temporal.environment,
     ...s3.environment,
+    STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
+    ...events.environment,
   });
+  await events.begin(processes.http);
   const addresses = {
     HTTP: processes.http,
     'API documentation': `${processes.http}/docs`,
@@ -76,7 +81,10 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...database.addresses,
     ...processes.addresses,
   };
-  await context.stack.ready(addresses);
+  await context.stack.ready(addresses, {
+    ...{ ...database.environment, ...temporal.environment, ...s3.environment },
+    ...outside.environment,
+  });
   const [firstEntry = ''] = tokens.split(',');
   const token = firstEntry.slice(0, firstEntry.lastIndexOf('='));
   return {

@@ -1,8 +1,31 @@
 import { createServer } from 'node:net';
 
-/** Ports of 127.0.0.1 that are free right now. Ask for all that you need in one call, so that they differ. */
+/**
+ * Below the ports that systems give to connections and to servers that take any (Linux: from 32,768 on), above those that our
+ * parts have by default.
+ */
+const lowest = 13_000;
+const highest = 32_767;
+/** Ports of one process. Processes that start at about the same time have different ones. */
+const share = 64;
+const ours = process.pid % Math.floor((highest - lowest) / share);
+let asked = 0;
+
+/**
+ * Ports of 127.0.0.1 that are free right now. Seconds pass until somebody listens there: nobody else is given them meanwhile,
+ * by us or by the system.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
+  const servers: Awaited<ReturnType<typeof listen>>[] = [];
+  while (servers.length < count) {
+    const port = lowest + ((ours * share + asked) % (highest - lowest));
+    asked += 1;
+    const server = await listen(port).catch((fault: NodeJS.ErrnoException) => {
+      if (fault.code !== 'EADDRINUSE') throw fault;
+      return undefined;
+    });
+    if (server !== undefined) servers.push(server);
+  }
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;

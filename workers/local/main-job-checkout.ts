@@ -1,3 +1,4 @@
+import { moneyText } from '../../activities/money-text.ts';
 import type { Door } from './door.ts';
 import type { Say } from './say.ts';
 
@@ -48,6 +49,6 @@ async function countCharges(sandboxUrl: string, operation: string): Promise<stri
   if (!charge || charges.length > 1) {
     throw new Error(`The payment sandbox counts ${charges.length} charges for ${operation} instead of one`);
   }
-  const amount = `${(charge.amount / 100).toFixed(2)} ${charge.currency.toUpperCase()}`;
+  const amount = moneyText({ minor: charge.amount, currency: charge.currency });
   return `the payment sandbox counts one charge, of ${amount}`;
 }

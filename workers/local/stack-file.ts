@@ -11,13 +11,15 @@ type StackFile = Process & {
   state: 'starting' | 'ready';
   startedAt: string;
   addresses: Record<string, string>;
+  /** Settings with which a command reaches what runs here. */
+  environment: Record<string, string>;
   processes: Record<string, Process>;
 };
 
 /** `.hapax/stack.json`: tells people and programs what runs where, and keeps a second stack from starting. */
 export type Stack = {
   started(name: string, pid: number): Promise<void>;
-  ready(addresses: Record<string, string>): Promise<void>;
+  ready(addresses: Record<string, string>, environment: Record<string, string>): Promise<void>;
   /** Removes the file: nothing runs any more. */
   release(): Promise<void>;
 };
@@ -34,6 +36,7 @@ export async function claimStack(directory: string): Promise<Stack> {
     state: 'starting',
     startedAt: new Date().toISOString(),
     addresses: {},
+    environment: {},
     processes: {},
   };
   for (;;) {
@@ -60,9 +63,10 @@ export async function claimStack(directory: string): Promise<Stack> {
       content.processes[name] = await identify(pid);
       await write();
     },
-    async ready(addresses) {
+    async ready(addresses, environment) {
       content.state = 'ready';
       content.addresses = addresses;
+      content.environment = environment;
       await write();
     },
     async release() {
@@ -70,6 +74,12 @@ export async function claimStack(directory: string): Promise<Stack> {
       await rm(file, { force: true });
     },
   };
+}
+
+/** @returns how the stack that runs on a state directory is reached; undefined where none is ready there */
+export async function runningStack(directory: string): Promise<Readonly<Record<string, string>> | undefined> {
+  const stack = parse(await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined));
+  return stack?.state === 'ready' && (await runs(stack)) ? stack.environment : undefined;
 }
 
 const identify = async (pid: number): Promise<Process> => ({ pid, startTime: (await startTime(pid)) ?? '' });

@@ -5,6 +5,7 @@ import type { Holds } from './holds.ts';
 import { newId, type Provider } from './provider.ts';
 import type { Logged, RequestLog } from './request-log.ts';
 import { now } from './settings.ts';
+import type { WebhookSender } from './webhook-sender.ts';
 
 /** What all requests share. */
 export interface Sandbox {
@@ -12,6 +13,10 @@ export interface Sandbox {
   faults: FaultPlan;
   holds: Holds;
   log: RequestLog;
+  /** Tells the endpoint what happens. */
+  webhooks: WebhookSender;
+  /** Without a path. */
+  publicUrl: string;
   /** Aborted when the sandbox closes: a request that still waits then must have no effect any more. */
   closing: AbortSignal;
 }
@@ -46,7 +51,7 @@ export function beginCall(
     replayed: false,
     fault: null,
   };
-  log.add(seen);
+  log.add(seen, provider.settings.profile !== 'keyless');
   const fault = faults.take(seen);
   seen.fault = fault?.fault ?? null;
   return { request, response, url, text, seen, fault };

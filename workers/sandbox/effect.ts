@@ -7,7 +7,12 @@ export type EffectType =
   | 'payment_intent.declined'
   | 'payment_intent.captured'
   | 'payment_intent.canceled'
-  | 'refund.created';
+  | 'refund.created'
+  | 'refund.failed'
+  | 'dispute.created'
+  | 'dispute.won'
+  | 'dispute.lost'
+  | 'payout.paid';
 
 /** One line of the audit. */
 export interface Effect {
@@ -21,7 +26,8 @@ export interface Effect {
   at: string;
   metadata: Record<string, string>;
   object: string;
-  paymentIntent: string;
+  /** null for a payout, which is of no payment. */
+  paymentIntent: string | null;
 }
 
 /** Keeps the effects that match every given filter. An absent filter matches all. */

@@ -1,7 +1,9 @@
+import type { Dispute } from './dispute.ts';
 import type { EffectType } from './effect.ts';
 import type { Form } from './form.ts';
 import type { Ledger } from './ledger.ts';
 import type { PaymentIntent } from './payment-intent.ts';
+import type { Payout } from './payout.ts';
 import type { Refund } from './refund.ts';
 
 /** What an execution takes from outside: the time and fresh ids. */
@@ -17,7 +19,9 @@ export interface Outcome {
   body: unknown;
   paymentIntents: PaymentIntent[];
   refunds: Refund[];
-  effects: { type: EffectType; amount: number; about: PaymentIntent | Refund }[];
+  disputes?: Dispute[];
+  payouts?: Payout[];
+  effects: { type: EffectType; amount: number; about: PaymentIntent | Refund | Dispute | Payout }[];
 }
 
 export type Execution = (ledger: Ledger, moment: Moment) => Outcome;

@@ -5,6 +5,7 @@ const { values } = parseArgs({
   options: {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '0' },
+    'public-url': { type: 'string' },
     data: { type: 'string' },
     'key-window-ms': { type: 'string' },
     'search-lag-ms': { type: 'string' },
@@ -20,6 +21,7 @@ const sandbox = await startSandbox({
   data: values.data,
   host: values.host,
   port: Number(values.port),
+  ...(values['public-url'] === undefined ? {} : { publicUrl: values['public-url'] }),
   ...given('keyWindowMs', values['key-window-ms']),
   ...given('searchLagMs', values['search-lag-ms']),
   ...given('clockOffsetMs', values['clock-offset-ms']),

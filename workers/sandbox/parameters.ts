@@ -86,10 +86,16 @@ export function required<Value>(value: Value | undefined, name: string): Value {
   throw invalidRequest(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name });
 }
 
+// Stripe, changelog of 2026-09-30.endive: a payment says which methods it allows.
+const REMOVED = new Map([['payment_method_types', 'payment_method_types_no_longer_supported']]);
+
 /** Refuses parameters that Stripe does not know, or that this sandbox does not model, instead of ignoring them. */
 export function refuseUnknown(names: Iterable<string>, known: readonly string[]): void {
   for (const name of names) {
     if (!known.includes(name)) {
+      const removed = REMOVED.get(name);
+      if (removed !== undefined)
+        throw invalidRequest(`${name} is no longer supported in this API version.`, { code: removed, param: name });
       throw invalidRequest(`Received unknown parameter: ${name}`, { code: 'parameter_unknown', param: name });
     }
   }

@@ -1,5 +1,6 @@
 import type { Execution, Moment } from './execution.ts';
 import type { Form } from './form.ts';
+import { inTens } from './in-tens.ts';
 import { outcomeOf } from './payment-intent-outcome.ts';
 import type { PaymentIntent } from './payment-intent.ts';
 import { confirm } from './payment-intent-steps.ts';
@@ -11,7 +12,7 @@ const KNOWN = [
   ...['amount', 'currency', 'capture_method', 'confirm', 'payment_method', 'metadata', 'description'],
   ...['receipt_email', 'customer', 'return_url', 'off_session', 'error_on_requires_action'],
   // Accepted, but without effect here.
-  ...['payment_method_types', 'automatic_payment_methods', 'confirmation_method', 'setup_future_usage'],
+  ...['allowed_payment_method_types', 'automatic_payment_methods', 'confirmation_method', 'setup_future_usage'],
   ...['statement_descriptor', 'statement_descriptor_suffix', 'shipping', 'transfer_group', 'use_stripe_sdk'],
   ...['payment_method_options', 'mandate_data'],
 ];
@@ -103,5 +104,5 @@ function checkedAmount(amount: number, currency: string): number {
       param: 'amount',
     });
   }
-  return amount;
+  return inTens(amount, currency, 'amount');
 }

@@ -1,5 +1,7 @@
+import { takesBack } from './dispute.ts';
 import type { Execution } from './execution.ts';
 import type { Form } from './form.ts';
+import { inTens } from './in-tens.ts';
 import { Parameters, required } from './parameters.ts';
 import { presentRefund, refundable, type Refund } from './refund.ts';
 
@@ -14,7 +16,12 @@ export function prepareRefund(form: Form): Execution {
   const metadata = parameters.metadata();
   return (ledger, moment) => {
     const intent = ledger.paymentIntent(intentId, 'payment_intent');
-    const { amount, charge } = refundable(intent, ledger.refundsOf(intent.id), wanted);
+    if (wanted !== undefined) inTens(wanted, intent.currency, 'amount');
+    const { amount, charge } = refundable(
+      intent,
+      { earlier: ledger.refundsOf(intent.id), disputed: ledger.disputesOf(intent.id).some(takesBack) },
+      wanted,
+    );
     const refund: Refund = {
       id: moment.newId('re'),
       created: Math.floor(moment.at / 1000),

@@ -1,5 +1,6 @@
 import type { Execution } from './execution.ts';
 import type { Form } from './form.ts';
+import { inTens } from './in-tens.ts';
 import { outcomeOf } from './payment-intent-outcome.ts';
 import { cancel, capture, confirm, unexpectedState } from './payment-intent-steps.ts';
 import { methodOf } from './payment-intent.ts';
@@ -9,7 +10,7 @@ import { checkedEmail, isAttended } from './prepare-create.ts';
 
 const CONFIRM = [
   ...['payment_method', 'return_url', 'off_session', 'error_on_requires_action', 'receipt_email'],
-  ...['payment_method_types', 'payment_method_options', 'setup_future_usage', 'shipping', 'use_stripe_sdk'],
+  ...['allowed_payment_method_types', 'payment_method_options', 'setup_future_usage', 'shipping', 'use_stripe_sdk'],
   ...['mandate_data', 'client_secret'],
 ];
 const CAPTURE = ['amount_to_capture', 'final_capture', 'metadata', 'statement_descriptor'];
@@ -48,6 +49,7 @@ export function prepareCapture(form: Form, id: string): Execution {
   const metadata = parameters.metadata();
   return (ledger) => {
     const intent = ledger.paymentIntent(id);
+    if (amount !== undefined) inTens(amount, intent.currency, 'amount_to_capture');
     return outcomeOf(capture({ ...intent, metadata: mergedMetadata(intent.metadata, metadata) }, amount));
   };
 }

@@ -1,6 +1,9 @@
 import { chargeOf, methodOf, type PaymentIntent } from './payment-intent.ts';
 import type { StripeErrorBody } from './stripe-error.ts';
 
+/** Where Stripe has the buyer answer the bank. */
+export const BANK_AT_STRIPE = 'https://hooks.stripe.com/redirect/authenticate/';
+
 /** A PaymentIntent as Stripe writes it. */
 export function presentPaymentIntent(intent: PaymentIntent) {
   const { state } = intent;
@@ -59,6 +62,6 @@ function nextAction(intent: PaymentIntent) {
   if (intent.returnUrl === null) {
     return { type: 'use_stripe_sdk', use_stripe_sdk: { type: 'stripe_3ds2_fingerprint', source: intent.id } };
   }
-  const url = `https://hooks.stripe.com/redirect/authenticate/${intent.id}?client_secret=${intent.clientSecret}`;
+  const url = `${BANK_AT_STRIPE}${intent.id}?client_secret=${intent.clientSecret}`;
   return { type: 'redirect_to_url', redirect_to_url: { return_url: intent.returnUrl, url } };
 }

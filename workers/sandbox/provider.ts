@@ -38,9 +38,13 @@ export class Provider {
     const entry: LedgerEntry = {
       at,
       ...cause,
+      // A provider that keeps successes only: the key is free again.
+      key: this.settings.profile === 'only_2xx' && status >= 300 ? null : cause.key,
       answer: { status, body: JSON.stringify(body) },
       paymentIntents: moved.paymentIntents,
       refunds: moved.refunds,
+      ...(moved.disputes === undefined ? {} : { disputes: moved.disputes }),
+      ...(moved.payouts === undefined ? {} : { payouts: moved.payouts }),
       effects: moved.effects.map((effect) => this.#effect(effect, cause, at)),
     };
     this.ledger.apply(entry);
@@ -66,9 +70,9 @@ export class Provider {
   }
 
   #effect({ type, amount, about }: Outcome['effects'][number], cause: Cause, at: number): Effect {
-    const paymentIntent = 'paymentIntent' in about ? about.paymentIntent : about.id;
+    const paymentIntent = 'paymentIntent' in about ? about.paymentIntent : 'clientSecret' in about ? about.id : null;
     // A refund may belong to an operation of its own. If it names none, it belongs to the payment's.
-    const operation = about.metadata.operation ?? this.#metadataOf(paymentIntent).operation ?? null;
+    const operation = about.metadata.operation ?? this.#metadataOf(paymentIntent ?? '').operation ?? null;
     return {
       type,
       amount,

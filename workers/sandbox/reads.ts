@@ -1,12 +1,14 @@
+import { expansions } from './expansions.ts';
 import type { Ledger } from './ledger.ts';
 import { listPage, pageLimit } from './list-page.ts';
 import type { PaymentIntent } from './payment-intent.ts';
+import { presentChargeOf } from './present-movement.ts';
 import { presentPaymentIntent } from './present-payment-intent.ts';
-import { presentRefund } from './refund.ts';
+import { findEvent, presentEvent } from './provider-event.ts';
 import { refuseUnknown } from './parameters.ts';
 import { parseSearchQuery } from './search-query.ts';
 import { now, type Settings } from './settings.ts';
-import { invalidRequest, missingResource } from './stripe-error.ts';
+import { invalidRequest } from './stripe-error.ts';
 
 const PAGE = ['limit', 'starting_after'];
 
@@ -14,8 +16,10 @@ const PAGE = ['limit', 'starting_after'];
 export type Read = (ledger: Ledger, query: URLSearchParams, id: string, settings: Settings) => unknown;
 
 export const retrievePaymentIntent: Read = (ledger, query, id) => {
-  refuseUnknown(query.keys(), ['client_secret']);
-  return presentPaymentIntent(ledger.paymentIntent(id));
+  const whole = expansions(query, ['client_secret'], ['latest_charge', 'latest_charge.balance_transaction']);
+  const shown = presentPaymentIntent(ledger.paymentIntent(id));
+  if (whole.size === 0 || shown.latest_charge === null) return shown;
+  return { ...shown, latest_charge: presentChargeOf(ledger, id, whole.has('latest_charge.balance_transaction')) };
 };
 
 export const listPaymentIntents: Read = (ledger, query) => {
@@ -45,21 +49,20 @@ export const searchPaymentIntents: Read = (ledger, query, _id, settings) => {
   };
 };
 
-export const retrieveRefund: Read = (ledger, query, id) => {
+export const retrieveEvent: Read = (ledger, query, id) => {
   refuseUnknown(query.keys(), []);
-  const refund = ledger.refunds.get(id);
-  if (refund === undefined) throw missingResource('refund', id, 'id');
-  return presentRefund(refund);
+  return presentEvent(findEvent(ledger.events, id));
 };
 
-export const listRefunds: Read = (ledger, query) => {
-  refuseUnknown(query.keys(), ['payment_intent', ...PAGE]);
-  const intent = query.get('payment_intent');
-  const refunds =
-    intent === null
-      ? [...ledger.refunds.values()]
-      : ledger.refundsOf(ledger.paymentIntent(intent, 'payment_intent').id);
-  return listPage([...refunds].reverse().map(presentRefund), query, '/v1/refunds');
+export const listEvents: Read = (ledger, query) => {
+  refuseUnknown(query.keys(), ['type', ...PAGE]);
+  const type = query.get('type');
+  const kept = ledger.events.filter((event) => type === null || event.type === type).reverse();
+  return listPage(
+    kept.map((event) => presentEvent(event)),
+    query,
+    '/v1/events',
+  );
 };
 
 /** The ledger as the search index sees it: each PaymentIntent in its newest version up to that time. */

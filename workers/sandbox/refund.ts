@@ -11,12 +11,21 @@ export interface Refund {
   charge: string;
   reason: string | null;
   metadata: Record<string, string>;
+  /** The bank may send the money back days later. */
+  failed?: { at: number; reason: string } | undefined;
 }
 
-/** What may be refunded: never more than was captured and has not been refunded yet. */
+export function givesBack({ failed }: Refund): boolean {
+  return failed === undefined;
+}
+
+/**
+ * What may be refunded: never more than was captured and has not been refunded yet, and nothing of what the bank has taken
+ * back already.
+ */
 export function refundable(
   intent: PaymentIntent,
-  earlier: readonly Refund[],
+  { earlier, disputed }: { earlier: readonly Refund[]; disputed: boolean },
   wanted: number | undefined,
 ): { amount: number; charge: string } {
   const { state } = intent;
@@ -26,7 +35,12 @@ export function refundable(
       param: 'payment_intent',
     });
   }
-  const left = state.received - earlier.reduce((sum, refund) => sum + refund.amount, 0);
+  if (disputed) {
+    throw invalidRequest(`Charge ${state.charge} has been charged back; cannot issue a refund.`, {
+      code: 'charge_disputed',
+    });
+  }
+  const left = leftOf(state.received, earlier);
   if (left === 0) {
     throw invalidRequest(`Charge ${state.charge} has already been refunded.`, { code: 'charge_already_refunded' });
   }
@@ -39,6 +53,11 @@ export function refundable(
   return { amount, charge: state.charge };
 }
 
+/** What is left of a capture after its refunds. */
+export function leftOf(received: number, refunds: readonly Refund[]): number {
+  return received - refunds.filter(givesBack).reduce((sum, { amount }) => sum + amount, 0);
+}
+
 /** A refund as Stripe writes it. */
 export function presentRefund(refund: Refund) {
   return {
@@ -48,12 +67,13 @@ export function presentRefund(refund: Refund) {
     balance_transaction: null,
     charge: refund.charge,
     created: refund.created,
+    ...(refund.failed === undefined ? {} : { failure_reason: refund.failed.reason }),
     currency: refund.currency,
     destination_details: { type: 'card', card: { type: 'refund' } },
     metadata: refund.metadata,
     payment_intent: refund.paymentIntent,
     reason: refund.reason,
     receipt_number: null,
-    status: 'succeeded',
+    status: givesBack(refund) ? 'succeeded' : 'failed',
   };
 }

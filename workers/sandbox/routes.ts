@@ -3,13 +3,24 @@ import { prepareCreate } from './prepare-create.ts';
 import { prepareRefund } from './prepare-refund.ts';
 import { prepareCancel, prepareCapture, prepareConfirm, prepareUpdate } from './prepare-step.ts';
 import {
+  listEvents,
   listPaymentIntents,
-  listRefunds,
+  retrieveEvent,
   retrievePaymentIntent,
-  retrieveRefund,
   searchPaymentIntents,
   type Read,
 } from './reads.ts';
+import {
+  listDisputes,
+  listMovements,
+  listRefunds,
+  retrieveBalance,
+  retrieveCharge,
+  retrieveDispute,
+  retrieveMovement,
+  retrievePayout,
+  retrieveRefund,
+} from './read-money.ts';
 import { unknownUrl } from './stripe-error.ts';
 
 /** What a request to /v1 asks for. */
@@ -47,17 +58,33 @@ function writes(collection: string, id: string, verb: string): Prepare | undefin
   }
 }
 
+const LISTS: Record<string, Read> = {
+  payment_intents: listPaymentIntents,
+  'payment_intents/search': searchPaymentIntents,
+  events: listEvents,
+  refunds: listRefunds,
+  disputes: listDisputes,
+  balance: retrieveBalance,
+  balance_transactions: listMovements,
+};
+
+const OBJECTS: Record<string, Read> = {
+  payment_intents: retrievePaymentIntent,
+  events: retrieveEvent,
+  refunds: retrieveRefund,
+  disputes: retrieveDispute,
+  charges: retrieveCharge,
+  payouts: retrievePayout,
+  balance_transactions: retrieveMovement,
+};
+
 function read(method: string, collection: string, id: string, verb: string): Route | undefined {
   if (method !== 'GET' || verb !== '') return undefined;
-  switch (`${collection}/${id}`) {
-    case 'payment_intents/':
-      return { kind: 'read', read: listPaymentIntents, id };
-    case 'payment_intents/search':
-      return { kind: 'read', read: searchPaymentIntents, id };
-    case 'refunds/':
-      return { kind: 'read', read: listRefunds, id };
-    default:
-      if (collection === 'payment_intents') return { kind: 'read', read: retrievePaymentIntent, id };
-      return collection === 'refunds' ? { kind: 'read', read: retrieveRefund, id } : undefined;
-  }
+  const lists = id === '' ? collection : `${collection}/${id}`;
+  const found = Object.hasOwn(LISTS, lists)
+    ? LISTS[lists]
+    : Object.hasOwn(OBJECTS, collection)
+      ? OBJECTS[collection]
+      : undefined;
+  return found && { kind: 'read', read: found, id };
 }

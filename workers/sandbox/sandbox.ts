@@ -8,9 +8,11 @@ import { openJournal } from './journal.ts';
 import { Ledger, type LedgerEntry } from './ledger.ts';
 import { Provider } from './provider.ts';
 import { RequestLog } from './request-log.ts';
+import { BANK_PATH, serveBank } from './serve-bank.ts';
 import { serveControl } from './serve-control.ts';
 import { serveV1 } from './serve-v1.ts';
 import { defaultSettings, type Settings } from './settings.ts';
+import { WebhookSender } from './webhook-sender.ts';
 
 export interface SandboxOptions extends Partial<Settings> {
   /** Where the journal is kept; made when absent. */
@@ -19,6 +21,8 @@ export interface SandboxOptions extends Partial<Settings> {
   host?: string;
   /** Default 0: any free port. */
   port?: number;
+  /** Where a buyer's browser reaches the sandbox. Default: its own address. */
+  publicUrl?: string;
 }
 
 interface RunningSandbox {
@@ -33,7 +37,7 @@ const KEEP_ALIVE_MS = 15 * 60 * 1000;
 
 /** Starts a payment provider that behaves like Stripe, with the state that its journal holds. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
-  const { data, host = '127.0.0.1', port = 0, ...given } = options;
+  const { data, host = '127.0.0.1', port = 0, publicUrl, ...given } = options;
   const closing = new AbortController();
   const opened = Promise.withResolvers<Sandbox>();
   const server = serve(opened.promise);
@@ -51,16 +55,22 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     throw error;
   });
   const provider = new Provider(ledger, { ...defaultSettings, ...given }, journal);
+  const webhooks = new WebhookSender(provider.settings, data, ledger.events.length);
   opened.resolve({
     provider,
     faults: new FaultPlan(),
     holds: new Holds(),
     log: new RequestLog(),
+    webhooks,
+    publicUrl: publicUrl ?? urlOf(server, host),
     closing: closing.signal,
   });
   return {
-    url: `http://${host}:${(server.address() as AddressInfo).port}`,
-    close: () => close().then(() => journal.close()),
+    url: urlOf(server, host),
+    close: () => {
+      webhooks.close();
+      return close().then(() => journal.close());
+    },
   };
 }
 
@@ -74,7 +84,11 @@ function serve(opened: Promise<Sandbox>): Server {
   const server = createServer((request, response) => {
     const url = URL.parse(`http://sandbox${request.url}`);
     if (url === null) return sendJson(response, 400, { error: { message: 'This is not a valid URL.' } });
-    const answer = url.pathname.startsWith('/v1/') ? serveV1 : serveControl;
+    const answer = url.pathname.startsWith('/v1/')
+      ? serveV1
+      : url.pathname.startsWith(BANK_PATH)
+        ? serveBank
+        : serveControl;
     opened
       .then((sandbox) => answer(sandbox, request, response, url))
       .catch((error: unknown) => {
@@ -85,6 +99,10 @@ function serve(opened: Promise<Sandbox>): Server {
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;
+}
+
+function urlOf(server: Server, host: string): string {
+  return `http://${host}:${(server.address() as AddressInfo).port}`;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

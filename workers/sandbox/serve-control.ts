@@ -2,22 +2,28 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { readBody, sendJson } from './answer.ts';
 import type { Sandbox } from './call.ts';
+import { controlMoney } from './control-money.ts';
 import { filterEffects } from './effect.ts';
 import { faultRules } from './fault-rule.ts';
 import { outcomeOf } from './payment-intent-outcome.ts';
 import { authenticate } from './payment-intent-steps.ts';
 import { presentPaymentIntent } from './present-payment-intent.ts';
 import { newId } from './provider.ts';
+import { findEvent } from './provider-event.ts';
 import { StripeError } from './stripe-error.ts';
+import { tellEvents } from './tell-events.ts';
+import { webhookWish } from './webhook-plan.ts';
 
 const settingsChange = z.strictObject({
   keyWindowMs: z.number().min(0).optional(),
   searchLagMs: z.number().min(0).optional(),
   clockOffsetMs: z.number().optional(),
+  profile: z.enum(['stripe', 'only_2xx', 'keyless']).optional(),
 });
 const releaseWish = z.strictObject({ id: z.string().optional(), all: z.literal(true).optional() });
 const authentication = z.strictObject({ outcome: z.enum(['succeed', 'fail']).default('succeed') });
 
+const RESEND = /^\/_control\/webhooks\/([^/]+)\/resend$/;
 const AUTHENTICATE = /^\/_control\/payment_intents\/([^/]+)\/authenticate$/;
 
 /** Serves what Stripe does not have: the audit, and the controls with which tests set things up. */
@@ -31,7 +37,7 @@ export async function serveControl(
   try {
     const answer = answerTo(sandbox, request.method ?? '', url, text);
     // Even an observer must never see what a crash could still undo.
-    await sandbox.provider.durable();
+    await tellEvents(sandbox);
     if (answer !== undefined) return sendJson(response, 200, answer);
     sendJson(response, 404, { error: { message: `There is no ${request.method} ${url.pathname}.` } });
   } catch (error) {
@@ -42,7 +48,7 @@ export async function serveControl(
 }
 
 function answerTo(sandbox: Sandbox, method: string, url: URL, text: string): unknown {
-  const { provider, faults, holds, log } = sandbox;
+  const { provider, faults, holds, log, webhooks } = sandbox;
   const plan = () => ({ rules: faults.report(), held: holds.report() });
   switch (`${method} ${url.pathname}`) {
     case 'GET /healthz':
@@ -63,13 +69,27 @@ function answerTo(sandbox: Sandbox, method: string, url: URL, text: string): unk
       return plan();
     case 'POST /_control/release':
       return { released: holds.release(releaseWish.parse(json(text)).id) };
+    case 'GET /_control/webhooks':
+      return webhooks.report();
+    case 'POST /_control/webhooks':
+      webhooks.set(webhookWish.parse(json(text)));
+      return webhooks.report();
+    case 'DELETE /_control/webhooks':
+      webhooks.forget();
+      return webhooks.report();
     case 'GET /_control/settings':
       return provider.settings;
     case 'POST /_control/settings':
       return Object.assign(provider.settings, settingsChange.parse(json(text)));
   }
+  const resent = RESEND.exec(url.pathname)?.[1];
+  if (method === 'POST' && resent !== undefined) {
+    webhooks.resend(findEvent(provider.ledger.events, resent));
+    return webhooks.report();
+  }
+  if (method !== 'POST') return undefined;
   const intent = AUTHENTICATE.exec(url.pathname)?.[1];
-  if (method !== 'POST' || intent === undefined) return undefined;
+  if (intent === undefined) return controlMoney(provider, url.pathname, json(text));
   return authenticated(sandbox, intent, authentication.parse(json(text)).outcome === 'succeed', url.pathname);
 }
 

@@ -6,8 +6,11 @@ import type { FaultRule } from './fault-rule.ts';
 import { decodeForm, fingerprint } from './form.ts';
 import type { StoredAnswer } from './key-store.ts';
 import type { Sabotage } from './provider.ts';
+import { BANK_AT_STRIPE } from './present-payment-intent.ts';
 import { findRoute, type Route } from './routes.ts';
+import { BANK_PATH } from './serve-bank.ts';
 import { now } from './settings.ts';
+import { tellEvents } from './tell-events.ts';
 import { keyInUse, StripeError, tooManyRequests, unauthorized } from './stripe-error.ts';
 
 /** Serves one request to /v1 in stages, each with its faults: the connection, the key, the effect, the answer. */
@@ -25,7 +28,7 @@ export async function serveV1(
   if (call.fault?.fault === 'reset') return reset(response);
   const answer = await answerTo(sandbox, call);
   if (answer === undefined) return;
-  await sandbox.provider.durable();
+  await tellEvents(sandbox);
   await afterEffect(sandbox, call, answer);
 }
 
@@ -45,7 +48,10 @@ async function answerTo(sandbox: Sandbox, call: Call): Promise<Answer | undefine
     const route = findRoute(seen.method, seen.path);
     const answer =
       route.kind === 'read' ? await read(sandbox, call, route) : await write(sandbox, call, route, headers);
-    return answer && { ...answer, headers };
+    // What is kept names Stripe's page. The buyer of a sandbox goes to the sandbox's.
+    return (
+      answer && { ...answer, body: answer.body.replaceAll(BANK_AT_STRIPE, `${sandbox.publicUrl}${BANK_PATH}`), headers }
+    );
   } catch (error) {
     if (!(error instanceof StripeError)) throw error;
     return { status: error.status, body: JSON.stringify({ error: error.body }), headers };
@@ -71,7 +77,8 @@ async function write(
   const { provider } = sandbox;
   const { keys } = provider.ledger;
   const { key: value, path, requestId } = call.seen;
-  const key = value === null ? null : { value, fingerprint: fingerprint(call.text) };
+  const { profile } = provider.settings;
+  const key = value === null || profile === 'keyless' ? null : { value, fingerprint: fingerprint(call.text) };
   if (key !== null) {
     const { settings } = provider;
     const claim = keys.claim(key.value, path, key.fingerprint, now(settings), settings.keyWindowMs);

@@ -6,12 +6,18 @@ export interface Settings {
   searchLagMs: number;
   /** Added to the machine's clock, so that a test can be 25 hours later. */
   clockOffsetMs: number;
+  /**
+   * How keys are kept. `stripe`: each answer, also a failure. `only_2xx`: a failure frees its key. `keyless`: keys are not
+   * known at all.
+   */
+  profile: 'stripe' | 'only_2xx' | 'keyless';
 }
 
 export const defaultSettings: Readonly<Settings> = {
   keyWindowMs: 24 * 60 * 60 * 1000,
   searchLagMs: 60 * 1000,
   clockOffsetMs: 0,
+  profile: 'stripe',
 };
 
 /** Milliseconds since 1970 by the sandbox's clock. */

@@ -19,7 +19,7 @@ export async function awaitStep<F extends AnyFlow, S extends StepSignatures, N e
   progress.reach(name);
   const known = progress.known(name);
   if (known !== undefined) return known.result as EvidenceOf<F, N>;
-  const { says, patience, same, expired } = flow.steps[name] as AwaitDeclaration;
+  const { says, patience, same, expired, looksEvery } = flow.steps[name] as AwaitDeclaration;
   const since = teller.now();
   progress.expectPatience(since);
   teller.show(says);
@@ -34,6 +34,7 @@ export async function awaitStep<F extends AnyFlow, S extends StepSignatures, N e
       personAfter: flow.personAfter,
       carry: progress.carry,
       ...(progress.isTakenOver ? { again: true } : {}),
+      ...(looksEvery !== undefined && looks > 0 ? { looks: true } : {}),
     };
     const reply = await teller.look<WaitCall, WaitReply>(activityName(flow.name, name), says, call);
     progress.recorded();
@@ -45,7 +46,7 @@ export async function awaitStep<F extends AnyFlow, S extends StepSignatures, N e
         throw new Unfinished({ kind: 'refused', refusal: { code: 'expired', detail: expired }, attempt: 0 }, expired);
       case 'waiting':
         if (looks === 0) teller.show(says, name);
-        await teller.listen(seen, reply.remaining);
+        await teller.listen(seen, Math.min(reply.remaining, looksEvery ?? reply.remaining));
     }
   }
 }

@@ -1,8 +1,8 @@
 import { type Ending, type StepReply, type UndoCall, undoActivityName } from '../operation/call.ts';
-import { failure } from '../operation/failures.ts';
 import type { Refusal } from '../operation/outcome.ts';
 import type { OperationState } from '../operation/state.ts';
 import { isCoveredBy, placementOf, type StepDeclaration } from '../operation/step-declaration.ts';
+import { settlementOf } from '../operation/settlement.ts';
 import type { Story } from './story.ts';
 import { toldOf } from './told-of.ts';
 import { Unfinished, whyOf } from './unfinished.ts';
@@ -104,13 +104,7 @@ async function settle(
   await teller.ledger.settle({
     ...progress.held,
     carry: progress.carry,
-    settlement: {
-      outcome: { state, refusal },
-      requestId,
-      renewable: flow.renewsAfter.includes(state) || failure(refusal.code).stored === false,
-      keep: { response: flow.retention.response, tombstone: flow.retention.tombstone },
-      sweepAfter: flow.sweepAfter ?? null,
-    },
+    settlement: settlementOf(flow, requestId, { state, refusal }),
   });
   return state;
 }

@@ -7,6 +7,7 @@ import {
   placementOf,
   type RowStepDeclaration,
 } from '../operation/step-declaration.ts';
+import { settlementOf } from '../operation/settlement.ts';
 import { bug } from './bug.ts';
 import { NotOpened } from './not-opened.ts';
 import type { StepSignatures, Story } from './story.ts';
@@ -37,13 +38,7 @@ export async function finish<F extends AnyFlow, S extends StepSignatures, N exte
   result: ResultOf<F>,
 ): Promise<void> {
   const { flow, requestId } = story;
-  await perform(story, name, input, {
-    outcome: { state: 'succeeded', result },
-    requestId,
-    renewable: flow.renewsAfter.includes('succeeded'),
-    keep: { response: flow.retention.response, tombstone: flow.retention.tombstone },
-    sweepAfter: flow.sweepAfter ?? null,
-  });
+  await perform(story, name, input, settlementOf(flow, requestId, { state: 'succeeded', result }));
 }
 
 async function perform(story: Story, name: string, input: unknown, settlement?: Settlement): Promise<unknown> {

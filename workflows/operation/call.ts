@@ -98,6 +98,8 @@ export type WaitCall = Hold & {
   readonly personAfter: number;
   readonly carry: readonly Finished[];
   readonly again?: true;
+  /** Nobody has reported anything for a while: look outside. */
+  readonly looks?: true;
 };
 
 export type WaitReply<Result = unknown> =

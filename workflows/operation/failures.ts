@@ -63,6 +63,19 @@ const enginesOwn = {
   overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
   internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },
 
+  // About what another system has told us.
+  'signature-invalid': { status: 401, title: 'The signature of the event does not hold', ...fix },
+  'environment-mismatch': { status: 422, title: 'The event is of the other environment', ...fix },
+  'object-unknown': {
+    status: 404,
+    title: 'Nobody knows the object of the event',
+    ...wait,
+    retryAfter: 2,
+    stored: false,
+  },
+  'handler-failed': { status: 500, title: 'What the event sets off has failed', ...wait, retryAfter: 2 },
+  'not-a-dead-letter': { status: 409, title: 'This is not to be replayed', ...fix },
+
   // About the key.
   'key-reused': { status: 422, title: 'This key names another request', ...newKey },
   'key-expired': { status: 409, title: 'The answer of this key has expired', ...newKey },

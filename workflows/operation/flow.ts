@@ -1,9 +1,12 @@
 import type { z } from 'zod';
 import { addFailures, type FailureCode, type FailureRows, isFailureCode } from './failures.ts';
 import type { Retention } from './retention.ts';
+import { retryFaults } from './retry-faults.ts';
+import type { Retries } from './retry-schedule.ts';
 import type { SettledState } from './state.ts';
 import type { AwaitDeclaration, StepDeclaration } from './step-declaration.ts';
 import { stepFaults } from './step-faults.ts';
+import type { EventStart } from './event.ts';
 
 /**
  * A flow is declared once. Its route, OpenAPI, client types, workflow registration, metric labels and fault matrix are
@@ -21,8 +24,12 @@ type Flow<
   readonly title: string;
   /** What callers should know before they call, for the API's documentation. */
   readonly description?: string;
-  /** The collection under /v1 to which a POST starts this flow. */
-  readonly route: string;
+  /**
+   * The collection under /v1 to which a POST starts this flow, or a part of one, such as `orders/{orderId}/cancel`: what stands in
+   * braces is a field of the request. Without it, no caller's request and no caller's key do: a route
+   * of the flow's own makes both (`client/http/additions.ts`).
+   */
+  readonly route?: string;
   readonly request: Request;
   readonly result: Result;
   /** The fields that make two requests the same. */
@@ -30,8 +37,13 @@ type Flow<
   readonly keyScope: 'subject' | 'tenant';
   /** `outcome`: the caller waits for the end. `state`: the caller gets the current state at once. */
   readonly answers: 'outcome' | 'state';
-  /** `tells`: Temporal tells the story, from its beginning. */
-  readonly workflow: 'tells';
+  /**
+   * `tells`: Temporal tells the story, from its beginning. `never`: the flow is one step that writes rows of ours, and
+   * it settles in the claim's own transaction, without a workflow.
+   */
+  readonly workflow: 'tells' | 'never';
+  /** The event that begins it, where one does. The sender's id of the event is the key. */
+  readonly on?: EventStart;
   /** The flow's own rows of the failure table. Flows may share a row, such as those of payments. */
   readonly failures?: FailureRows;
   /** The failure codes with which its steps can refuse, besides the ends that every flow has. */
@@ -49,6 +61,11 @@ type Flow<
   readonly personAfter: number;
   /** How long an undo is tried before the operation ends as incomplete. Milliseconds. */
   readonly undoPatience: number;
+  /**
+   * When its steps outside are sent again, if their answers are not clear: `interactive` where a person waits for the
+   * outcome, or pauses of its own. A flow without a step that `calls` an outside system has none.
+   */
+  readonly retries?: Retries;
   /** How long callers of this flow retry with the same key. Milliseconds. */
   readonly retryHorizon: number;
   readonly retention: Retention;
@@ -108,9 +125,40 @@ export function defineFlow<
     throw new TypeError(
       `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\` in workflows/${name}.flow.ts.`,
     );
-  const faults = stepFaults(name, steps, declaration.patience);
+  const faults = [
+    ...stepFaults(name, steps, declaration.patience),
+    ...retryFaults(name, steps, declaration.retries, declaration.patience),
+    ...(declaration.workflow === 'never' ? untoldFaults(declaration) : []),
+  ];
   if (faults.length > 0) throw new TypeError([...faults, `Mend it in workflows/${name}.flow.ts.`].join('\n'));
   return { ...declaration, refusals };
+}
+
+/** What settles in its claim's transaction is that transaction's rows, and nothing else. */
+function untoldFaults({ name, steps, renewsAfter }: Pick<AnyFlow, 'name' | 'steps' | 'renewsAfter'>): string[] {
+  const declared = Object.values(steps);
+  const isOne = declared.length === 1 && declared[0]?.effect === 'transaction';
+  return [
+    ...(isOne
+      ? []
+      : [
+          `Flow ${name} has no workflow, and so it is one step that writes rows of ours: declare just that one, or let ` +
+            `Temporal tell the flow (workflow: 'tells').`,
+        ]),
+    ...(renewsAfter.length === 0
+      ? []
+      : [
+          `Flow ${name} has no workflow, and keeps nothing where its moment was wrong: leave \`renewsAfter\` empty, and ` +
+            `refuse by a code that is not stored.`,
+        ]),
+  ];
+}
+
+/** A flow that callers start with a key of theirs. */
+export type PostedFlow = AnyFlow & { readonly route: string };
+
+export function isPosted(flow: AnyFlow): flow is PostedFlow {
+  return flow.route !== undefined;
 }
 
 /** The wait that an operation of the flow begins with: its claim is then `waiting`. */

@@ -82,6 +82,29 @@ export function chunkId(upload: string, offset: number): string {
   return `${upload}.${offset}`;
 }
 
+/** The key of a derivation, which no caller makes: one for each failure of a derivative, whoever asks. */
+export function derivationKey(content: string, derivative: string, failedAt: string): string {
+  return `${content}.${derivative}.${Date.parse(failedAt)}`;
+}
+
+/** The id of an event that another system has told us: one for each id of the sender's. */
+export function eventId(
+  source: Pick<Scope, 'tenant' | 'environment'> & { readonly source: string },
+  event: string,
+): string {
+  return `evt_${digest([source.tenant, source.environment, source.source, event])}`;
+}
+
+/** The id of what one handler does about an event, and of its dead letter. */
+export function handlingId(event: string, handler: string): string {
+  return `dl_${digest([event, handler])}`;
+}
+
+/** The subject of operations that an event begins: its sender. */
+export function sourceSubject(source: string): string {
+  return `source.${source}`;
+}
+
 /** The id of a part that goes straight to the object store. */
 export function partId(upload: string, number: number): string {
   return `${upload}.part-${number}`;

@@ -11,7 +11,7 @@ export type Retention = {
 };
 
 /** Two clocks may differ by this much before somebody is alerted. */
-const clockSkew = minutes(10);
+export const clockSkew = minutes(10);
 
 /** Below a year a tombstone would let a key from last season run again. */
 const shortestTombstone = days(365);

@@ -8,7 +8,11 @@ export const roles = ['viewer', 'caller', 'operator'] as const;
  */
 export type Role = (typeof roles)[number];
 
+/** Who may use a route: `people` are viewers and operators, who see every subject. */
+export type RouteRole = Role | 'people';
+
 /** Whether `role` may use a route that asks for at least `least`. */
-export function mayActAs(role: Role, least: Role): boolean {
+export function mayActAs(role: Role, least: RouteRole): boolean {
+  if (least === 'people') return role !== 'caller';
   return roles.indexOf(role) >= roles.indexOf(least);
 }

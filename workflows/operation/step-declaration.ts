@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Placement } from './budget.ts';
+import type { EventEnd } from './event.ts';
 
 /** What a flow says about one of its steps. The engine holds a story to it, and `defineFlow` proves it (`step-faults.ts`). */
 export type StepDeclaration = RowStepDeclaration | OutsideStepDeclaration | AwaitDeclaration;
@@ -43,42 +44,59 @@ type Doing = Common & {
 export type RowStepDeclaration = Doing & {
   readonly effect: 'transaction';
   readonly placement?: never;
+  readonly calls?: never;
   readonly resolvedAs?: never;
 };
+
+/**
+ * The outside system that a step calls, by its name in `activities/outside/systems.ts`. The step and its undo then share
+ * that system's breaker, its bulkhead and its budget of retries with every other step that calls it. Without it, as for
+ * PostgreSQL and the object store, nothing stands between step and store.
+ */
+type Calling = { readonly calls?: string };
 
 /** `keyed`: an outside system that honours the downstream key. `natural`: idempotent without a key. */
-export type OutsideStepDeclaration = Doing & {
-  readonly effect: 'keyed' | 'natural';
-  /** Where the step runs and on what budget, undo included. */
-  readonly placement: Exclude<Placement, 'ledger'>;
-  /**
-   * The result that an operator gives after finding out that the step has happened. Its `check` verifies that. Without
-   * it the step cannot be resolved as done.
-   */
-  readonly resolvedAs?: z.ZodObject;
-};
+export type OutsideStepDeclaration = Doing &
+  Calling & {
+    readonly effect: 'keyed' | 'natural';
+    /** Where the step runs and on what budget, undo included. */
+    readonly placement: Exclude<Placement, 'ledger'>;
+    /**
+     * The result that an operator gives after finding out that the step has happened. Its `check` verifies that. Without
+     * it the step cannot be resolved as done.
+     */
+    readonly resolvedAs?: z.ZodObject;
+  };
 
 /** Something that comes from outside: bytes, a customer at the bank's page, a webhook, a link in a mail. It may expire. */
-export type AwaitDeclaration = Common & {
-  readonly effect: 'await';
-  readonly undo: Exclude<Undo, 'irreversible'>;
-  /** The budget of its undo, and of looking for evidence that nobody has reported. */
-  readonly placement: Exclude<Placement, 'ledger'>;
-  /** How long it is waited for. The flow's own patience stands still meanwhile. Milliseconds. */
-  readonly patience: number;
-  /** The form of what comes. */
-  readonly evidence: z.ZodObject;
-  /** The fields by which two pieces of evidence say the same: a repetition is answered alike, another is refused. */
-  readonly same: readonly string[];
-  /** What the caller is told is next, as a sentence. */
-  readonly next: string;
-  /** What the caller is told when nothing has come in time. */
-  readonly expired: string;
-  readonly refusable?: never;
-  readonly uncancellable?: never;
-  readonly optional?: never;
-  readonly resolvedAs?: never;
-};
+export type AwaitDeclaration = Common &
+  Calling & {
+    readonly effect: 'await';
+    readonly undo: Exclude<Undo, 'irreversible'>;
+    /** The budget of its undo, and of looking for evidence that nobody has reported. */
+    readonly placement: Exclude<Placement, 'ledger'>;
+    /** How long it is waited for. The flow's own patience stands still meanwhile. Milliseconds. */
+    readonly patience: number;
+    /**
+     * How often it is looked for outside while nobody reports it (`adopt` of its activities); without it, only at the end.
+     * Milliseconds.
+     */
+    readonly looksEvery?: number;
+    /** The form of what comes. */
+    readonly evidence: z.ZodObject;
+    /** The fields by which two pieces of evidence say the same: a repetition is answered alike, another is refused. */
+    readonly same: readonly string[];
+    /** The event that ends the wait, where one does. */
+    readonly on?: EventEnd;
+    /** What the caller is told is next, as a sentence. */
+    readonly next: string;
+    /** What the caller is told when nothing has come in time. */
+    readonly expired: string;
+    readonly refusable?: never;
+    readonly uncancellable?: never;
+    readonly optional?: never;
+    readonly resolvedAs?: never;
+  };
 
 /** The budget that a step is done and undone on. */
 export function placementOf({ placement }: StepDeclaration): Placement {

@@ -41,6 +41,11 @@ function ofItself(flow: string, { name, step }: Named): string[] {
       `${at} acts on an outside system and says that there is nothing to undo, so that a cancel would leave its effect ` +
         `behind: give it an undo ('own', or { coveredBy } an earlier step), or call it 'irreversible'.`,
     );
+  if (step.effect === 'keyed' && step.calls === undefined)
+    faults.push(
+      `${at} acts on an outside system and does not say which, so that nothing would keep its calls from a system that ` +
+        `fails: name it in 'calls', as in activities/outside/systems.ts.`,
+    );
   if (step.effect === 'transaction' && step.placement !== undefined)
     faults.push(`${at} writes rows of ours, which only the ledger commits: leave its placement out.`);
   if (step.effect !== 'transaction' && (step.placement as string | undefined) === undefined)

@@ -1,4 +1,4 @@
-/** Why an open operation makes no progress, as people and programs see it. */
+/** Why an operation makes no progress, or that its money does not add up (step `money`), as people and programs see it. */
 export type Trouble = {
   readonly step: string;
   /** Whether this is about the step's undo. */

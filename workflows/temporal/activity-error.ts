@@ -20,11 +20,11 @@ export function isTransient(error: unknown): boolean {
   return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.nonRetryable !== true);
 }
 
-/** @returns how long the outside has asked us to wait before the next try, in milliseconds; undefined where it said nothing */
-export function askedToWait(error: unknown): number | undefined {
+/** @returns the pause before the next try that its activity gives, in milliseconds; undefined where it gives none */
+export function pauseOf(error: unknown): number | undefined {
   const cause = causeOf(error);
-  if (!(cause instanceof ApplicationFailure) || cause.type !== 'throttled') return undefined;
-  return (cause.details?.[0] as number | null | undefined) ?? undefined;
+  const pause: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
+  return typeof pause === 'number' ? pause : undefined;
 }
 
 /** Why a try failed, as its activity reports it; '' if it reports nothing useful. */

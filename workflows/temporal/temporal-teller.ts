@@ -15,7 +15,7 @@ import type { Teller, Work } from '../engine/teller.ts';
 import { Unfinished } from '../engine/unfinished.ts';
 import { budgets, type Budget, ledgerMove } from '../operation/budget.ts';
 import type { LedgerMoves, OperationRef } from '../operation/call.ts';
-import { askedToWait, isTransient, metBy, unfinished } from './activity-error.ts';
+import { isTransient, metBy, pauseOf, unfinished } from './activity-error.ts';
 import { farOptions, nearOptions } from './activity-options.ts';
 import { workerQueue } from '../operation/worker-queue.ts';
 
@@ -93,8 +93,9 @@ export class TemporalTeller implements Teller {
       if (!isTransient(error) || work.brief) throw unfinished(error);
       const seen = this.#heard;
       this.show(`${work.says}: no clear answer yet. ${metBy(error)}\n\n${whereTries}`, work.step);
-      const pause = askedToWait(error);
-      if (pause !== undefined) await this.listen(seen, pause);
+      const pause = pauseOf(error);
+      // Patience may end before.
+      if (pause !== undefined) await this.listen(seen, Math.min(pause, this.#bound(work) ?? pause));
       return await this.#far(work, budget, { ...call, again: true });
     }
   }

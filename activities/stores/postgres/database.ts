@@ -24,7 +24,10 @@ export type Transaction = {
 
 /** On two cores, a process rarely has more than this many transactions open at once. */
 const connectionsPerProcess = 24;
-/** On one machine a connection takes milliseconds; a second means that PostgreSQL is away. */
+/**
+ * On one machine a connection takes milliseconds; a second means that PostgreSQL is away, unless it has answered another
+ * connection meanwhile. Then the machine is busy.
+ */
 const connectTimeout = 1_000;
 /** Under load, callers wait for busy connections. That does not mean that PostgreSQL is away. */
 const turnTimeout = statementTimeout;
@@ -38,6 +41,11 @@ class Connection extends pg.Client {
   }
 }
 
+/** What `pg` says of a connection that was not there in time. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout expired';
+}
+
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
 /**
@@ -49,6 +57,8 @@ export class Database {
   flushes = 0;
   /** The proofs of the newest connection; none before the first one. */
   proofs: readonly Proof[] = [];
+  /** When PostgreSQL last answered, by `performance.now()`. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
   readonly #pool: pg.Pool;
   /** PostgreSQL's own processes behind the open connections. */
   readonly #backends = new Map<pg.ClientBase, number>();
@@ -82,6 +92,7 @@ export class Database {
     this.proofs = requireGround([...proofs, ownSession(backend, [...this.#backends.values()])]);
     this.#backends.set(client, backend);
     this.#trusted.add(client);
+    this.#answeredAt = performance.now();
   }
 
   /** Opens two connections at once. Each is proved, and together they show whether they share a session. */
@@ -96,8 +107,11 @@ export class Database {
     }
   }
 
-  async #connect(): Promise<pg.PoolClient> {
-    return await this.#pool.connect().catch((error: unknown) => {
+  /** Tries on for as long as a turn may take, while PostgreSQL answers others and only a new connection comes late. */
+  async #connect(until = performance.now() + turnTimeout): Promise<pg.PoolClient> {
+    const begun = performance.now();
+    return await this.#pool.connect().catch(async (error: unknown) => {
+      if (isLate(error) && this.#answeredAt > begun && performance.now() < until) return await this.#connect(until);
       const fault = refusedConnection(error);
       const found = groundFaultOf(fault);
       if (found !== undefined) {
@@ -158,6 +172,7 @@ export class Database {
         const sent = await Promise.allSettled(answers);
         const failed = sent.find((one) => one.status === 'rejected');
         if (failed !== undefined) throw ledgerFault(failed.reason);
+        this.#answeredAt = performance.now();
         return sent.map((one) => (one.status === 'fulfilled' ? one.value : []));
       }, client);
     } catch (error) {

@@ -104,23 +104,27 @@ grant select, update, delete on hapax.operation to hapax_upkeep;
 
 -- One named effect inside an operation. The row is written before the effect and says what is known of it.
 create table hapax.step (
-  operation_id text        not null,
-  tenant       text        not null,
-  name         text        not null,
-  position     integer     not null,
-  state        text        not null,
-  attempt      integer     not null default 1, -- token of the try that may write the outcome
-  epoch        integer     not null default 1, -- part of the downstream key; grows only when no effect is proven
-  undo_epoch   integer     not null default 1, -- likewise, of the undo's key
-  no_return    boolean     not null default false,
+  operation_id   text        not null,
+  tenant         text        not null,
+  name           text        not null,
+  position       integer     not null,
+  state          text        not null,
+  attempt        integer     not null default 1, -- token of the try that may write the outcome
+  epoch          integer     not null default 1, -- part of the downstream key; grows only when no effect is proven
+  undo_epoch     integer     not null default 1, -- likewise, of the undo's key
+  no_return      boolean     not null default false,
     -- once it is sent, neither a cancel nor the end of patience stops the story
-  request      jsonb, -- exactly what was sent, and will be sent again
-  result       jsonb,
-  refusal      jsonb,
-  sent_at      timestamptz not null default now(),
-  ended_at     timestamptz,
-  irreversible boolean     not null default false, -- once it is sent, nothing is undone any more
-  waits        boolean     not null default false, -- the flow's patience stands still from sent_at to ended_at
+  request        jsonb, -- exactly what was sent, and will be sent again
+  result         jsonb,
+  refusal        jsonb,
+  sent_at        timestamptz not null default now(),
+  ended_at       timestamptz,
+  irreversible   boolean     not null default false, -- once it is sent, nothing is undone any more
+  waits          boolean     not null default false, -- the flow's patience stands still from sent_at to ended_at
+  last_sent_at   timestamptz, -- the newest send; null where sent_at is the only one
+  sent_before_at timestamptz, -- the send before the newest, which counts again where the newest was not sent after all
+  not_before     timestamptz, -- until then the outside has asked to be left alone
+  undo_attempt   integer     not null default 0, -- how often its undo was sent
   constraint step_pkey primary key (operation_id, name),
   constraint step_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
   constraint step_irreversible_is_of_no_return check (no_return or not irreversible),
@@ -228,31 +232,53 @@ grant select, update (stock) on hapax.catalogue_item to hapax_app;
 
 -- The order of a checkout. It outlives the ledger's row.
 create table hapax.customer_order (
-  id             text        not null,
-  tenant         text        not null,
-  environment    text        not null,
-  operation_id   text        not null,
-  cart_id        text        not null,
-  state          text        not null,
-  amount_minor   bigint      not null,
-  currency       text        not null,
-  payment_intent text,
-  email          text,
-  created_at     timestamptz not null default now(),
-  paid_at        timestamptz,
+  id               text        not null,
+  tenant           text        not null,
+  environment      text        not null,
+  operation_id     text        not null,
+  cart_id          text        not null,
+  state            text        not null,
+  amount_minor     bigint      not null, -- what the buyer pays, after the discount; 0: nothing, and no payment
+  currency         text        not null,
+  payment_intent   text,
+  email            text,
+  created_at       timestamptz not null default now(),
+  paid_at          timestamptz,
+  given_back_minor bigint      not null default 0, -- what its refunds hold
+    or have given back; the trigger on order_refund counts it
+  cancelled_by     text, -- the operation that cancels it
+  cancelled_at     timestamptz,
+  promo            text,
+  discount_minor   bigint      not null default 0,
+  promo_buyer      text, -- who uses a code that each buyer may use once: the e-mail address in lower case
   constraint customer_order_pkey primary key (id),
   constraint order_of_one_operation unique (operation_id),
-  constraint customer_order_amount_minor_check check (amount_minor > 0),
-  constraint customer_order_state_check check (state in ('pending', 'paid', 'released')),
-  constraint order_is_paid_by_a_payment check (state <> 'paid' or payment_intent is not null and paid_at is not null)
+  constraint customer_order_amount_minor_check check (amount_minor >= 0),
+  constraint customer_order_discount_minor_check check (discount_minor >= 0),
+  constraint customer_order_state_check check (state in ('pending', 'paid', 'released', 'cancelling', 'cancelled')),
+  constraint never_given_back_more_than_paid check (given_back_minor >= 0 and given_back_minor <= amount_minor),
+  constraint order_is_cancelled_by_an_operation check ((state not in ('cancelling', 'cancelled'))
+    or cancelled_by is not null),
+  constraint order_is_paid_by_a_payment check (state <> 'paid' or paid_at is not null
+    and (payment_intent is not null) = (amount_minor > 0)),
+  constraint promo_buyer_is_of_a_promo check (promo_buyer is null or promo is not null)
 );
 create unique index cart_has_one_live_order on hapax.customer_order (tenant, environment, cart_id)
-    where (state in ('pending', 'paid'));
+    where (state in ('pending', 'paid', 'cancelling'));
+create index order_cancelled_by on hapax.customer_order (cancelled_by) where (cancelled_by is not null);
+create index order_of_promo on hapax.customer_order (tenant, environment, promo) where ((state = 'pending')
+    and (promo is not null));
+create unique index promo_is_used_once_by_each_buyer on hapax.customer_order (tenant, environment, promo, promo_buyer)
+    where ((promo_buyer is not null) and (state <> 'released'));
+create trigger order_counts_its_promo after insert or update of state on hapax.customer_order for each row
+    when (new.promo is not null) execute function hapax.count_promo();
 alter table hapax.customer_order enable row level security, force row level security;
 create policy acting_roles on hapax.customer_order as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.customer_order to hapax_upkeep using (true);
 create policy tenant_only on hapax.customer_order to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.customer_order to hapax_app;
+grant select, update (given_back_minor) on hapax.customer_order to hapax_upkeep;
 
 -- What an order is of, at the price of that moment.
 create table hapax.order_line (
@@ -320,18 +346,20 @@ create table hapax.content (
   constraint content_is_deleted_by_somebody check ((state = 'deleting') = (collected_by is not null)),
   constraint content_sha256_check check (sha256 ~ '^[0-9a-f]{64}$'),
   constraint content_size_check check (size >= 0),
-  constraint content_state_check check (state in ('live', 'deleting'))
+  constraint content_state_check check (state in ('live', 'lost', 'deleting'))
 );
 create unique index content_lives_once_in_its_scope on hapax.content (tenant, dedup_scope, sha256)
     where (state = 'live');
 create index content_collected on hapax.content (collected_by) where (state = 'deleting');
+create index content_by_object on hapax.content (object_key COLLATE "C");
+create index content_lost on hapax.content (id) where (state = 'lost');
 alter table hapax.content enable row level security, force row level security;
 create policy acting_roles on hapax.content as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.content to hapax_upkeep using (true);
 create policy tenant_only on hapax.content to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.content to hapax_app;
-grant select on hapax.content to hapax_upkeep;
+grant select, update (state, collected_by), delete on hapax.content to hapax_upkeep;
 
 -- What the caller of an upload gets: a name and a place for a content. It outlives the ledger's row.
 create table hapax.asset (
@@ -349,23 +377,35 @@ create table hapax.asset (
   holds_place  boolean     not null default false, -- it was placed
     where no other of its subject might stand under its name
   replaced_by  text, -- the asset that has taken its place; undone, it gives the place back
+  evidence     jsonb, -- declared and shown type, what shows it,
+    and how they go together; null: placed before this was kept
+  readers      text        not null default 'tenant', -- who may see it, as it was announced: everybody of its tenant,
+    or its subject alone
+  deleted_at   timestamptz,
+  gone_after   timestamptz, -- until then it can be restored
+  purge_at     timestamptz, -- when upkeep next tries to give it up
   constraint asset_pkey primary key (id),
   constraint asset_of_one_operation unique (operation_id),
   constraint asset_content_id_fkey foreign key (content_id) references hapax.content(id),
-  constraint asset_environment_check check (environment in ('live', 'test'))
+  constraint asset_environment_check check (environment in ('live', 'test')),
+  constraint asset_is_deleted_for_a_while check ((deleted_at is null) = (gone_after is null)
+    and (deleted_at is null) = (purge_at is null)),
+  constraint asset_readers_check check (readers in ('tenant', 'subject')),
+  constraint asset_that_is_deleted_holds_no_place check (deleted_at is null or not holds_place)
 );
 create index asset_of_content on hapax.asset (content_id);
 create unique index asset_holds_its_place on hapax.asset (tenant, environment, subject, destination, name)
     where (holds_place and (replaced_by is null));
 create index asset_at_its_place on hapax.asset (tenant, environment, subject, destination, name)
     where (replaced_by is null);
+create index asset_to_purge on hapax.asset (purge_at) where (purge_at is not null);
 alter table hapax.asset enable row level security, force row level security;
 create policy acting_roles on hapax.asset as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.asset to hapax_upkeep using (true);
 create policy tenant_only on hapax.asset to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.asset to hapax_app;
-grant select on hapax.asset to hapax_upkeep;
+grant select, update (content_id, purge_at) on hapax.asset to hapax_upkeep;
 
 -- The channel on which settled operations are told. Its name is a secret of those who may read the ledger.
 create table hapax.news_channel (
@@ -457,8 +497,8 @@ create policy tenant_only on hapax.trouble to hapax_app using (tenant = hapax.cu
 grant select, insert, update, delete on hapax.trouble to hapax_app;
 grant select, delete on hapax.trouble to hapax_upkeep;
 
--- Operations that make no progress: one failed try is none, and what asks for a person at once is.
-create view hapax.trouble_now with (security_invoker=true) as
+-- Why open operations make no progress.
+create view hapax.step_trouble_now with (security_invoker=true) as
  select t.operation_id,
     t.tenant,
     t.flow,
@@ -480,8 +520,8 @@ create view hapax.trouble_now with (security_invoker=true) as
                     when t.undoing then s.state in ('undone', 'undo_failed')
                     else (s.state in ('done', 'failed')) or s.state = 'unknown' and s.ended_at is not null
                 end)));
-grant select on hapax.trouble_now to hapax_app;
-grant select on hapax.trouble_now to hapax_upkeep;
+grant select on hapax.step_trouble_now to hapax_app;
+grant select on hapax.step_trouble_now to hapax_upkeep;
 
 -- What people have found out about steps in trouble. The step's next try decides what becomes of a row.
 create table hapax.resolution (
@@ -669,6 +709,444 @@ create policy all_tenants on hapax.upload_piece to hapax_upkeep using (true);
 create policy tenant_only on hapax.upload_piece to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update, delete on hapax.upload_piece to hapax_app;
 grant select on hapax.upload_piece to hapax_upkeep;
+
+create table hapax.derivative (
+  content_id text        not null,
+  tenant     text        not null,
+  name       text        not null,
+  state      text        not null,
+  files      jsonb       not null,
+  code       text,
+  detail     text,
+  made_at    timestamptz not null default now(),
+  constraint derivative_pkey primary key (content_id, name),
+  constraint derivative_content_id_fkey foreign key (content_id) references hapax.content(id) on delete cascade,
+  constraint derivative_state_check check (state in ('done', 'failed')),
+  constraint derivative_that_failed_says_why check ((state = 'failed') = (code is not null and detail is not null))
+);
+create index derivative_by_content on hapax.derivative (content_id COLLATE "C");
+alter table hapax.derivative enable row level security, force row level security;
+create policy acting_roles on hapax.derivative as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.derivative to hapax_upkeep using (true);
+create policy tenant_only on hapax.derivative to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.derivative to hapax_app;
+grant select, update (state, files, code, detail, made_at) on hapax.derivative to hapax_upkeep;
+
+-- This ledger, as its bucket remembers it. Where they differ, rows may be missing,
+    and nothing is removed for want of a row.
+create table hapax.ledger (
+  one     boolean     not null default true,
+  id      text        not null default gen_random_uuid()::text,
+  born_at timestamptz not null default now(), -- what was written before is not explained by it
+  beats   bigint      not null default 0,
+    -- grows every few minutes, here first: a bucket that remembers more has seen a ledger that was restored since
+  server  text        default hapax.server_identity(), -- the server and its timeline, when it was last accepted
+  constraint ledger_pkey primary key (one),
+  constraint ledger_one_check check (one)
+);
+alter table hapax.ledger enable row level security, force row level security;
+create policy acting_roles on hapax.ledger as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.ledger to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.ledger to hapax_upkeep;
+
+-- One comparison of the bucket with the rows. Any process can continue it from its last page.
+create table hapax.sweep_pass (
+  id                bigint      not null generated always as identity,
+  began_at          timestamptz not null default now(),
+  began_by          text        not null,
+  ended_at          timestamptz,
+  superseded        boolean     not null default false,
+  holder            uuid        not null,
+  leased_until      timestamptz not null,
+  stage             text        not null,
+  after             text        not null default '', -- the last key of its stage that was looked at
+  looked_at         bigint      not null default 0,
+  removed           bigint      not null default 0,
+  bytes             bigint      not null default 0,
+  lost              bigint      not null default 0, -- rows whose objects are missing
+  not_ours          bigint      not null default 0, -- things under our prefixes that no build of ours writes,
+    or that are older than this ledger
+  failed            bigint      not null default 0,
+  held_back         text, -- why nothing was removed
+  stored_bytes      bigint      not null default 0,
+  derived_bytes     bigint      not null default 0,
+  unexplained_bytes bigint      not null default 0,
+  file_bytes        bigint      not null default 0,
+  content_bytes     bigint      not null default 0,
+  constraint sweep_pass_pkey primary key (id),
+  constraint sweep_pass_began_by_check check (began_by in ('schedule', 'command'))
+);
+create unique index sweep_pass_is_one_at_a_time on hapax.sweep_pass ((true)) where (ended_at is null);
+create index sweep_pass_newest on hapax.sweep_pass (began_at);
+alter table hapax.sweep_pass enable row level security, force row level security;
+create policy acting_roles on hapax.sweep_pass as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.sweep_pass to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.sweep_pass to hapax_upkeep;
+
+-- What sweeps have removed, by day (UTC) and by what it was.
+create table hapax.reclaimed (
+  day     date   not null,
+  what    text   not null,
+  objects bigint not null,
+  bytes   bigint not null,
+  constraint reclaimed_pkey primary key (day, what)
+);
+alter table hapax.reclaimed enable row level security, force row level security;
+create policy acting_roles on hapax.reclaimed as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.reclaimed to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.reclaimed to hapax_upkeep;
+
+-- What could not be removed, until it is.
+create table hapax.sweep_trouble (
+  what    text        not null,
+  thing   text        not null,
+  detail  text        not null,
+  tries   integer     not null default 1,
+  since   timestamptz not null default now(),
+  last_at timestamptz not null default now(),
+  constraint sweep_trouble_pkey primary key (what, thing)
+);
+alter table hapax.sweep_trouble enable row level security, force row level security;
+create policy acting_roles on hapax.sweep_trouble as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.sweep_trouble to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.sweep_trouble to hapax_upkeep;
+
+create table hapax.inbox_event (
+  id           text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  source       text        not null,
+  event        text        not null, -- the sender's own id, the same on each delivery
+  type         text        not null,
+  object       text, -- what the event is about, by the sender's id
+  body         bytea       not null, -- as it was signed, without the secrets of buyers
+  sent_at      timestamptz,
+  request_id   text        not null, -- of the first delivery
+  received_at  timestamptz not null default now(),
+  forget_after timestamptz not null, -- later than the last time at which the sender repeats it
+  constraint inbox_event_pkey primary key (id),
+  constraint inbox_event_environment_check check (environment in ('live', 'test'))
+);
+create index inbox_event_outlived on hapax.inbox_event (forget_after);
+alter table hapax.inbox_event enable row level security, force row level security;
+create policy acting_roles on hapax.inbox_event as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.inbox_event to hapax_upkeep using (true);
+create policy tenant_only on hapax.inbox_event to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert on hapax.inbox_event to hapax_app;
+grant select, delete on hapax.inbox_event to hapax_upkeep;
+
+create table hapax.inbox_handling (
+  id           text        not null,
+  event_id     text        not null,
+  tenant       text        not null,
+  handler      text        not null,
+  state        text        not null default 'due',
+    -- parked: nobody knows its object yet; dead: no longer tried, until a person replays it
+  fence        bigint      not null default 0, -- grows with each take; who took it before can no longer write
+  tries        integer     not null default 0,
+  due_since    timestamptz not null default now(), -- since when it is tried; before its first try, since
+    when it is there
+  next_at      timestamptz not null default now(),
+  operation_id text, -- what the handler began or joined
+  code         text,
+  detail       text,
+  changed_at   timestamptz not null default now(),
+  constraint inbox_handling_pkey primary key (id),
+  constraint handler_has_an_event_once unique (event_id, handler),
+  constraint inbox_handling_event_id_fkey foreign key (event_id) references hapax.inbox_event(id) on delete cascade,
+  constraint handling_says_why check ((state not in ('parked', 'dead')) or code is not null and detail is not null),
+  constraint inbox_handling_state_check check (state in ('due', 'parked', 'done', 'dead'))
+);
+create index inbox_handling_due on hapax.inbox_handling (next_at) where (state in ('due', 'parked'));
+create index inbox_handling_listed on hapax.inbox_handling (tenant, changed_at desc, id desc)
+    where (state in ('parked', 'dead'));
+alter table hapax.inbox_handling enable row level security, force row level security;
+create policy acting_roles on hapax.inbox_handling as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.inbox_handling to hapax_upkeep using (true);
+create policy tenant_only on hapax.inbox_handling to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.inbox_handling to hapax_app;
+grant select, update, delete on hapax.inbox_handling to hapax_upkeep;
+
+create table hapax.shipment (
+  id           text        not null,
+  tenant       text        not null,
+  order_id     text        not null,
+  operation_id text        not null,
+  requested_at timestamptz not null default now(),
+  withdrawn_at timestamptz,
+  constraint shipment_pkey primary key (id),
+  constraint order_is_shipped_once unique (order_id),
+  constraint shipment_order_id_fkey foreign key (order_id) references hapax.customer_order(id)
+);
+alter table hapax.shipment enable row level security, force row level security;
+create policy acting_roles on hapax.shipment as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy tenant_only on hapax.shipment to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (withdrawn_at) on hapax.shipment to hapax_app;
+
+create table hapax.store_credit (
+  id           text        not null,
+  tenant       text        not null,
+  order_id     text        not null,
+  operation_id text        not null,
+  email        text,
+  amount_minor bigint      not null,
+  currency     text        not null,
+  credited_at  timestamptz not null default now(),
+  withdrawn_at timestamptz,
+  constraint store_credit_pkey primary key (id),
+  constraint order_is_credited_once unique (order_id),
+  constraint store_credit_order_id_fkey foreign key (order_id) references hapax.customer_order(id),
+  constraint store_credit_amount_minor_check check (amount_minor > 0)
+);
+alter table hapax.store_credit enable row level security, force row level security;
+create policy acting_roles on hapax.store_credit as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy tenant_only on hapax.store_credit to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (withdrawn_at) on hapax.store_credit to hapax_app;
+
+create table hapax.money_fact (
+  provider     text        not null,
+  object       text        not null,
+    -- what moved the money, by the provider's id: a payment, a refund, a dispute, a payout
+  kind         text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  amount_minor bigint      not null,
+  currency     text        not null,
+  debit        text        not null default 
+case kind
+    when 'captured' then 'receivable'
+    when 'fee' then 'fee'
+    when 'fee_returned' then 'receivable'
+    when 'refunded' then 'refund'
+    when 'refund_failed' then 'receivable'
+    when 'disputed' then 'dispute'
+    when 'dispute_won' then 'receivable'
+    when 'paid_out' then 'payout'
+    else null::text
+end,
+  credit       text        not null default 
+case kind
+    when 'captured' then 'revenue'
+    when 'fee_returned' then 'fee'
+    when 'refund_failed' then 'refund'
+    when 'dispute_won' then 'dispute'
+    else 'receivable'
+end,
+  payment      text, -- by the provider's id; null where the money is of no payment
+  order_id     text, -- the fact outlives the order
+  operation_id text, -- the operation that moved it; null where nobody here did
+  happened_at  timestamptz not null, -- by the provider's clock, or ours where the provider has not said yet
+  recorded_at  timestamptz not null default now(),
+  confirmed_at timestamptz, -- when the provider's own ledger has shown it
+  constraint fact_is_booked_once primary key (provider, object, kind),
+  constraint money_fact_amount_minor_check check (amount_minor > 0),
+  constraint money_fact_currency_check check (currency ~ '^[a-z]{3}$'),
+  constraint money_fact_environment_check check (environment in ('live', 'test')),
+  constraint money_fact_kind_check check (kind in ('captured', 'fee', 'fee_returned', 'refunded', 'refund_failed',
+    'disputed', 'dispute_won', 'paid_out'))
+);
+create index money_fact_of_order on hapax.money_fact (order_id);
+create index money_fact_recorded on hapax.money_fact (recorded_at);
+create index money_fact_unconfirmed on hapax.money_fact (recorded_at) where (confirmed_at is null);
+alter table hapax.money_fact enable row level security, force row level security;
+create policy acting_roles on hapax.money_fact as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.money_fact to hapax_upkeep using (true);
+create policy tenant_only on hapax.money_fact to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert on hapax.money_fact to hapax_app;
+grant select, insert, update (confirmed_at) on hapax.money_fact to hapax_upkeep;
+
+create view hapax.money_balance with (security_invoker=true) as
+ select f.tenant,
+    f.environment,
+    f.currency,
+    side.account,
+    sum(side.amount)::bigint as balance_minor
+   from hapax.money_fact f,
+    LATERAL ( VALUES (f.debit,f.amount_minor), (f.credit,- f.amount_minor)) side(account, amount)
+  GROUP BY f.tenant, f.environment, f.currency, side.account;
+grant select on hapax.money_balance to hapax_app;
+grant select on hapax.money_balance to hapax_upkeep;
+
+create table hapax.order_refund (
+  id           text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  order_id     text        not null,
+  operation_id text, -- null where it was made at the provider, by somebody else
+  amount_minor bigint      not null,
+  currency     text        not null,
+  reason       text,
+  state        text        not null, -- failed: made, and sent back by the buyer's bank; withdrawn: never made
+  object       text, -- the refund by the provider's id
+  asked_at     timestamptz not null default now(),
+  ended_at     timestamptz,
+  constraint order_refund_pkey primary key (id),
+  constraint refund_is_known_once unique (object),
+  constraint refund_of_one_operation unique (operation_id),
+  constraint order_refund_order_id_fkey foreign key (order_id) references hapax.customer_order(id),
+  constraint order_refund_amount_minor_check check (amount_minor > 0),
+  constraint order_refund_environment_check check (environment in ('live', 'test')),
+  constraint order_refund_state_check check (state in ('asked', 'made', 'failed', 'withdrawn')),
+  constraint refund_is_made_at_the_provider check ((state not in ('made', 'failed')) or object is not null)
+);
+create index order_refund_of_order on hapax.order_refund (order_id);
+create trigger order_counts_its_refunds after insert or update of state, amount_minor on hapax.order_refund for each row
+    execute function hapax.count_refund();
+alter table hapax.order_refund enable row level security, force row level security;
+create policy acting_roles on hapax.order_refund as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.order_refund to hapax_upkeep using (true);
+create policy tenant_only on hapax.order_refund to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (state, object, ended_at) on hapax.order_refund to hapax_app;
+grant select, insert, update on hapax.order_refund to hapax_upkeep;
+
+create table hapax.money_difference (
+  id           text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  kind         text        not null,
+  provider     text        not null,
+  object       text        not null,
+  fact         text        not null, -- the kind of fact that differs; empty where it is of none
+  payment      text,
+  order_id     text,
+  operation_id text,
+  ours_minor   bigint, -- null where we have booked nothing
+  theirs_minor bigint, -- null where the provider shows nothing
+  currency     text        not null,
+  says         text        not null,
+  since        timestamptz not null default now(),
+  looked_at    timestamptz not null default now(),
+  ended_at     timestamptz,
+  ended_by     text, -- who has dealt with it; null: it was over by itself
+  reason       text,
+  constraint money_difference_pkey primary key (id),
+  constraint difference_is_listed_once unique (provider, object, kind, fact),
+  constraint difference_ends_with_a_reason check ((ended_at is null) = (reason is null)),
+  constraint money_difference_environment_check check (environment in ('live', 'test')),
+  constraint money_difference_kind_check check (kind in ('refund-failed', 'amount-differs', 'missing-at-provider',
+    'money-held', 'unknown-payment'))
+);
+create index money_difference_of_operation on hapax.money_difference (operation_id) where (ended_at is null);
+create index money_difference_open on hapax.money_difference (provider, kind) where (ended_at is null);
+create index money_difference_of_order on hapax.money_difference (order_id);
+create index money_difference_listed on hapax.money_difference (tenant, environment, since desc, id desc);
+alter table hapax.money_difference enable row level security, force row level security;
+create policy acting_roles on hapax.money_difference as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.money_difference to hapax_upkeep using (true);
+create policy tenant_only on hapax.money_difference to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (ours_minor, theirs_minor, says, looked_at, ended_at, ended_by, reason) on hapax.money_difference to hapax_app;
+grant select, insert, update on hapax.money_difference to hapax_upkeep;
+
+create table hapax.money_pass (
+  id            bigint      not null generated always as identity,
+  provider      text        not null,
+  read_from     timestamptz not null, -- movements since then were compared, by the provider's clock
+  covered_until timestamptz, -- until then no movement was left out, by this pass and those before it
+  started_at    timestamptz not null default now(),
+  ended_at      timestamptz,
+  movements     bigint      not null default 0,
+  booked        bigint      not null default 0, -- facts that the provider had and we had not
+  unassigned    bigint      not null default 0, -- movements that are of nothing here
+  constraint money_pass_pkey primary key (id)
+);
+create index money_pass_newest on hapax.money_pass (provider, started_at desc);
+alter table hapax.money_pass enable row level security, force row level security;
+create policy acting_roles on hapax.money_pass as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.money_pass to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.money_pass to hapax_upkeep;
+
+create table hapax.promo_code (
+  tenant        text        not null,
+  environment   text        not null,
+  code          text        not null,
+  percent       integer,
+  off_minor     bigint,
+  currency      text,
+  most_uses     integer     not null,
+  used          integer     not null default 0,
+    -- by orders that were not released; the trigger on customer_order counts it
+  expires_at    timestamptz,
+  once_by_buyer boolean     not null default false, -- each buyer, known by the e-mail address, may use it once
+  constraint promo_code_pkey primary key (tenant, environment, code),
+  constraint promo_amount_has_a_currency check ((off_minor is null) = (currency is null)),
+  constraint promo_code_currency_check check (currency ~ '^[a-z]{3}$'),
+  constraint promo_code_environment_check check (environment in ('live', 'test')),
+  constraint promo_code_most_uses_check check (most_uses > 0),
+  constraint promo_code_off_minor_check check (off_minor > 0),
+  constraint promo_code_percent_check check (percent >= 1 and percent <= 100),
+  constraint promo_is_not_used_too_often check (used >= 0 and used <= most_uses),
+  constraint promo_takes_a_share_or_an_amount check (num_nonnulls(percent, off_minor) = 1)
+);
+alter table hapax.promo_code enable row level security, force row level security;
+create policy acting_roles on hapax.promo_code as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep')) with check (true);
+create policy owner_adds on hapax.promo_code for insert to the_owner with check (true);
+create policy tenant_only on hapax.promo_code to hapax_app using (tenant = hapax.current_tenant());
+grant select, update (used) on hapax.promo_code to hapax_app;
+
+create table hapax.item_price (
+  tenant      text   not null,
+  environment text   not null,
+  sku         text   not null,
+  currency    text   not null,
+  price_minor bigint not null,
+  constraint item_price_pkey primary key (tenant, environment, sku, currency),
+  constraint item_price_tenant_environment_sku_fkey foreign key (tenant, environment, sku) references hapax.catalogue_item(tenant, environment, sku) on delete cascade,
+  constraint item_price_currency_check check (currency ~ '^[a-z]{3}$'),
+  constraint item_price_price_minor_check check (price_minor > 0)
+);
+alter table hapax.item_price enable row level security, force row level security;
+create policy acting_roles on hapax.item_price as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep')) with check (true);
+create policy owner_adds on hapax.item_price for insert to the_owner with check (true);
+create policy tenant_only on hapax.item_price to hapax_app using (tenant = hapax.current_tenant());
+grant select on hapax.item_price to hapax_app;
+
+-- Which operations need attention: they make no progress, or their money does not add up.
+create view hapax.trouble_now with (security_invoker=true) as
+ select step_trouble_now.operation_id,
+    step_trouble_now.tenant,
+    step_trouble_now.flow,
+    step_trouble_now.step,
+    step_trouble_now.undoing,
+    step_trouble_now.says,
+    step_trouble_now.since,
+    step_trouble_now.tries,
+    step_trouble_now.next_try_at,
+    step_trouble_now.needs_person
+   from hapax.step_trouble_now
+UNION ALL
+ select d.operation_id,
+    d.tenant,
+    o.flow,
+    'money' as step,
+    false as undoing,
+    min(d.says) as says,
+    min(d.since) as since,
+    1 as tries,
+    max(d.looked_at) + '01:00:00'::interval as next_try_at,
+    true as needs_person
+   from hapax.money_difference d
+     join hapax.operation o on o.id = d.operation_id
+  where d.ended_at is null and (o.settled_at is not null or not (exists ( select
+           from hapax.step_trouble_now t
+          where t.operation_id = d.operation_id)))
+  GROUP BY d.operation_id, d.tenant, o.flow;
+grant select on hapax.trouble_now to hapax_app;
+grant select on hapax.trouble_now to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1321,11 +1799,7 @@ declare
   holders text[];
   kept record;
 begin
-  select o.tenant, o.environment, o.subject, case share
-      when 'global' then jsonb_build_array(o.tenant, o.environment, 'global')
-      when 'account' then jsonb_build_array(o.tenant, o.environment, 'account', o.subject)
-      when 'folder' then jsonb_build_array(o.tenant, o.environment, 'folder', o.subject, at_destination)
-      when 'intent' then jsonb_build_array(o.tenant, o.environment, 'intent', o.id) end as shares
+  select o.tenant, o.environment, o.subject, hapax.dedup_scope(of_operation, share, at_destination) as shares
     into owner
     from hapax.operation o
     where o.id = of_operation and not exists (select from hapax.asset a where a.operation_id = of_operation)
@@ -1339,15 +1813,14 @@ begin
       jsonb_build_array(owner.tenant, owner.environment, owner.subject, at_destination, called)::text, 0));
     select array_agg(a.id order by a.id) into holders from hapax.asset a
       where a.tenant = owner.tenant and a.environment = owner.environment and a.subject = owner.subject
-        and a.destination = at_destination and a.name = called and a.replaced_by is null;
+        and a.destination = at_destination and a.name = called and a.replaced_by is null and a.deleted_at is null;
     if when_same = 'refuse' and holders is not null then
       return jsonb_build_object('holder', holders[1]);
     end if;
     update hapax.asset a set replaced_by = new_asset where a.id = any(holders);
   end if;
   insert into hapax.content as c (id, tenant, environment, dedup_scope, sha256, size, type, object_key)
-    values (new_content, owner.tenant, owner.environment, encode(sha256(convert_to(owner.shares::text, 'UTF8')), 'hex'),
-      of_sha256, of_size, of_type, at_key)
+    values (new_content, owner.tenant, owner.environment, owner.shares, of_sha256, of_size, of_type, at_key)
     on conflict (tenant, dedup_scope, sha256) where state = 'live' do update set state = c.state
     returning c.id, c.object_key into kept;
   insert into hapax.asset (
@@ -1414,4 +1887,407 @@ begin
       epoch = epoch + 1, touched_at = now(), crc64nvme = whole
   where operation_id = of_operation;
   outcome := 'kept';
+end $$;
+
+create function hapax.place_asset(
+  of_operation text, new_asset text, new_content text, share text, at_destination text, called text, of_type text,
+  of_sha256 text, of_size bigint, at_key text, when_same text, seen jsonb, seen_by text)
+returns jsonb language plpgsql
+as $$
+declare
+  placed jsonb;
+begin
+  if not starts_with(at_key, 'uploads/' || of_operation || '/') then
+    perform from hapax.content c where c.object_key = at_key and c.state = 'live' for update;
+    if not found then
+      return jsonb_build_object('gone', true);
+    end if;
+  end if;
+  placed := hapax.place_asset(of_operation, new_asset, new_content, share, at_destination, called, of_type,
+    of_sha256, of_size, at_key, when_same);
+  update hapax.asset a set evidence = seen, readers = coalesce(seen_by, 'tenant') where a.id = placed ->> 'assetId';
+  return placed;
+end $$;
+
+create function hapax.dedup_scope(of_operation text, share text, at_destination text)
+returns text language sql stable
+as $$
+  select encode(sha256(convert_to((case share
+    when 'global' then jsonb_build_array(o.tenant, o.environment, 'global')
+    when 'account' then jsonb_build_array(o.tenant, o.environment, 'account', o.subject)
+    when 'folder' then jsonb_build_array(o.tenant, o.environment, 'folder', o.subject, at_destination)
+    when 'intent' then jsonb_build_array(o.tenant, o.environment, 'intent', o.id) end)::text, 'UTF8')), 'hex')
+  from hapax.operation o where o.id = of_operation
+$$;
+
+create function hapax.give_up_asset(of_asset text)
+returns table (content text, object_key text) language plpgsql
+as $$
+declare
+  holds text;
+begin
+  select a.content_id into holds from hapax.asset a where a.id = of_asset and a.gone_after <= now() for update;
+  if not found then
+    return;
+  end if;
+  -- Waits for transactions that are about to refer to the content. What they have committed, the next statement sees.
+  perform from hapax.content c where c.id = holds for update;
+  if exists (select from hapax.asset other where other.content_id = holds and other.id <> of_asset) then
+    delete from hapax.asset a where a.id = of_asset;
+    return;
+  end if;
+  update hapax.content c set state = 'deleting', collected_by = of_asset where c.id = holds and c.state <> 'deleting';
+  -- Whoever wants to restore it, and waits for this row, finds it gone.
+  update hapax.asset a set gone_after = '-infinity' where a.id = of_asset;
+  return query select c.id, c.object_key from hapax.content c where c.id = holds;
+end $$;
+
+create function hapax.server_identity()
+returns text language plpgsql stable
+as $$
+begin
+  -- The first eight digits of the name of a file of the log are its timeline; a checkpoint would tell it minutes later.
+  return (select system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) from pg_control_system());
+exception when others then
+  return null; -- some hosted servers do not tell
+end $$;
+
+create function hapax.take_sweep(
+  anew boolean, whoever text, by_holder uuid, every_ms double precision, lease_ms double precision)
+returns SETOF hapax.sweep_pass language plpgsql
+as $$
+declare
+  it hapax.sweep_pass;
+begin
+  lock table hapax.sweep_pass in share row exclusive mode;
+  select * into it from hapax.sweep_pass p where p.ended_at is null;
+  if found and it.leased_until > now() and it.holder <> by_holder then
+    return;
+  elsif found and anew and it.holder <> by_holder then
+    update hapax.sweep_pass p set ended_at = now(), superseded = true where p.id = it.id;
+    it := null;
+  end if;
+  if it.id is null then
+    -- Nothing of a new ledger is old enough to be left over.
+    if not anew and exists (
+      select from hapax.sweep_pass p where not p.superseded and p.began_at > now() - every_ms * interval '1 ms'
+      union all select from hapax.ledger l where l.born_at > now() - every_ms * interval '1 ms') then
+      return;
+    end if;
+    insert into hapax.sweep_pass (began_by, holder, leased_until, stage)
+      values (whoever, by_holder, now(), '') returning * into it;
+  end if;
+  return query update hapax.sweep_pass p set holder = by_holder, leased_until = now() + lease_ms * interval '1 ms'
+    where p.id = it.id returning p.*;
+end $$;
+
+create function hapax.give_up_content(of_content text)
+returns SETOF hapax.content language plpgsql
+as $$
+begin
+  perform from hapax.content c where c.id = of_content for update;
+  if exists (select from hapax.asset a where a.content_id = of_content) then
+    return;
+  end if;
+  update hapax.content c set state = 'deleting', collected_by = 'sweep' where c.id = of_content and c.state <> 'deleting';
+  return query select * from hapax.content c where c.id = of_content;
+end $$;
+
+create function hapax.record_event(
+  new_id text, of_tenant text, of_environment text, of_source text, of_event text, of_type text, of_object text,
+  of_body bytea, of_sending timestamptz, of_request text, keep_ms double precision, handlers text[],
+  handling_ids text[])
+returns boolean language plpgsql
+as $$
+begin
+  perform set_config('hapax.tenant', of_tenant, true);
+  insert into hapax.inbox_event (
+    id, tenant, environment, source, event, type, object, body, sent_at, request_id, forget_after)
+    values (new_id, of_tenant, of_environment, of_source, of_event, of_type, of_object, of_body, of_sending, of_request,
+      now() + keep_ms * interval '1 millisecond')
+    on conflict do nothing;
+  if not found then
+    return false;
+  end if;
+  insert into hapax.inbox_handling (id, event_id, tenant, handler)
+    select each.id, new_id, of_tenant, each.handler from unnest(handling_ids, handlers) as each (id, handler);
+  return true;
+end $$;
+
+create function hapax.take_handlings(at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, handler text, state text, tries integer, due_ms double precision, tenant text,
+  environment text, source text, event text, type text, object text, body bytea, request_id text) language sql
+as $$
+  with fresh as (
+    select h.id from hapax.inbox_handling h
+    where h.state = 'due' and h.tries = 0 and h.next_at <= now()
+    order by h.next_at limit (at_most + 1) / 2 for update skip locked
+  ), others as (
+    select h.id from hapax.inbox_handling h
+    where h.state in ('due', 'parked') and h.next_at <= now() and h.id not in (select f.id from fresh f)
+    order by h.next_at limit at_most - (select count(*) from fresh) for update skip locked
+  ), due as (
+    select f.id from fresh f union all select o.id from others o
+  )
+  update hapax.inbox_handling h
+  set fence = h.fence + 1, tries = h.tries + 1, next_at = now() + lease_ms * interval '1 millisecond',
+      due_since = case when h.tries = 0 then now() else h.due_since end
+  from due, hapax.inbox_event e
+  where h.id = due.id and e.id = h.event_id
+  returning h.id, h.fence, h.handler, h.state, h.tries, extract(epoch from now() - h.due_since) * 1000, e.tenant,
+    e.environment, e.source, e.event, e.type, e.object, e.body, e.request_id
+$$;
+
+create function hapax.end_handling(
+  of_id text, held bigint, became text, of_operation text, why text, said text, pause_ms double precision)
+returns boolean language plpgsql
+as $$
+begin
+  update hapax.inbox_handling h
+  set state = became, operation_id = coalesce(of_operation, h.operation_id), code = why, detail = said, changed_at = now(),
+      next_at = now() + pause_ms * interval '1 millisecond'
+  where h.id = of_id and h.fence = held and h.state in ('due', 'parked');
+  return found;
+end $$;
+
+create function hapax.replay_handling(of_id text, of_environment text)
+returns SETOF hapax.inbox_handling language plpgsql
+as $$
+begin
+  return query
+    update hapax.inbox_handling h
+    set state = 'due', fence = h.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now()
+    from hapax.inbox_event e
+    where h.id = of_id and e.id = h.event_id and e.environment = of_environment and h.state in ('parked', 'dead')
+    returning h.*;
+  if found then
+    perform pg_notify((select name from hapax.news_channel), jsonb_build_object('event', of_id)::text);
+  end if;
+end $$;
+
+create function hapax.count_refund()
+returns trigger language plpgsql
+as $$
+declare
+  before bigint := case when tg_op = 'UPDATE' and old.state in ('asked', 'made') then old.amount_minor else 0 end;
+  after bigint := case when new.state in ('asked', 'made') then new.amount_minor else 0 end;
+begin
+  if before <> after then
+    update hapax.customer_order set given_back_minor = given_back_minor + after - before where id = new.order_id;
+  end if;
+  return null;
+end $$;
+
+create function hapax.count_promo()
+returns trigger language plpgsql
+as $$
+declare
+  before integer := case when tg_op = 'UPDATE' and old.state <> 'released' then 1 else 0 end;
+  after integer := case when new.state <> 'released' then 1 else 0 end;
+begin
+  if before <> after then
+    update hapax.promo_code set used = used + after - before
+      where tenant = new.tenant and environment = new.environment and code = new.promo;
+  end if;
+  return null;
+end $$;
+
+create function hapax.discount(price bigint, percent integer, off_minor bigint, step integer)
+returns bigint language sql immutable
+as $$
+  select price - greatest(0, price - coalesce(off_minor, div(price::numeric * percent, 100)::bigint)) / step * step
+$$;
+
+create function hapax.list_difference(
+  of_tenant text, of_environment text, of_kind text, of_provider text, of_object text, of_fact text, of_payment text,
+  of_order text, of_operation text, ours bigint, theirs bigint, in_currency text, said text)
+returns boolean language plpgsql
+as $$
+begin
+  insert into hapax.money_difference as d (id, tenant, environment, kind, provider, object, fact, payment, order_id, operation_id,
+      ours_minor, theirs_minor, currency, says)
+    values (
+      'df_' || left(encode(sha256(convert_to(concat_ws(' ', of_provider, of_object, of_kind, of_fact), 'utf8')), 'hex'), 26),
+      of_tenant, of_environment, of_kind, of_provider, of_object, of_fact, of_payment, of_order, of_operation, ours, theirs,
+      in_currency, said)
+    on conflict (provider, object, kind, fact) do update
+      set looked_at = now(), ours_minor = excluded.ours_minor, theirs_minor = excluded.theirs_minor, says = excluded.says,
+        ended_at = null, reason = null
+      where d.ended_by is null;
+  return found;
+end $$;
+
+create function hapax.book_facts(of_provider text, facts jsonb, confirmed boolean)
+returns table (booked integer, unresolved text[], unassigned integer) language plpgsql
+as $$
+declare
+  told record;
+begin
+  booked := 0;
+  unresolved := '{}';
+  unassigned := 0;
+  if confirmed then
+    update hapax.money_fact f set confirmed_at = now()
+      from jsonb_to_recordset(facts) as t (object text, kind text, amount bigint, currency text)
+      where f.provider = of_provider and f.object = t.object and f.kind = t.kind and f.amount_minor = t.amount
+        and f.currency = t.currency and f.confirmed_at is null;
+  end if;
+  for told in
+    select t.object, t.kind, t.amount, t.currency, t.payment, t.at, t."order" as named_order, o.id as order_id,
+      coalesce(t.tenant, o.tenant) as tenant, coalesce(o.environment, t.environment) as environment,
+      coalesce(t.operation, c.operation_id) as operation, f.object is not null as known, f.amount_minor as ours,
+      f.operation_id as our_operation, f.amount_minor <> t.amount or f.currency <> t.currency as differs
+    from jsonb_to_recordset(facts) as t (tenant text, environment text, object text, kind text, amount bigint,
+        currency text, payment text, "order" text, operation text, at timestamptz)
+      left join hapax.money_fact f on f.provider = of_provider and f.object = t.object and f.kind = t.kind
+      left join hapax.money_fact c on c.provider = of_provider and c.object = t.payment and c.kind = 'captured'
+      -- `coalesce` would read all orders: behind row-level security it is no condition for an index.
+      left join hapax.customer_order o on o.id = case when t."order" is null then c.order_id else t."order" end
+        and o.tenant = case when t.tenant is null then c.tenant else t.tenant end
+        and (confirmed or o.environment = t.environment)
+    where f.object is null or f.amount_minor <> t.amount or f.currency <> t.currency
+      or (t.kind = 'refunded' and o.id is not null
+          and not exists (select from hapax.order_refund r where r.object = t.object))
+    order by t.at, t.object, t.kind
+  loop
+    if told.tenant is null or (told.order_id is null and told.kind <> 'paid_out' and (not confirmed
+      -- Others who share the account may name tenants of their own.
+      or not exists (select from hapax.operation p where p.tenant = told.tenant))) then
+      if told.payment is null then
+        unassigned := unassigned + 1;
+      elsif told.payment <> all (unresolved) then
+        unresolved := unresolved || told.payment;
+      end if;
+      continue;
+    end if;
+    if told.differs then
+      perform hapax.list_difference(told.tenant, told.environment, 'amount-differs', of_provider, told.object, told.kind,
+        told.payment, told.order_id, coalesce(told.our_operation, told.operation), told.ours, told.amount, told.currency,
+        format('We have booked %s of %s as %s, and the provider has %s %s.', told.ours, told.object, told.kind, told.amount,
+          told.currency));
+    elsif not told.known then
+      insert into hapax.money_fact (provider, object, kind, tenant, environment, amount_minor, currency, payment, order_id,
+          operation_id, happened_at, confirmed_at)
+        values (of_provider, told.object, told.kind, told.tenant, told.environment, told.amount, told.currency, told.payment,
+          told.order_id, told.operation, told.at, case when confirmed then now() end)
+        on conflict do nothing;
+      if found then
+        booked := booked + 1;
+      end if;
+      if told.kind = 'captured' and told.order_id is null then
+        perform hapax.list_difference(told.tenant, told.environment, 'unknown-payment', of_provider, told.object, '', told.payment,
+          null, told.operation, null, told.amount, told.currency,
+          format('%s was paid for order %s, which is not here.', told.payment, coalesce(told.named_order, 'of no name')));
+      end if;
+    end if;
+    if told.kind = 'refunded' and told.order_id is not null then
+      perform hapax.follow_refund(of_provider, told.tenant, told.environment, told.object, told.order_id, told.operation,
+        told.amount, told.currency, told.at);
+    elsif told.kind = 'refund_failed' then
+      perform hapax.follow_failed_refund(of_provider, told.object, told.at);
+    end if;
+  end loop;
+  return next;
+end $$;
+
+create function hapax.follow_refund(
+  of_provider text, of_tenant text, of_environment text, of_object text, of_order text, of_operation text,
+  amount bigint, in_currency text, at timestamptz)
+returns void language plpgsql
+as $$
+declare
+  sent_back boolean := exists (
+    select from hapax.money_fact f where f.provider = of_provider and f.object = of_object and f.kind = 'refund_failed');
+begin
+  update hapax.order_refund set state = 'made', object = of_object, ended_at = at
+    where operation_id = of_operation and state = 'asked';
+  if not found then
+    perform from hapax.customer_order where id = of_order for no key update;
+    -- No more than was paid: where a refund of ours still holds the rest, the provider refuses that one, and the next look
+    -- finds the room. One that was sent back needs none.
+    insert into hapax.order_refund (id, tenant, environment, order_id, amount_minor, currency, state, object, ended_at)
+      select 'rf_' || left(encode(sha256(convert_to(of_object, 'utf8')), 'hex'), 26), of_tenant, of_environment, of_order, amount,
+        in_currency, case when sent_back then 'failed' else 'made' end, of_object, at
+      from hapax.customer_order o where o.id = of_order and (sent_back or o.given_back_minor + amount <= o.amount_minor)
+      on conflict do nothing;
+    if found and sent_back then
+      perform hapax.list_difference(of_tenant, of_environment, 'refund-failed', of_provider, of_object, '', null, of_order,
+        coalesce(of_operation, (select operation_id from hapax.customer_order where id = of_order)), amount, 0, in_currency,
+        format('The bank has sent the refund %s of order %s back: pay the buyer in another way.', of_object, of_order));
+    end if;
+  end if;
+  if sent_back then
+    perform hapax.follow_failed_refund(of_provider, of_object, at);
+  end if;
+end $$;
+
+create function hapax.follow_failed_refund(of_provider text, of_object text, at timestamptz)
+returns void language plpgsql
+as $$
+declare
+  failed record;
+begin
+  update hapax.order_refund set state = 'failed', ended_at = at where object = of_object and state = 'made' returning * into failed;
+  if found then
+    perform hapax.list_difference(failed.tenant, failed.environment, 'refund-failed', of_provider, of_object, '', null,
+      failed.order_id,
+      coalesce(failed.operation_id, (select operation_id from hapax.customer_order where id = failed.order_id)),
+      failed.amount_minor, 0, failed.currency,
+      format('The bank has sent the refund %s of order %s back: pay the buyer in another way.', of_object, failed.order_id));
+  end if;
+end $$;
+
+create function hapax.money_held(of_order text)
+returns bigint language sql stable
+as $$
+  select coalesce(sum(case when kind in ('captured', 'refund_failed', 'dispute_won') then amount_minor
+                           when kind in ('refunded', 'disputed') then -amount_minor else 0 end), 0)::bigint
+  from hapax.money_fact where order_id = of_order
+$$;
+
+create function hapax.find_differences(of_provider text, read_from timestamptz, late_ms double precision)
+returns void language plpgsql
+as $$
+declare
+  late interval := late_ms * interval '1 millisecond';
+begin
+  perform hapax.list_difference(f.tenant, f.environment, 'missing-at-provider', f.provider, f.object, f.kind, f.payment, f.order_id,
+      f.operation_id, f.amount_minor, null, f.currency,
+      format('We have booked %s as %s, and the provider''s ledger does not show it.', f.object, f.kind))
+    from (
+      select * from hapax.money_fact u
+      where u.provider = of_provider and u.confirmed_at is null and u.recorded_at < now() - late
+        and u.happened_at >= read_from + interval '1 minute' and not exists (
+          select from hapax.money_difference d
+          where d.provider = u.provider and d.object = u.object and d.fact = u.kind and d.kind in ('amount-differs', 'missing-at-provider')
+            and (d.ended_at is null or d.ended_by is not null))
+      limit 1000) as f;
+  -- An order is released within a day of its payment, and a cancelled one is asked for again by its own facts.
+  perform hapax.list_difference(held.tenant, held.environment, 'money-held', of_provider, held.payment, '', held.payment, held.id,
+      held.operation_id, 0, held.money, held.currency,
+      format('Order %s was %s, and %s %s of %s are still with us: refund them at the provider.', held.id, held.state, held.money,
+        held.currency, held.payment))
+    from (
+      select o.id, o.tenant, o.environment, o.operation_id, o.state, o.currency, f.payment, hapax.money_held(o.id) as money
+      from (
+        select distinct order_id, payment from hapax.money_fact
+        where provider = of_provider and recorded_at between now() - interval '7 days' and now() - late
+          and kind in ('captured', 'refund_failed', 'dispute_won') and order_id is not null) as f
+        join hapax.customer_order o on o.id = f.order_id
+      where o.state in ('released', 'cancelled') and not exists (
+        select from hapax.money_difference d
+        where d.order_id = o.id and d.kind = 'refund-failed' and d.provider = of_provider)
+      limit 1000) as held
+    where held.money > 0;
+  update hapax.money_difference d set ended_at = now(), reason = 'It is over by itself.'
+    where d.provider = of_provider and d.ended_at is null and case d.kind
+      when 'missing-at-provider' then not exists (
+        select from hapax.money_fact f
+        where f.provider = d.provider and f.object = d.object and f.kind = d.fact and f.confirmed_at is null)
+      when 'amount-differs' then exists (
+        select from hapax.money_fact f
+        where f.provider = d.provider and f.object = d.object and f.kind = d.fact and f.amount_minor = d.theirs_minor)
+      when 'money-held' then hapax.money_held(d.order_id) <= 0
+      else false end;
 end $$;

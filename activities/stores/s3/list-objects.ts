@@ -1,16 +1,14 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { listPage, type StoredObject } from './list-page.ts';
 import type { ObjectStore } from './object-store.ts';
 
-/** @returns the keys under a prefix, all pages of them */
-export async function listObjects(store: ObjectStore, prefix: string): Promise<readonly string[]> {
-  const keys: string[] = [];
-  let token: string | undefined;
+/** @returns the objects under a prefix, all pages of them */
+export async function listObjects(store: ObjectStore, prefix: string): Promise<readonly StoredObject[]> {
+  const found: StoredObject[] = [];
+  let next: string | undefined;
   do {
-    const page = await store.client.send(
-      new ListObjectsV2Command({ Bucket: store.bucket, Prefix: prefix, ContinuationToken: token }),
-    );
-    for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
-    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-  } while (token !== undefined);
-  return keys;
+    const page = await listPage(store, prefix, { next });
+    found.push(...page.objects);
+    next = page.next;
+  } while (next !== undefined);
+  return found;
 }

@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { milliseconds, seconds } from '../../../workflows/operation/duration.ts';
+import { seconds } from '../../../workflows/operation/duration.ts';
 
 /** One bucket and the clients that reach it. */
 export type ObjectStore = {
@@ -26,6 +26,8 @@ type ObjectStoreSettings = {
 
 /** On one machine or in one region a connection takes milliseconds; a second means that the store is away. */
 const connect = seconds(1);
+/** A call with a stream cannot be repeated: if it fails, the caller has to send its bytes again. So it gets more time. */
+const connectForStream = seconds(5);
 /** A short call has failed after this much silence on its connection. */
 const silence = seconds(5);
 /** A caller may stop for this long and go on (`uploadPace`), and then nothing goes to the store either. */
@@ -39,7 +41,7 @@ const logger = { trace: mute, debug: mute, info: mute, warn: mute, error: mute }
 
 export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
   const { endpoint, publicEndpoint, region, bucket, accessKeyId, secretAccessKey } = settings;
-  const client = (address: string, socketTimeout: number, maxSockets = 50): S3Client =>
+  const client = (address: string, connectionTimeout: number, socketTimeout: number, maxSockets = 50): S3Client =>
     new S3Client({
       endpoint: address,
       region,
@@ -51,7 +53,7 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
       // Checksums are chosen by each call: the SDK's own default would be a CRC, which proves nothing about content.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       requestHandler: {
-        connectionTimeout: milliseconds(connect),
+        connectionTimeout,
         socketTimeout,
         httpAgent: { keepAlive: true, maxSockets },
         httpsAgent: { keepAlive: true, maxSockets },
@@ -59,9 +61,9 @@ export function openObjectStore(settings: ObjectStoreSettings): ObjectStore {
       logger,
     } satisfies S3ClientConfig);
   const clients = {
-    client: client(endpoint, silence),
-    streaming: client(endpoint, pause, streams),
-    signer: client(publicEndpoint ?? endpoint, silence),
+    client: client(endpoint, connect, silence),
+    streaming: client(endpoint, connectForStream, pause, streams),
+    signer: client(publicEndpoint ?? endpoint, connect, silence),
   };
   const { origin, pathname } = new URL(endpoint);
   return {

@@ -142,7 +142,7 @@ async function clearAbandoned(store: ObjectStore): Promise<void> {
 }
 
 async function clear(store: ObjectStore, prefix: string): Promise<void> {
-  for (const key of await listObjects(store, prefix)) await deleteObject(store, key);
+  for (const { key } of await listObjects(store, prefix)) await deleteObject(store, key);
 }
 
 /** The store has understood the request and refuses it. */

@@ -3,10 +3,22 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { ObjectStore } from './object-store.ts';
 
-/** @returns the bytes as they come; throws if there is no such object (`objectMissing`) */
-export async function openObject(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Readable> {
+/**
+ * @param range first and last byte; by default all
+ * @returns the bytes as they come; throws if there is no such object (`objectMissing`)
+ */
+export async function openObject(
+  store: ObjectStore,
+  key: string,
+  signal?: AbortSignal,
+  range?: { readonly first: number; readonly last: number },
+): Promise<Readable> {
   const answer = await store.streaming.send(
-    new GetObjectCommand({ Bucket: store.bucket, Key: key }),
+    new GetObjectCommand({
+      Bucket: store.bucket,
+      Key: key,
+      ...(range === undefined ? {} : { Range: `bytes=${range.first}-${range.last}` }),
+    }),
     signal === undefined ? {} : { abortSignal: signal },
   );
   return answer.Body as Readable;

@@ -1,7 +1,7 @@
 /** The key of an upload's bytes. A key is written once and never reused. */
 
 export function uploadPrefix(operation: string): string {
-  return `uploads/${operation}/`;
+  return `${uploads}${operation}/`;
 }
 
 /** Each PUT through the HTTP API writes an object of its own. The ledger's row says which one counts. */
@@ -45,8 +45,25 @@ export function joinedKey(operation: string): string {
 
 /** Thumbnails belong to a content, which stands for one SHA-256 in one dedup scope for as long as it lives. */
 export function thumbnailPrefix(content: string): string {
-  return `thumbnails/${content}/`;
+  return `${derivatives}${content}/`;
 }
+
+/** Where bytes of uploads and what was made of them lie. */
+export const uploads = 'uploads/';
+export const derivatives = 'thumbnails/';
+
+/** @returns the operation that a key names as the owner of its bytes; undefined for a key that no build of ours makes */
+export function operationOfKey(key: string): string | undefined {
+  return /^uploads\/(op_[0-9a-z]{26})\/[0-9A-Za-z_-]{1,64}$/.exec(key)?.[1];
+}
+
+/** @returns the content that a key names as what it was made of; undefined for a key that no build of ours makes */
+export function contentOfKey(key: string): string | undefined {
+  return /^thumbnails\/(cnt_[0-9a-z]{26})\/[0-9A-Za-z_-]{1,64}\/[0-9A-Za-z_-]{1,64}\.webp$/.exec(key)?.[1];
+}
+
+/** What the bucket remembers of its ledger. */
+export const ledgerMarkKey = 'hapax-ledger.json';
 
 /** The prefix of the store's own proofs. */
 export const proofs = 'proofs/';

@@ -1,20 +1,24 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { mayActAs, type Role } from '../../../workflows/operation/role.ts';
+import { mayActAs, type Role, type RouteRole } from '../../../workflows/operation/role.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least role that may use the route. A route that names none is closed to viewers. */
-    role?: Role;
+    role?: RouteRole;
   }
 }
 
-const unlessNamed: Role = 'caller';
+const unlessNamed: RouteRole = 'caller';
 
-/** Documents each route's role: in OpenAPI 3.1 a security requirement may list the roles it needs. */
+/**
+ * Documents each route's role: in OpenAPI 3.1 a security requirement may list the roles it needs, and of two requirements
+ * one is enough.
+ */
 export function documentRoles(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
-    route.schema = { ...route.schema, security: [{ token: [route.config?.role ?? unlessNamed] }] };
+    const security = enough(route.config?.role ?? unlessNamed).map((role) => ({ token: [role] }));
+    route.schema = { ...route.schema, security };
   });
 }
 
@@ -24,10 +28,15 @@ export function documentRoles(app: FastifyInstance): void {
  */
 export function requireRole({ caller, routeOptions }: FastifyRequest): void {
   const least = routeOptions.config.role ?? unlessNamed;
-  if (!mayActAs(caller.role, least))
-    throw new HttpProblem(
-      'forbidden',
-      `This token has the role ${caller.role}; the request needs the role ${least}. Nothing was done.`,
-      { role: caller.role, needs: least },
-    );
+  if (mayActAs(caller.role, least)) return;
+  const needs = enough(least).join(' or ');
+  throw new HttpProblem(
+    'forbidden',
+    `This token has the role ${caller.role}; the request needs the role ${needs}. Nothing was done.`,
+    { role: caller.role, needs },
+  );
+}
+
+function enough(least: RouteRole): readonly Role[] {
+  return least === 'people' ? ['viewer', 'operator'] : [least];
 }

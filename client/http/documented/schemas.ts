@@ -51,7 +51,10 @@ const troubleSchema = z
     nextTryAt: z.string(),
     needs: z.literal('person').optional().describe('There once trying again is not expected to help.'),
   })
-  .meta({ id: 'Trouble', description: 'Why an open operation makes no progress' });
+  .meta({
+    id: 'Trouble',
+    description: 'Why an operation makes no progress, or what about its money does not add up (step `money`)',
+  });
 
 const resolutionSchema = z
   .object({
@@ -102,7 +105,7 @@ export const operationSchema = (offered: z.ZodRawShape) =>
             .describe(
               '`waiting`: for something from outside. `lapsed`: it did not come, and is not waited for any more. `skipped`: this operation did not need it.',
             ),
-          attempts: z.int().describe('How often the step or its undo was begun.'),
+          attempts: z.int().describe('How often the step or its undo was sent, or begun where nothing is sent.'),
           sentAt: z.string().optional(),
           endedAt: z.string().optional(),
           problem: z.object({ code: z.string(), detail: z.string() }).optional(),

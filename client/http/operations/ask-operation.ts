@@ -75,6 +75,13 @@ export async function askOperation(
         'There is more work than can be done in time. Nothing was accepted: ask again with the same key after Retry-After.',
         { retryAfter: answer.retryAfter },
       );
+    case 'asked-too-often':
+      throw new HttpProblem(
+        'too-many-requests',
+        'The operation of this key goes on, and was asked for too often meanwhile: ask again with the same key after Retry-After, or look at the operation. Nothing is done twice.',
+        { retryAfter: answer.retryAfter },
+        { operation: answer.id },
+      );
     case 'not-taken': {
       const { code, detail, more } = answer.refusal;
       throw new HttpProblem(code, detail, more);

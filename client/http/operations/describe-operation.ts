@@ -40,7 +40,7 @@ export function describeOperation(flow: AnyFlow | undefined, record: OperationRe
         ...(caller.role === 'caller' || row?.state !== 'done' || row.result === null ? {} : { result: row.result }),
       };
     }),
-    ...(record.settledAt !== null || record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
+    ...(record.trouble === null ? {} : { trouble: describeTrouble(record.trouble) }),
     ...(caller.role === 'caller' || record.resolutions.length === 0
       ? {}
       : { resolutions: record.resolutions.map(describeResolution) }),

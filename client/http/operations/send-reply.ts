@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { operationUrl, problemAnswer } from '../../../workflows/operation/answer.ts';
 import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import type { OperationState } from '../../../workflows/operation/state.ts';
+import type { Trouble } from '../../../workflows/operation/trouble.ts';
 import type { Reply, SettledReply } from '../../gateway/reply.ts';
 import { describeTrouble } from './describe-operation.ts';
 
@@ -91,9 +92,18 @@ export function sendReply(
   return reply.code(status).headers(headers).send(body);
 }
 
+/** A client that waits longer would hear late of an operation that an operator has ended. Seconds. */
+const longestPause = 60;
+
+/** Before the next try there is nothing new to hear. A try that is due soon leaves the pause of the failure table. */
+function untilNextTry({ nextTryAt, needsPerson }: Trouble): { readonly retryAfter?: number } {
+  const left = Math.ceil((nextTryAt.getTime() - Date.now()) / 1_000);
+  return needsPerson || left <= 2 ? {} : { retryAfter: Math.min(left, longestPause) };
+}
+
 /** Why there is no answer yet, and what the caller may expect. */
 function stillOpen({ state, trouble }: Extract<Reply, { kind: 'open' }>): Refusal {
-  const more = { state, ...(trouble === null ? {} : { trouble: describeTrouble(trouble) }) };
+  const more = { state, ...(trouble === null ? {} : { trouble: describeTrouble(trouble), ...untilNextTry(trouble) }) };
   if (trouble?.needsPerson === true)
     return {
       code: 'needs-person',

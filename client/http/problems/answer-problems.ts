@@ -68,7 +68,8 @@ const fastifyCodes: Readonly<Record<string, { code: FailureCode; detail: string 
 
 type Asked = { readonly bodyLimit?: number | undefined; readonly contentType?: string | undefined };
 
-function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = {}): HttpProblem {
+/** What an error is told as. */
+export function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: Asked = {}): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (hasZodFastifySchemaValidationErrors(error))
     return requestInvalid(error.validation as readonly Issue[], error.validationContext);

@@ -25,6 +25,11 @@ export const routeCodes = {
   cancels: ['past-no-return', 'already-settled'],
   /** Takes bytes by a protocol for uploads, which is documented elsewhere. */
   appends: ['protocol-version-unsupported', 'offset-mismatch', 'upload-exceeded'],
+  /** Takes what other systems tell us; a sender reads the status alone. */
+  hears: ['signature-invalid', 'environment-mismatch'],
+  /** Why something that was told is not done: dead letters name it, and no route answers with it. */
+  letters: ['object-unknown', 'handler-failed'],
+  replays: ['not-a-dead-letter'],
   resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

@@ -8,6 +8,13 @@ export const jsonLimit = 64 * 1024;
 
 const json = 'application/json';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A request without a body counts as one with an empty object. */
+    bodyless?: boolean;
+  }
+}
+
 /** Keeps no state between bodies: each is decoded as a whole. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -16,10 +23,16 @@ export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preValidation', (request, _reply, next) => {
     if (request.body !== undefined) return next();
+    if (request.routeOptions.config.bodyless === true) {
+      request.body = {};
+      return next();
+    }
     next(new HttpProblem('body-malformed', `The request has no body: send a JSON object as ${json}.`));
   });
   app.addContentTypeParser('*', (request, _body, done) => done(notJson(request.headers['content-type'])));
   app.addContentTypeParser(json, { parseAs: 'buffer', bodyLimit: jsonLimit }, (request, body, done) => {
+    // Many clients name a type for no bytes.
+    if (body.length === 0 && request.routeOptions.config.bodyless === true) return done(null, {});
     try {
       done(null, strictJson(decoded(body as Buffer, request.headers['content-encoding'])));
     } catch (error) {

@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import { type AnyFlow, isPosted } from '../../../workflows/operation/flow.ts';
 import { answer } from '../documented/answer.ts';
 import { lookHeaders } from '../documented/answer-headers.ts';
 import { operationId, preferHeader } from '../documented/schemas.ts';
 import type { Additions } from '../flow-additions.ts';
 import type { OperationViews } from '../operations/operation-views.ts';
 import { pageQuery } from '../operations/page-query.ts';
+import { collectionOf } from './route-params.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
 import { cursorPattern } from '../protocol/page-cursor.ts';
 
@@ -28,7 +29,8 @@ export function collectionRoutes(
   { flows, views, additions, operation }: CollectionParts,
 ): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
-  for (const flow of flows) {
+  // A POST to a part of a collection adds nothing to it: its operations are listed with all others.
+  for (const flow of flows.filter(isPosted).filter((one) => one.route === collectionOf(one))) {
     const tags = [flow.route];
     const searched = additions.searched(flow);
     app.get(

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { days, hours, minutes, seconds } from '../../../workflows/operation/duration.ts';
 import { fingerprintVersion } from '../../../workflows/operation/fingerprint.ts';
-import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import { type AnyFlow, isPosted, type PostedFlow } from '../../../workflows/operation/flow.ts';
 import { answer } from '../documented/answer.ts';
 import { lookHeaders } from '../documented/answer-headers.ts';
 import { longestKey } from '../protocol/idempotency-key.ts';
@@ -49,7 +49,7 @@ const published = z.object({
  * token needed.
  */
 export function configRoute(instance: FastifyInstance, flows: readonly AnyFlow[]): void {
-  const config = { flows: flows.map(publish) };
+  const config = { flows: flows.filter(isPosted).map(publish) };
   instance.withTypeProvider<ZodTypeProvider>().get(
     '/v1/config',
     {
@@ -80,7 +80,7 @@ function publish({
   retention,
   retryHorizon,
   intent,
-}: AnyFlow): z.input<typeof published> {
+}: PostedFlow): z.input<typeof published> {
   return {
     name,
     title,

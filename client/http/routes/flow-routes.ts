@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { AnyFlow } from '../../../workflows/operation/flow.ts';
+import { type AnyFlow, isPosted, type PostedFlow } from '../../../workflows/operation/flow.ts';
 import { operationStates } from '../../../workflows/operation/state.ts';
 import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
 import { answer as documented } from '../documented/answer.ts';
 import { flowHeaders } from '../documented/answer-headers.ts';
+import { flowExamples } from '../documented/flow-examples.ts';
 import { askOperation, type Taken } from '../operations/ask-operation.ts';
 import { asSent } from '../protocol/as-sent.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
@@ -17,6 +18,7 @@ import type { Additions } from '../flow-additions.ts';
 import { describeWait } from '../operations/describe-operation.ts';
 import { sendReply } from '../operations/send-reply.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
+import { collectionOf, flowRoute } from './route-params.ts';
 import { preferHeader, waits } from '../documented/schemas.ts';
 
 declare module 'fastify' {
@@ -33,17 +35,21 @@ export function flowRoutes(
   additions: Additions,
 ): void {
   acceptJson(app);
-  for (const flow of flows) {
+  for (const flow of flows.filter(isPosted)) {
+    const { path, params, body, bodyless } = flowRoute(flow);
     const options = {
-      config: { takesKey: true } as const,
+      config: { takesKey: true, ...(bodyless ? { bodyless } : {}) } as const,
       onRequest: requireKey,
       bodyLimit: jsonLimit,
-      schema: schemaOf(flow, additions.offered(flow)),
+      schema: { ...schemaOf(flow, additions), body, ...(params === undefined ? {} : { params }) },
       validatorCompiler: asSent,
     };
-    app.post(`/v1/${flow.route}`, options, async (request, reply) => {
+    app.post(path, options, async (request, reply) => {
       const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
-      const asking = { flow, key: request.idempotencyKey, body: request.body, wait };
+      // What stands in the path is part of what is asked for.
+      const body = { ...(request.body as object), ...(request.params as object) };
+      await additions.expectAllowed(flow, body, request);
+      const asking = { flow, key: request.idempotencyKey, body, wait };
       const answer = await askOperation({ app, gateway, additions }, request, asking);
       return await respond(gateway, flow, answer, request, reply, additions);
     });
@@ -106,47 +112,51 @@ async function respond(
   }
 }
 
-function schemaOf(flow: AnyFlow, offered: z.ZodRawShape) {
+function schemaOf(flow: PostedFlow, additions: Additions) {
+  const offered = additions.offered(flow);
   const open = z.looseObject({ id: z.string(), state: z.enum(operationStates), ...waits, ...offered });
   const succeeded = z.looseObject({ id: z.string(), state: z.literal('succeeded'), ...flow.result.shape });
-  const { takesBody, takesKey, runs } = routeCodes;
+  const examples = flowExamples(flow);
+  const { takesBody, takesKey, runs, looksUp } = routeCodes;
   return {
     summary: flow.title,
     ...(flow.description === undefined ? {} : { description: flow.description }),
-    tags: [flow.route],
-    body: flow.request,
+    tags: [collectionOf(flow)],
     headers: z.looseObject({ 'idempotency-key': keySchema, ...preferHeader }),
     response: {
       ...(flow.answers === 'state'
         ? {
             201: documented(
               'The operation waits for its caller and says what to do next, or it has succeeded.',
-              z.union([open, succeeded]),
+              z.union([open, succeeded]).meta({ examples: [...examples.waiting, ...examples.succeeded] }),
               flowHeaders,
             ),
             202: documented(
               'The operation goes on by itself, or has just ended: look at `Location`.',
-              open,
+              open.meta({ examples: [...examples.running] }),
               flowHeaders,
             ),
           }
         : {
             201: documented(
               'The operation has succeeded. Ask again with the same key and you get these same bytes.',
-              succeeded,
+              succeeded.meta({ examples: examples.succeeded }),
               flowHeaders,
             ),
             ...(Object.values(flow.steps).some(({ effect }) => effect === 'await')
               ? {
                   202: documented(
                     'The operation waits for something from outside, and says what comes next.',
-                    open,
+                    open.meta({ examples: examples.waiting }),
                     flowHeaders,
                   ),
                 }
               : {}),
           }),
-      ...problems(...takesBody, ...takesKey, ...runs, ...flow.refusals, ...(flow.declines ?? [])),
+      ...problems(
+        ...[...takesBody, ...takesKey, ...runs, ...flow.refusals, ...(flow.declines ?? [])],
+        ...(additions.mayRefuse(flow) ? looksUp : []),
+      ),
     },
   };
 }

@@ -6,6 +6,7 @@ import { chunkId, partId } from '../../../workflows/operation/key.ts';
 import { uploadFlow } from '../../../workflows/upload.flow.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
+import { assetRoutes } from '../assets/asset-routes.ts';
 import type { FlowAdditions } from '../flow-additions.ts';
 import { originOf } from '../protocol/sound-target.ts';
 import { partialBody, resumableUrl } from './resumable/resumable-headers.ts';
@@ -81,6 +82,7 @@ export function uploadAdditions({
         uploadRoutes(scope, gateway, uploads);
       });
       await app.register(async (scope) => partRoutes(scope, gateway, uploads));
+      await app.register(async (scope) => assetRoutes(scope, uploads.assets, publicUrl));
       await app.register(async (scope) => s3Routes({ ...protocol, app: scope }));
       await app.register(async (scope) => {
         watchBodies(scope, 'tus', countBody);

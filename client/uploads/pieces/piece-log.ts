@@ -11,7 +11,7 @@ import type {
   TakenSession,
 } from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
-import { sniffLength } from '../../../activities/stores/s3/sniff-type.ts';
+import { sniffLength } from '../../../activities/file-type/sniff-type.ts';
 import { uploadFlow } from '../../../workflows/upload.flow.ts';
 import { TakenOver, type Writer } from './piece-store.ts';
 import { RunningHash } from './running-hash.ts';

@@ -3,7 +3,7 @@ import type { OperationRecord } from '../../../activities/stores/postgres/ledger
 import type { ReceivedBytes, TransferMethod } from '../../../activities/stores/postgres/uploads/read-transfer.ts';
 import { operationToken } from '../../../activities/stores/s3/operation-token.ts';
 import { putOnce } from '../../../activities/stores/s3/put-once.ts';
-import { sniffLength, sniffType } from '../../../activities/stores/s3/sniff-type.ts';
+import { sniffLength, sniffType } from '../../../activities/file-type/sniff-type.ts';
 import { doorKey } from '../../../activities/stores/s3/upload-keys.ts';
 import type { Refusal } from '../../../workflows/operation/outcome.ts';
 import { chunkDigestRefusal, storeAway } from '../transfer-refusal.ts';

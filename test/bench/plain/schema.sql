@@ -24,3 +24,6 @@ create table plain.receipt (
   email      text,
   created_at timestamptz not null default now()
 );
+
+-- What a bare route keeps of what it is sent.
+create table plain.event (id bigint generated always as identity primary key, body bytea not null, at timestamptz not null default now());

@@ -1,6 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import pg from 'pg';
-import { payments as provider } from '../../../activities/outside/payments.ts';
+import Stripe from 'stripe';
 import { sentStatements } from '../measure/sent-statements.ts';
 import { answerQuestions, given } from '../stack/conversation.ts';
 import type { WorkerSettings } from '../stack/worker-settings.ts';
@@ -12,7 +12,8 @@ const settings = given<WorkerSettings>();
 Runtime.install({ logger: new DefaultLogger('WARN') });
 const statements = sentStatements();
 const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 24 });
-const { stripe } = await provider.connect({ STRIPE_SECRET_KEY: 'sk_test_bench', STRIPE_API_BASE: settings.stripe });
+const { hostname: host, port } = new URL(settings.stripe);
+const stripe = new Stripe('sk_test_bench', { host, port, protocol: 'http', maxNetworkRetries: 0, telemetry: false });
 const connection = await NativeConnection.connect({ address: settings.temporalAddress });
 const worker = await Worker.create({
   connection,

@@ -8,11 +8,12 @@ export type HttpRequest = {
   readonly body: string;
 };
 
-export function checkoutRequest(door: string, route: string, key: string): HttpRequest {
+/** @param changes of the cart, such as another card */
+export function checkoutRequest(door: string, route: string, key: string, changes: object = {}): HttpRequest {
   return {
     url: `${door}${route}`,
     method: 'POST',
     headers: { authorization: 'Bearer local-alpha', 'content-type': 'application/json', 'idempotency-key': key },
-    body: JSON.stringify(cartOf(key)),
+    body: JSON.stringify({ ...cartOf(key), ...changes }),
   };
 }

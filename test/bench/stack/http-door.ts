@@ -11,6 +11,8 @@ export type DoorSettings = WorkerSettings & {
 
 /** Where the bare route stands: the same server does the same for it, and then answers a constant. */
 export const bareRoute = '/v1/bare';
+/** Where a bare insert stands: the same server puts a body into a table. */
+export const bareInsertRoute = '/v1/bare-inserts';
 export const flowRoute = '/v1/checkouts';
 
 const program = fileURLToPath(new URL('./http-door-process.ts', import.meta.url));

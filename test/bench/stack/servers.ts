@@ -34,7 +34,7 @@ export async function startServers(store: 'memory' | 'file') {
         keeper,
       }),
     ),
-    startSandboxProcess(root, sandboxPort, keeper),
+    startSandboxProcess(root, 'sandbox', sandboxPort, keeper),
   ]);
   return {
     root,
@@ -46,6 +46,11 @@ export async function startServers(store: 'memory' | 'file') {
       temporal: `Temporal dev server, store in ${store === 'file' ? 'a file (WAL, synchronous=NORMAL)' : 'memory'}`,
       sandbox: 'payment sandbox, journal with fsync',
     },
+    /** Another one, over what is in the folder of that name. */
+    async startSandbox(name: string) {
+      const [port = 0] = await freePorts(1);
+      return await startSandboxProcess(root, name, port, keeper);
+    },
     async stop() {
       await Promise.all([sandbox.stop(), postgres.stop(), temporal.stop()]);
       await keeper.close();
@@ -54,11 +59,16 @@ export async function startServers(store: 'memory' | 'file') {
   };
 }
 
-async function startSandboxProcess(root: string, port: number, keeper: Keeper): Promise<Child & { url: string }> {
+async function startSandboxProcess(
+  root: string,
+  name: string,
+  port: number,
+  keeper: Keeper,
+): Promise<Child & { url: string }> {
   const child = await startChild({
     command: process.execPath,
-    args: [sandboxProgram, '--data', `${root}/sandbox`, '--port', String(port)],
-    logFile: `${root}/sandbox.log`,
+    args: [sandboxProgram, '--data', `${root}/${name}`, '--port', String(port)],
+    logFile: `${root}/${name}.log`,
     keeper,
   });
   const url = `http://127.0.0.1:${port}`;
@@ -66,7 +76,7 @@ async function startSandboxProcess(root: string, port: number, keeper: Keeper): 
     what: 'The payment sandbox',
     child,
     probe: () => fetch(`${url}/healthz`),
-    advice: `See ${root}/sandbox.log.`,
+    advice: `See ${root}/${name}.log.`,
   });
   return { ...child, url };
 }

@@ -4,6 +4,9 @@ import { callerSettings } from '../../../workers/callers.ts';
 import { s3Settings } from '../../../workers/connect-s3.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
+/** Signs the events of the bench. */
+export const eventSecret = 'whsec_of_the_bench';
+
 /** Checkouts touch no objects: nobody needs to be at the S3 address. */
 const environment = ({ databaseUrl, temporalAddress, stripe, taskQueue, bundle }: WorkerSettings) => ({
   DATABASE_URL: databaseUrl,
@@ -16,10 +19,16 @@ const environment = ({ databaseUrl, temporalAddress, stripe, taskQueue, bundle }
   HAPAX_TASK_QUEUE: taskQueue,
   HAPAX_WORKFLOW_BUNDLE: bundle,
   HAPAX_LOG_LEVEL: 'warn',
+  // Nothing else is to run meanwhile.
+  HAPAX_RECONCILE_MINUTES: '0',
   HAPAX_HTTP_PORT: '0',
   HAPAX_TOKENS: 'local-alpha=alpha:test:ada',
+  HAPAX_WEBHOOKS: JSON.stringify({
+    stripe: { scheme: 'stripe', tenant: 'alpha', environment: 'test', secrets: [eventSecret] },
+  }),
   // The bench is one caller, who asks for more than a person would.
   HAPAX_NEW_PER_MINUTE: '1000000',
+  HAPAX_ASKS_PER_KEY: '1000000',
 });
 
 /** Everything that a process of ours may be told, as if it stood in the environment. */
@@ -33,6 +42,8 @@ export function benchConfig(settings: WorkerSettings): Config {
       ...s3Settings,
       'HAPAX_TASK_QUEUE',
       'HAPAX_WORKFLOW_BUNDLE',
+      'HAPAX_PROTECTION',
+      'HAPAX_RECONCILE_MINUTES',
       'HAPAX_HEALTH_HOST',
       'HAPAX_HEALTH_PORT',
       'HAPAX_LOG_LEVEL',
@@ -41,7 +52,9 @@ export function benchConfig(settings: WorkerSettings): Config {
       'HAPAX_PUBLIC_URL',
       ...callerSettings.filter((name) => name !== 'DATABASE_URL'),
       'HAPAX_NEW_PER_MINUTE',
+      'HAPAX_ASKS_PER_KEY',
       'HAPAX_CORS_ORIGINS',
+      'HAPAX_WEBHOOKS',
       'HAPAX_ANSWER_CACHE',
     ],
     environment(settings),

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -14,7 +14,7 @@ import type { PlainSettings } from './plain-upload-worker.ts';
 
 type PlainUploads = {
   /** @returns uploads that are settled in a second, from the first start to the last announcement */
-  readonly settle: (count: number, atOnce: number, bytes: number) => Promise<number>;
+  readonly settle: (bodies: readonly Buffer[], atOnce: number, arePictures: boolean) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
 
@@ -29,7 +29,7 @@ export async function startPlainUploads(
   await writeFile(bundle, code);
   const database = new pg.Client({ connectionString: postgres.url });
   await database.connect();
-  await database.query(`create schema if not exists plain; create table plain.upload (
+  await database.query(`create schema if not exists plain; create table if not exists plain.upload (
     id text primary key, name text not null, object_key text not null, size bigint not null, sha256 text not null,
     announced_at timestamptz)`);
   const taskQueue = 'bench-plain-uploads';
@@ -40,11 +40,15 @@ export async function startPlainUploads(
   const connection = await Connection.connect({ address: temporal.address });
   const { workflow } = new Client({ connection });
   const store: ObjectStore = openObjectStore(settings);
-  let settled = 0;
+  let settled = (await database.query('select from plain.upload')).rowCount ?? 0;
 
-  const one = async (body: Buffer): Promise<void> => {
+  const one = async (body: Buffer, isPicture: boolean): Promise<void> => {
     const name = randomUUID();
-    const begun = await workflow.start(plainUpload, { workflowId: `plain-${name}`, taskQueue, args: [name] });
+    const begun = await workflow.start(plainUpload, {
+      workflowId: `plain-${name}`,
+      taskQueue,
+      args: [name, isPicture],
+    });
     const objectKey = `plain/${name}/bytes`;
     await putOnce(store, objectKey, body, { type: 'application/octet-stream', metadata: {} });
     const sha256 = createHash('sha256').update(body).digest('hex');
@@ -52,11 +56,10 @@ export async function startPlainUploads(
   };
 
   return {
-    async settle(count, atOnce, bytes) {
-      const body = randomBytes(bytes);
+    async settle(bodies, atOnce, arePictures) {
       const begun = performance.now();
-      await eachAtOnce(atOnce, [...Array(count).keys()], async () => await one(body));
-      settled += count;
+      await eachAtOnce(atOnce, bodies, async (body) => await one(body, arePictures));
+      settled += bodies.length;
       for (;;) {
         const { rows } = await database.query<{ done: number }>(
           'select count(*)::int as done from plain.upload where announced_at is not null',
@@ -64,7 +67,7 @@ export async function startPlainUploads(
         if ((rows[0]?.done ?? 0) >= settled) break;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
-      return (count * 1_000) / (performance.now() - begun);
+      return (bodies.length * 1_000) / (performance.now() - begun);
     },
     async stop() {
       await worker.stop();

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import pg from 'pg';
 import { eachAtOnce } from '../../support/each-at-once.ts';
 
 type Told = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
@@ -62,16 +63,29 @@ export async function head(url: string): Promise<number> {
 }
 
 /** @returns uploads a second, of small ones that are created and sent */
-export async function small(server: string, count: number, atOnce: number, bytes: number): Promise<number> {
-  const body = randomBytes(bytes);
+export async function small(server: string, bodies: readonly Buffer[], atOnce: number): Promise<number> {
   const begun = performance.now();
-  await eachAtOnce(atOnce, [...Array(count).keys()], async (number) => {
-    // Each is another content.
-    const own = Buffer.from(body);
-    own.writeUInt32LE(number, 0);
-    await patch(await create(server, own.length), 0, own);
-  });
-  return (count * 1_000) / (performance.now() - begun);
+  await eachAtOnce(atOnce, bodies, async (body) => await patch(await create(server, body.length), 0, body));
+  return (bodies.length * 1_000) / (performance.now() - begun);
+}
+
+/** Of 64 KiB. Each is another content. */
+export function smallBodies(count: number): readonly Buffer[] {
+  return Array.from({ length: count }, () => randomBytes(64 * 1024));
+}
+
+/** Waits until the stories have ended, so that nobody's work is charged to somebody else. */
+export async function drained(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  for (;;) {
+    const { rows } = await client.query<{ open: number }>(
+      `select count(*)::int as open from hapax.operation where flow = 'upload' and settled_at is null and state <> 'waiting'`,
+    );
+    if (rows[0]?.open === 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await client.end();
 }
 
 /** @returns bytes a millisecond, of one large upload in equal PATCHes */

@@ -7,12 +7,15 @@ import { findVersitygw } from '../../../workers/local/find-versitygw.ts';
 import { freePorts } from '../../../workers/local/free-port.ts';
 import { startS3 } from '../../../workers/local/s3.ts';
 import { untilReady } from '../../../workers/local/until-ready.ts';
+import { findTusd } from './find-tusd.ts';
 import type { Servers } from '../stack/servers.ts';
 
 type UploadStack = {
   /** Two processes of the HTTP API. */
   readonly doors: readonly [Address, Address];
   readonly peer: Address;
+  /** Undefined where it cannot be had. */
+  readonly tusd: Address | undefined;
   readonly store: ObjectStore;
   /** What opens that store. */
   readonly storeSettings: Parameters<typeof openObjectStore>[0];
@@ -26,7 +29,7 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
   const settings = readConfig(['VERSITYGW', 'PATH', 'HAPAX_STATE_DIRECTORY']);
   const cache = `${settings.HAPAX_STATE_DIRECTORY}/cache/bin`;
   const binary = await findVersitygw({ chosen: settings.VERSITYGW, path: settings.PATH, cache, say: console.log });
-  const ports = await freePorts(7);
+  const ports = await freePorts(8);
   const [s3Port = 0, ...others] = ports;
   const s3 = await startS3({ binary, directory: `${root}/s3`, port: s3Port, logFile: `${root}/s3.log` });
   const storeSettings = {
@@ -34,7 +37,7 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
     ...{ accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
   };
   const store = openObjectStore(storeSettings);
-  await store.client.send(new CreateBucketCommand({ Bucket: 'peer' }));
+  for (const Bucket of ['peer', 'tusd']) await store.client.send(new CreateBucketCommand({ Bucket }));
   const environment = {
     PATH: settings.PATH,
     DATABASE_URL: postgres.url,
@@ -65,13 +68,35 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
     await untilReady({ what: script, child, probe: () => fetch(`${url}/healthz`), advice: `See ${root}.` });
     return { url, pid: child.pid };
   };
+  const startTusd = async (): Promise<Address | undefined> => {
+    const command = await findTusd(settings.PATH, cache, console.log);
+    if (command === undefined) return undefined;
+    const port = String(others[6]);
+    const url = `http://127.0.0.1:${port}`;
+    const args = ['-host', '127.0.0.1', '-port', port, '-base-path', '/v1/tus/'];
+    const child = await startChild({
+      command,
+      args: [...args, '-s3-bucket', 'tusd', '-s3-endpoint', s3.endpoint],
+      logFile: `${root}/tusd.log`,
+      environment: {
+        AWS_REGION: s3.region,
+        AWS_ACCESS_KEY_ID: s3.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      },
+    });
+    children.push(child);
+    await untilReady({ what: 'tusd', child, probe: () => fetch(`${url}/metrics`), advice: `See ${root}.` });
+    return { url, pid: child.pid };
+  };
   const scripts = ['http', 'http', 'operations', 'media', 'upkeep'].map((name) => `workers/${name}.ts`);
   const [one, other] = await Promise.all(scripts.map(start));
   const peer = await start('test/bench/uploads/tus-peer.ts', 5);
+  const tusd = await startTusd();
   if (one === undefined || other === undefined) throw new Error('The HTTP API did not start');
   return {
     doors: [one, other],
     peer,
+    tusd,
     store,
     storeSettings,
     async stop() {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import pg from 'pg';
 import { median } from '../measure/statistics.ts';
 import type { Part } from '../part.ts';
 import { startPlainUploads } from './plain-uploads.ts';
 import { bySdk, plainPut, presigned, rawPut } from './straight.ts';
-import { create, head, large, patch, small } from './upload-load.ts';
+import { create, drained, head, large, patch, small, smallBodies } from './upload-load.ts';
 import { type Address, startUploadStack } from './upload-stack.ts';
 
 const MiB = 1024 ** 2;
@@ -24,18 +23,23 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
   const piece = randomBytes(64 * MiB);
   const rounds: Record<string, number>[] = [];
   try {
-    await small(one.url, 50, 16, 64 * 1024);
-    await small(stack.peer.url, 20, 16, 64 * 1024);
+    await small(one.url, smallBodies(50), 16);
+    await small(stack.peer.url, smallBodies(20), 16);
     for (let number = 0; number < Math.min(count, mostRounds); number += 1) {
       const round: Record<string, number> = {};
+      const bodies = smallBodies(burst);
       const begun = performance.now();
-      round.small = await small(one.url, burst, 16, 64 * 1024);
+      round.small = await small(one.url, bodies, 16);
       await drained(servers.postgres.url);
       round.settled = (burst * 1_000) / (performance.now() - begun);
-      round.settledPlain = await plain.settle(burst, 16, 64 * 1024);
-      round.smallPeer = await small(stack.peer.url, 150, 16, 64 * 1024);
+      round.settledPlain = await plain.settle(bodies, 16, false);
+      round.smallPeer = await small(stack.peer.url, smallBodies(150), 16);
       round.large = await large(one.url, GiB, piece);
       round.largePeer = await large(stack.peer.url, GiB, piece);
+      if (stack.tusd !== undefined) {
+        round.smallTusd = await small(stack.tusd.url, smallBodies(300), 16);
+        round.largeTusd = await large(stack.tusd.url, GiB, piece);
+      }
       await drained(servers.postgres.url);
       round.raw = await rawPut(stack.store, GiB);
       round.plain = await plainPut(one.url, GiB);
@@ -87,6 +91,22 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
           unit: '× @tus/server',
           target: { atLeast: 2 },
         },
+        ...(stack.tusd === undefined
+          ? []
+          : [
+              {
+                ...{ name: 'create + PATCH 64 KiB, 16 at once', hapax: of('small'), plain: of('smallTusd') },
+                ...{ value: ratio('small', 'smallTusd'), unit: '× tusd' },
+              },
+              {
+                ...{
+                  name: '1 GiB by tus in 64 MiB PATCHes',
+                  hapax: of('large') / 1_000,
+                  plain: of('largeTusd') / 1_000,
+                },
+                ...{ value: ratio('large', 'largeTusd'), unit: '× tusd' },
+              },
+            ]),
         {
           name: '1 GiB in presigned parts, four at once',
           hapax: of('signed'),
@@ -117,20 +137,6 @@ export const uploadsPart: Part = async ({ servers, rounds: count, say }) => {
     await stack.stop();
   }
 };
-
-/** Waits until the stories have ended, so that nobody's work is charged to somebody else. */
-async function drained(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  for (;;) {
-    const { rows } = await client.query<{ open: number }>(
-      `select count(*)::int as open from hapax.operation where flow = 'upload' and settled_at is null and state <> 'waiting'`,
-    );
-    if (rows[0]?.open === 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  await client.end();
-}
 
 async function looks(server: string): Promise<number> {
   const url = await create(server, 10 * MiB);

@@ -23,6 +23,7 @@ const openPayment = {
   undo: 'own',
   refusable: true,
   placement: 'outside',
+  calls: 'payments',
 } as const satisfies StepDeclaration;
 
 const authorise = {
@@ -31,6 +32,7 @@ const authorise = {
   undo: { coveredBy: 'openPayment' },
   refusable: true,
   placement: 'outside',
+  calls: 'payments',
 } as const satisfies StepDeclaration;
 
 const capture = { ...authorise, says: 'Capturing the payment' } as const satisfies StepDeclaration;
@@ -41,6 +43,7 @@ const seatMap = {
   undo: 'own',
   refusable: true,
   placement: 'outside',
+  calls: 'office',
   optional: { within: minutes(2) },
 } as const satisfies StepDeclaration;
 
@@ -50,6 +53,7 @@ const ticket = {
   undo: 'own',
   refusable: true,
   placement: 'outside',
+  calls: 'office',
 } as const satisfies StepDeclaration;
 
 const confirm = {
@@ -104,6 +108,7 @@ function booking<const Steps extends Readonly<Record<string, StepDeclaration>>>(
     refusals: ['seat-taken', 'amount-too-small', 'card-declined', 'payment-cancelled'],
     renewsAfter: [],
     patience: minutes(10),
+    retries: 'interactive',
     undoPatience: hours(24),
     personAfter: minutes(15),
     retryHorizon: days(3),
@@ -150,6 +155,9 @@ export const bookingHastyFlow = booking(
   [],
 );
 
+/** What the bank tells. */
+const told = z.object({ operation: z.string().optional(), reference: z.string(), at: z.string() });
+
 /**
  * The customer confirms at the bank's page between the authorisation and the capture; while that is waited for, nothing else
  * happens. A booking that nobody confirms is given back.
@@ -168,6 +176,15 @@ export const bookingConfirmedFlow = booking('bookingConfirmed', {
       .strictObject({ reference: z.string().min(1), confirmedAt: z.string() })
       .meta({ examples: [{ reference: 'bank-4711', confirmedAt: '2026-01-02' }] }),
     same: ['reference'],
+    on: {
+      from: 'bank',
+      types: ['payment.confirmed'],
+      operation: ({ data }) => told.parse(data).operation,
+      evidence({ data }) {
+        const { reference, at } = told.parse(data);
+        return { reference, confirmedAt: at };
+      },
+    },
     next: "Confirm the payment at the bank's page.",
     expired: 'The payment was not confirmed in time. Nothing was charged.',
   },

@@ -1,5 +1,8 @@
 import { type ClientsOf, outsideSystem } from '../../../activities/outside/outside-system.ts';
+import { usualProtection } from '../../../activities/outside/protection.ts';
 import { setting } from '../../../activities/outside/setting.ts';
+
+import { unhurried } from '../../support/unhurried-protection.ts';
 
 type LetterShop = { readonly url: string; readonly token: string };
 
@@ -10,6 +13,7 @@ const letterShop = outsideSystem({
     LETTER_SHOP_URL: setting.required('address of the letter shop'),
     LETTER_SHOP_TOKEN: setting.required('token of the letter shop'),
   },
+  protection: { ...usualProtection, ...unhurried },
   connect: async ({ LETTER_SHOP_URL, LETTER_SHOP_TOKEN }): Promise<LetterShop> => ({
     url: LETTER_SHOP_URL,
     token: LETTER_SHOP_TOKEN,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { days, hours, minutes } from '../../../workflows/operation/duration.ts';
+import { days, hours, minutes, seconds } from '../../../workflows/operation/duration.ts';
 import { defineFlow } from '../../../workflows/operation/flow.ts';
 
 /** Sends a letter by an outside system that only tests declare, and signs the guestbook's page for it. */
@@ -16,12 +16,20 @@ export const letterFlow = defineFlow({
   workflow: 'tells',
   renewsAfter: [],
   patience: minutes(10),
+  retries: { firstPause: seconds(1), growth: 2, longestPause: minutes(1), jitter: { from: 0.5, to: 1.5 } },
   undoPatience: hours(24),
   personAfter: minutes(15),
   retryHorizon: days(3),
   retention: { response: days(30), tombstone: days(400), because: 'A test needs its answers for minutes only.' },
   steps: {
-    post: { effect: 'keyed', placement: 'outside', says: 'Posting the letter', undo: 'own', refusable: false },
+    post: {
+      effect: 'keyed',
+      placement: 'outside',
+      calls: 'letterShop',
+      says: 'Posting the letter',
+      undo: 'own',
+      refusable: false,
+    },
     enter: { effect: 'transaction', says: 'Entering it', undo: 'nothing', refusable: false },
   },
 });

@@ -20,6 +20,7 @@ function odd<const Steps extends Readonly<Record<string, StepDeclaration>>>(name
     failures: bookingFinalFlow.failures ?? {},
     renewsAfter: [],
     patience: minutes(10),
+    ...(Object.values(steps).some(({ calls }) => calls !== undefined) ? { retries: 'interactive' } : {}),
     undoPatience: hours(24),
     personAfter: minutes(15),
     retryHorizon: days(3),

@@ -130,7 +130,7 @@ async function rowsByTenant(world: World): Promise<Map<string, string[]>> {
 async function everyObject(world: World): Promise<readonly string[]> {
   const store = connectS3(readConfig(s3Settings, world.env));
   try {
-    return await listObjects(store, '');
+    return (await listObjects(store, '')).map(({ key }) => key);
   } finally {
     store.close();
   }

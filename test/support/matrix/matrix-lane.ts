@@ -95,7 +95,7 @@ export class MatrixLane {
 
   async #begin({ flow, tenant, cancel }: Running): Promise<void> {
     const { gateway } = this.#connected;
-    const request = requestOf(flow, this.#outside) as never;
+    const request = requestOf(flow, this.#outside, tenant) as never;
     // A connection may take longer than its second on a busy machine; the same key is asked again.
     const told = await this.#until(`${tenant} begins`, () =>
       gateway.start(flow, { ...caller, tenant, request }).catch(unlessAway),
@@ -120,7 +120,17 @@ export class MatrixLane {
   async #stands({ name, id, plan, cancelled }: Running): Promise<void> {
     const stop = cancelled === undefined ? plan.stops[0] : plan.stops.at(-1);
     const line = `stands ${id} ${stop?.at}\n`;
-    await this.#until(`${name} stands at ${stop?.at}`, async () => (await this.log()).includes(line));
+    await this.#until(`${name} stands at ${stop?.at}`, async () => (await this.log()).includes(line)).catch(
+      async (cause) => {
+        const { world } = this.#outside;
+        const steps = await world.sql<{ name: string; state: string }>(
+          'select name, state from hapax.step where operation_id = $1 order by position',
+          id,
+        );
+        const stood = steps.map((step) => `${step.name} ${step.state}`).join(', ');
+        throw new Error(`${(cause as Error).message}; it is ${await world.state(id)}: ${stood}`, { cause });
+      },
+    );
   }
 
   async log(): Promise<string> {
@@ -143,7 +153,7 @@ export class MatrixLane {
   /** Asks again with the same key, twice at once. @returns what both are told, without how they came to it */
   async asks({ flow, tenant }: Running): Promise<readonly unknown[]> {
     const { gateway } = this.#connected;
-    const request = requestOf(flow, this.#outside) as never;
+    const request = requestOf(flow, this.#outside, tenant) as never;
     const ask = () =>
       this.#until(`${tenant} asks again`, () =>
         gateway.run(flow, { ...caller, tenant, request }, longest).catch(unlessAway),

@@ -14,7 +14,8 @@ import { watchedDatabase } from '../boundaries/watched-database.ts';
 
 /** The workers of all flows in one process, in which each operation meets its own faults: PLANS is a file. */
 const [plans = ''] = process.argv.slice(2);
-const faults = new PlannedFaults(JSON.parse(readFileSync(plans, 'utf8')) as Record<string, Plan>);
+const planned = JSON.parse(readFileSync(plans, 'utf8')) as Record<string, Plan>;
+const faults = new PlannedFaults(planned);
 const flows = ownOperations.map(({ flow }) => flow);
 loseAnswers(faults);
 // SIGUSR2 would stop Temporal's worker.
@@ -32,6 +33,8 @@ await runProcess('matrix', async () => {
     readConfig(mediaSettings),
     (own) => ({ ...own, database: watchedDatabase(own.database, faults) }),
     async (stores) => watchedActivities(await createMediaActivities(stores, await ownRegistrations()), flows, faults),
+    // All of a batch, and those of the batch before, may stand in it together.
+    Object.keys(planned).length * 2 + 2,
   );
   return {
     address: operations.address,

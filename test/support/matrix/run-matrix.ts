@@ -10,6 +10,7 @@ import { TicketOffice } from '../ticket-office.ts';
 import { World } from '../world.ts';
 import { type FaultCase, references } from './fault-cases.ts';
 import { type Expected, faultsOf, referenceFaults } from './faults-of.ts';
+import { prepare } from './flow-callers.ts';
 import { footprints, type Footprint } from './footprints.ts';
 import { MatrixLane, type Running, running } from './matrix-lane.ts';
 
@@ -52,10 +53,11 @@ export async function runMatrix(ground: Ground, cases: readonly FaultCase[]): Pr
   }
 }
 
-/** What tenants of a local stack begin with. */
+/** What tenants of a local stack begin with, and what those of a case need besides. */
 async function seed(world: World, all: readonly Running[]): Promise<void> {
   const tenants = all.map(({ tenant }) => tenant);
   await seedTenants(world.databaseUrl, tenants, await ownRegistrations());
+  for (const { flow, tenant } of all) await prepare(flow, world, tenant);
 }
 
 function batches(all: readonly Running[]): (readonly Running[])[] {

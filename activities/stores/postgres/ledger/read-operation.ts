@@ -39,6 +39,8 @@ type Named = {
   readonly createdAt: Date;
   readonly steps: readonly StepRecord[];
   readonly resolutions: readonly ResolutionRecord[];
+  /** Why it makes no progress, or that its money does not add up. */
+  readonly trouble: Trouble | null;
 };
 
 type OpenOperation = Named & {
@@ -47,7 +49,6 @@ type OpenOperation = Named & {
   readonly cancelRequestedAt: Date | null;
   /** For the wait that it is in, or was last in. */
   readonly deadline: Date | null;
-  readonly trouble: Trouble | null;
 };
 
 export type SettledOperation = Named & {
@@ -120,7 +121,7 @@ type OperationFilter = {
   readonly state?: OperationState | undefined;
   /** Whether it has settled. */
   readonly settled?: boolean | undefined;
-  /** Whether it makes no progress. */
+  /** Whether it makes no progress, or its money does not add up. */
   readonly trouble?: boolean | undefined;
   /** Members that its request has. */
   readonly request?: Readonly<Record<string, unknown>> | undefined;
@@ -165,7 +166,6 @@ function record(row: Row, stepRows: readonly Row[], said: readonly Row[]): Opera
       settledAt: null,
       cancelRequestedAt: row.cancel_requested_at as Date | null,
       deadline: row.deadline as Date | null,
-      trouble: troubleOf(row.trouble as TroubleRow | null),
     };
   const settled = { ...named, settledAt: row.settled_at as Date, answer, renewable: row.renewable as boolean };
   return state === 'succeeded'
@@ -187,6 +187,7 @@ function namedBy(row: Row, stepRows: readonly Row[], said: readonly Row[]): Name
     requestId: row.request_id as string,
     createdAt: row.created_at as Date,
     resolutions: said.map(resolutionRecord),
+    trouble: troubleOf(row.trouble as TroubleRow | null),
     steps: stepRows.map((step) => ({
       name: step.name as string,
       state: step.state as StepState,

@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts';
 
-const text = `select object_key from content where object_key = any($1) and state = 'live'`;
+const text = `select object_key from content where object_key = any($1) and state <> 'deleting'`;
 
 /** @returns the keys whose objects something refers to */
 export async function keptObjects(

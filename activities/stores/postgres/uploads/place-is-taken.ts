@@ -11,7 +11,7 @@ type Place = {
 
 const text = `
 select from asset where tenant = $1 and environment = $2 and subject = $3 and destination = $4 and name = $5
-  and replaced_by is null limit 1`;
+  and replaced_by is null and deleted_at is null limit 1`;
 
 /** @returns whether a file stands there now; another may come, or this one go, before anything else is done */
 export async function placeIsTaken(database: Database, place: Place): Promise<boolean> {

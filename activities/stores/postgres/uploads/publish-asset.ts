@@ -10,6 +10,13 @@ with ready as (
   where a.operation_id = $1 and a.ready_at is null and c.id = a.content_id
   returning a.id, a.tenant, a.environment, a.subject, a.operation_id, a.destination, a.name, a.type, c.size, c.sha256,
     case when c.id = $3 then c.size else 0 end as stored
+), made as (
+  insert into derivative (content_id, tenant, name, state, files, code, detail)
+  select a.content_id, a.tenant, d.name, d.state, d.files, d.code, d.detail
+  from asset a, jsonb_to_recordset($4) d (name text, state text, files jsonb, code text, detail text)
+  where a.operation_id = $1
+  on conflict (content_id, name) do update set state = excluded.state, files = excluded.files, code = excluded.code,
+    detail = excluded.detail, made_at = now() where derivative.state = 'failed'
 ), told as (
   insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
   select tenant, operation_id, id, 1, 'asset.ready',
@@ -23,7 +30,25 @@ with ready as (
 )
 select step_done($1, $2, null) as done from told`;
 
+/** What was made of the content, or why not. One that failed before gives way to a later try. */
+export type MadeDerivative = {
+  readonly name: string;
+  readonly state: 'done' | 'failed';
+  readonly files: readonly object[];
+  readonly code?: string;
+  readonly detail?: string;
+};
+
 /** @param content the id of the content that this operation would have made */
-export function publishAsset(operation: string, step: string, content: string): Statement {
-  return { name: 'publish_asset_and_usage', text, values: [operation, step, content] };
+export function publishAsset(
+  operation: string,
+  step: string,
+  content: string,
+  derivatives: readonly MadeDerivative[],
+): Statement {
+  return {
+    name: 'publish_asset_with_derivatives',
+    text,
+    values: [operation, step, content, JSON.stringify(derivatives)],
+  };
 }

@@ -18,7 +18,7 @@ const remove = `delete from asset where operation_id = $1`;
 /** A statement of its own after the lock, so that it sees every reference that was committed before. */
 const collect = `
 update content set state = 'deleting', collected_by = $1
-where id = $2 and state = 'live' and not exists (select from asset where content_id = content.id)`;
+where id = $2 and state <> 'deleting' and not exists (select from asset where content_id = content.id)`;
 
 /**
  * Takes an asset back. If nothing refers to the content any more, it is given up, and this operation deletes its
