@@ -32,8 +32,11 @@ export class LiveClaims {
     const forget = (): void => {
       if (this.#live.get(asked.name) === live) this.#live.delete(asked.name);
     };
-    claimed.then((row) => {
-      if (row.kind !== 'claimed' || row.answer.kind !== 'none' || !sameIntent(asked, row)) forget();
-    }, forget);
+    // A row that this build cannot compare is nobody's to join: each asker is told so, and this promise has no asker.
+    claimed
+      .then((row) => {
+        if (row.kind !== 'claimed' || row.answer.kind !== 'none' || !sameIntent(asked, row)) forget();
+      })
+      .catch(forget);
   }
 }
