@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
-import { eachAtOnce } from '../support/each-at-once.ts';
 import { expectEqualAnswers, paidOnce, stockOf, traces } from '../support/one-checkout.ts';
-import { fastest, type Recovered, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
+import { fastest, killedAt, type Recovered, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
 import { World } from '../support/world.ts';
 
 const boundaries = ['before-effect', 'after-effect', 'after-record'] as const;
@@ -13,11 +12,11 @@ const points = steps.flatMap((step) => boundaries.map((boundary) => `${step}:${b
 
 describe('a worker that dies with SIGKILL in a checkout', () => {
   let world: World;
-  const recoveries = new Map<string, readonly Recovered[]>();
+  let recoveries: ReadonlyMap<string, readonly Recovered[]>;
 
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, upkeep: false });
-    await eachAtOnce(3, points, async (point) => void recoveries.set(point, await recoveriesAt(world, point)));
+    recoveries = await recoveriesAt(points, (point) => killedAt(world, point));
     const took = points.map((point) => `${point} ${fastest(recoveries.get(point) ?? [])}`);
     console.log(`Recovery from SIGKILL in a checkout, ms: ${took.join(', ')}`);
   }, 180_000);

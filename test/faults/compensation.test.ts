@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { eachAtOnce } from '../support/each-at-once.ts';
 import { expectEqualAnswers, moneyHeld, stockOf, traces } from '../support/one-checkout.ts';
-import { fastest, type Recovered, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
+import { fastest, killedAt, type Recovered, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
 import { World } from '../support/world.ts';
 
 const declining = { paymentMethod: 'pm_card_visa_chargeDeclined' };
@@ -22,13 +21,11 @@ const points = [
 
 describe('a worker that dies with SIGKILL while it undoes a declined checkout', () => {
   let world: World;
-  const recoveries = new Map<string, readonly Recovered[]>();
+  let recoveries: ReadonlyMap<string, readonly Recovered[]>;
 
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, upkeep: false });
-    await eachAtOnce(3, points, async (point) => {
-      recoveries.set(point, await recoveriesAt(world, point, declining));
-    });
+    recoveries = await recoveriesAt(points, (point) => killedAt(world, point, declining));
     const took = points.map((point) => `${point} ${fastest(recoveries.get(point) ?? [])}`);
     console.log(`Recovery from SIGKILL while undoing, ms: ${took.join(', ')}`);
   }, 180_000);

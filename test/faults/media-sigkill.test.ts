@@ -1,33 +1,31 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { eachAtOnce } from '../support/each-at-once.ts';
 import { placedOnce } from '../support/one-upload.ts';
-import { fastest, recoveries, recoveryWithin } from '../support/recovery.ts';
+import { fastest, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
 import { picture, UploadLane } from '../support/upload-lane.ts';
 import { Uploader } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
 
 /** Where the media worker dies, and how many thumbnails lie in the store then. */
-const points = [
-  { when: 'before it looks for thumbnails', point: ['HeadObject:before-effect'], written: 0 },
-  { when: 'when it has the picture', point: ['GetObject:after-effect'], written: 0 },
-  { when: 'before its first write', point: ['PutObject:before-effect'], written: 0 },
-  { when: 'after its first write', point: ['PutObject:after-effect'], written: 1 },
-  { when: 'before its last write', point: ['PutObject:before-effect', '3'], written: 2 },
-  { when: 'after its last write', point: ['PutObject:after-effect', '3'], written: 3 },
-] as const;
+const points: Readonly<Record<string, { readonly point: readonly string[]; readonly written: number }>> = {
+  'before it looks for thumbnails': { point: ['HeadObject:before-effect'], written: 0 },
+  'when it has the picture': { point: ['GetObject:after-effect'], written: 0 },
+  'before its first write': { point: ['PutObject:before-effect'], written: 0 },
+  'after its first write': { point: ['PutObject:after-effect'], written: 1 },
+  'before its last write': { point: ['PutObject:before-effect', '3'], written: 2 },
+  'after its last write': { point: ['PutObject:after-effect', '3'], written: 3 },
+};
 
 describe('a media worker that dies with SIGKILL', () => {
   let world: World;
   let uploader: Uploader;
-  const died = new Map<string, readonly { lane: UploadLane; left: readonly string[]; state: string; took: number }[]>();
+  let died: ReadonlyMap<string, readonly { lane: UploadLane; left: readonly string[]; state: string; took: number }[]>;
 
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, doors: 0, upkeep: false });
     uploader = await Uploader.of(world);
-    await eachAtOnce(3, points, async ({ when, point }) => {
-      let tries = 0;
-      died.set(when, await recoveries(() => dieAt(`${when}, try ${(tries += 1)}`, point)));
-    });
+    died = await recoveriesAt(Object.keys(points), (when, nth) =>
+      dieAt(`${when}, try ${nth}`, points[when]?.point ?? expect.unreachable()),
+    );
     const took = [...died].map(([when, all]) => `${when} ${fastest(all)}`);
     console.log(`Recovery from SIGKILL of the media worker, ms: ${took.join(', ')}`);
   }, 240_000);
@@ -55,7 +53,7 @@ describe('a media worker that dies with SIGKILL', () => {
     }
   }
 
-  it.each(points)('$when is replaced: three thumbnails, once', async ({ when, written }) => {
+  it.each(Object.entries(points))('%s is replaced: three thumbnails, once', async (when, { written }) => {
     const all = died.get(when) ?? expect.unreachable();
     for (const { lane, left, state } of all) {
       expect([left.length, state]).toEqual([written, 'running']);

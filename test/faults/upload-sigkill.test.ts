@@ -7,8 +7,7 @@ import { operationId } from '../../workflows/operation/key.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { readConfig } from '../../workers/config.ts';
 import { mediaSettings, startMedia } from '../../workers/media.ts';
-import { eachAtOnce } from '../support/each-at-once.ts';
-import { fastest, recoveries, recoveryWithin } from '../support/recovery.ts';
+import { fastest, recoveriesAt, recoveryWithin } from '../support/recovery.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { workerHere } from '../support/worker-here.ts';
 import { World } from '../support/world.ts';
@@ -33,17 +32,14 @@ const refused = [
 describe('a worker that dies with SIGKILL in an upload', () => {
   let world: World;
   let uploader: Uploader;
-  const died = new Map<string, readonly { id: string; bytes: Buffer; took: number }[]>();
+  let died: ReadonlyMap<string, readonly { id: string; bytes: Buffer; took: number }[]>;
 
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, doors: 0, upkeep: false });
     uploader = await Uploader.of(world);
     // The first worker of a process sets the runtime that all others share.
     await (await workerHere({ ...world.env, HAPAX_TASK_QUEUE: 'none' })).stop();
-    await eachAtOnce(3, [...good, ...refused], async (point) => {
-      let tries = 0;
-      died.set(point, await recoveries(() => dieAt(point, refused.includes(point), (tries += 1))));
-    });
+    died = await recoveriesAt([...good, ...refused], (point, nth) => dieAt(point, refused.includes(point), nth));
     console.log(`Recovery from SIGKILL, ms: ${[...died].map(([point, all]) => `${point} ${fastest(all)}`).join(', ')}`);
   }, 240_000);
   afterAll(async () => {
