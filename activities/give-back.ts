@@ -1,6 +1,7 @@
 import type { Money } from './orders.ts';
 import type { OutsideStep } from './engine/outside-step.ts';
 import type { PaymentProvider, RefundWish } from './stores/payments/payment-provider.ts';
+import { Refused } from './stores/outcomes/refused.ts';
 import { Unconfirmed } from './stores/outcomes/unconfirmed.ts';
 
 type GiveBack = {
@@ -18,7 +19,7 @@ export function giveBack(provider: PaymentProvider): OutsideStep<GiveBack, Refun
     request: ({ payment, amount, refundId, reason }) => ({ payment, amount: amount.minor, refund: refundId, reason }),
     send: async (wish, sending) => ({ refund: await provider.refund(wish, sending) }),
     async check({ refund }, { payment }, { operation, timeout }) {
-      const found = await provider.findRefund(payment, operation, { timeout });
+      const found = await provider.findRefund(payment, operation, { timeout }).catch(notTaken);
       if (found === refund) return { refund };
       throw new Unconfirmed(
         found === undefined
@@ -27,4 +28,9 @@ export function giveBack(provider: PaymentProvider): OutsideStep<GiveBack, Refun
       );
     },
   };
+}
+
+/** A refund that the bank did not take is none that a person could name. */
+function notTaken(error: unknown): never {
+  throw error instanceof Refused ? new Unconfirmed(error.refusal.detail) : error;
 }

@@ -5,8 +5,11 @@ import { authorise, refusalOf, startProvider, temporaryDirectory, type TestProvi
 let keys = 0;
 const key = () => ({ idempotencyKey: `k${++keys}` });
 
-async function paid({ stripe }: TestProvider): Promise<string> {
-  const { id } = await stripe.paymentIntents.create({ ...authorise, metadata: { operation: 'op1' } }, key());
+async function paid({ stripe }: TestProvider, changes = {}): Promise<string> {
+  const { id } = await stripe.paymentIntents.create(
+    { ...authorise, ...changes, metadata: { operation: 'op1' } },
+    key(),
+  );
   await stripe.paymentIntents.capture(id, {}, key());
   return id;
 }
@@ -77,6 +80,19 @@ test('says of a refund that came back that it has failed, and gives the money on
   expect(events.data.map(({ data: { object } }) => object)).toMatchObject([failed]);
   await expect(provider.post(`/_control/refunds/${id}/fail`, {})).rejects.toThrow('has failed already');
   expect(await provider.stripe.refunds.create({ payment_intent }, key())).toMatchObject({ amount: 4500 });
+});
+
+test('moves nothing for a refund that stays pending and then fails', async () => {
+  const provider = await startProvider();
+  const payment_intent = await paid(provider, { payment_method: 'pm_card_pendingRefund' });
+  const before = (await movements(provider)).length;
+  const { id, status } = await provider.stripe.refunds.create({ payment_intent }, key());
+  expect(status).toBe('pending');
+  await provider.post(`/_control/refunds/${id}/fail`, {});
+  expect(await provider.stripe.refunds.retrieve(id)).toMatchObject({ status: 'failed', balance_transaction: null });
+  expect(await movements(provider)).toHaveLength(before);
+  const told = (await provider.stripe.events.list({ limit: 100 })).data.map(({ type }) => type);
+  expect(told.filter((type) => type.startsWith('refund'))).toEqual(['refund.failed', 'refund.created']);
 });
 
 test('gives the money of a dispute back once: by the bank, or by a refund', async () => {

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { moneyOf } from '../support/money.ts';
 import { type Answered, World } from '../support/world.ts';
@@ -18,6 +19,12 @@ async function paid(key: string): Promise<Paid> {
 }
 const refund = (key: string, { id }: Pick<Paid, 'id'>, more: Record<string, unknown> = {}, ask = {}) =>
   world.ask('POST', '/v1/refunds', { key, body: { checkout: id, ...more }, ...ask });
+/** A session of PostgreSQL that a test holds open. */
+async function session(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: world.databaseUrl });
+  await client.connect();
+  return client;
+}
 const euros = (minor: number) => ({ amount: { minor, currency: 'eur' } });
 const refunds = async ({ paymentIntent }: Paid) =>
   (await world.audit({ type: 'refund.created' })).filter((effect) => effect.paymentIntent === paymentIntent);
@@ -236,6 +243,69 @@ describe('an order that is cancelled', () => {
     expect((await beside).status).toBe(201);
     expect((await cancel('beside it', order.orderId)).json.refunded).toEqual({ minor: 1500, currency: 'eur' });
     expect(await moneyOf(world, order)).toEqual({ captured: 2500, refunded: 2500 });
+  });
+
+  it('waits for a refund that is committed while the cancellation waits for its order', async () => {
+    const order = await paid('beside a commit');
+    const refunding = await session();
+    await refunding.query('begin');
+    await refunding.query('select from hapax.customer_order where id = $1 for no key update', [order.orderId]);
+    await refunding.query(
+      `insert into hapax.order_refund (id, tenant, environment, order_id, operation_id, amount_minor, currency, state)
+       select 'rf_beside', tenant, environment, id, 'op_beside', 500, currency, 'asked' from hapax.customer_order where id = $1`,
+      [order.orderId],
+    );
+    const cancelling = cancel('beside a commit', order.orderId);
+    await world.until('the cancellation waits for the order', async () => {
+      const waiting = await world.sql(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%cancelled_by%'`,
+      );
+      return waiting.length > 0;
+    });
+    await refunding.query('commit');
+    expect(codeOf(await cancelling)).toEqual([409, 'order-pending']);
+    await refunding.query(`update hapax.order_refund set state = 'withdrawn', ended_at = now() where id = 'rf_beside'`);
+    await refunding.end();
+    expect((await cancel('beside a commit', order.orderId)).json.refunded).toEqual({ minor: 2500, currency: 'eur' });
+    expect(await moneyOf(world, order)).toEqual({ captured: 2500, refunded: 2500 });
+  });
+
+  it('is recorded while the books are told of it, and neither waits for the other in a circle', async () => {
+    const order = await paid('booked meanwhile');
+    const [recording, booking] = [await session(), await session()];
+    await world.sql(
+      `insert into hapax.order_refund (id, tenant, environment, order_id, operation_id, amount_minor, currency, state)
+       select 'rf_circle', tenant, environment, id, 'op_circle', 500, currency, 'asked' from hapax.customer_order where id = $1`,
+      order.orderId,
+    );
+    // The step's statement, at its two moments: the refund's row first, the fact of it then.
+    await recording.query('begin');
+    await recording.query(`update hapax.order_refund set state = 'made', object = 're_circle' where id = 'rf_circle'`);
+    const told = {
+      ...{ tenant: world.tenants.alpha, environment: 'test', order: order.orderId, operation: 'op_circle' },
+      ...{ object: 're_circle', kind: 'refunded', amount: 500, currency: 'eur', payment: order.paymentIntent },
+      at: new Date().toISOString(),
+    };
+    const booked = booking.query('select * from hapax.book_facts($1, $2, false)', ['stripe', JSON.stringify([told])]);
+    await world.until('the books wait', async () => {
+      const waiting = await world.sql(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%book_facts%'`,
+      );
+      return waiting.length > 0;
+    });
+    await recording.query(
+      `insert into hapax.money_fact (provider, object, kind, tenant, environment, amount_minor, currency, payment, order_id, operation_id, happened_at)
+       select 'stripe', 're_circle', 'refunded', tenant, environment, 500, currency, payment_intent, id, 'op_circle', now()
+       from hapax.customer_order where id = $1 on conflict do nothing`,
+      [order.orderId],
+    );
+    await recording.query('commit');
+    await booked;
+    await Promise.all([recording.end(), booking.end()]);
+    const facts = await world.sql(`select kind from hapax.money_fact where object = 're_circle'`);
+    expect(facts).toEqual([{ kind: 'refunded' }]);
+    await world.sql(`delete from hapax.money_fact where object = 're_circle'`);
+    await world.sql(`update hapax.order_refund set state = 'withdrawn', object = null where id = 'rf_circle'`);
   });
 
   it('is as it was where the provider refuses', async () => {

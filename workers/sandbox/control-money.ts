@@ -44,7 +44,8 @@ function failRefund(id: string, reason: string): Execution {
     if (found === undefined) throw missingResource('refund', id, 'id');
     if (!givesBack(found)) throw invalidRequest(`${id} has failed already.`);
     const refund: Refund = { ...found, failed: { at: Math.floor(at / 1000), reason } };
-    const effects = [{ type: 'refund.failed', amount: refund.amount, about: refund } as const];
+    const type = found.pending === true ? 'refund.dropped' : 'refund.failed';
+    const effects = [{ type, amount: refund.amount, about: refund } as const];
     return { status: 200, body: presentRefund(refund), paymentIntents: [], refunds: [refund], effects };
   };
 }

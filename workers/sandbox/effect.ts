@@ -8,6 +8,10 @@ export type EffectType =
   | 'payment_intent.captured'
   | 'payment_intent.canceled'
   | 'refund.created'
+  /** Asked for, and nothing has moved yet. */
+  | 'refund.pending'
+  /** Failed before anything had moved. */
+  | 'refund.dropped'
   | 'refund.failed'
   | 'dispute.created'
   | 'dispute.won'

@@ -43,6 +43,8 @@ export function movementOf({ type, amount, currency, object }: Effect, at: numbe
       return { ...same, type: 'adjustment', category: 'dispute_reversal', amount, fee: -DISPUTE_FEE };
     case 'payout.paid':
       return { ...same, type: 'payout', category: 'payout', amount: -amount, fee: 0 };
+    case 'refund.pending':
+    case 'refund.dropped':
     case 'payment_intent.created':
     case 'payment_intent.updated':
     case 'payment_intent.requires_action':

@@ -9,7 +9,8 @@ export interface Decline {
 
 /** What a test payment method does when it is charged. */
 export type PaymentMethod =
-  | { id: string; outcome: 'approves' }
+  /** `pends`: its refunds are pending until the bank has decided. Until then nothing has moved. */
+  | { id: string; outcome: 'approves'; refunds?: 'pends' }
   | { id: string; outcome: 'asks' }
   | { id: string; outcome: 'declines'; decline: Decline };
 
@@ -42,6 +43,7 @@ const DECLINING: Record<string, Decline> = {
 
 const METHODS = new Map<string, PaymentMethod>([
   ...APPROVING.map((name) => known({ id: `pm_card_${name}`, outcome: 'approves' })),
+  known({ id: 'pm_card_pendingRefund', outcome: 'approves', refunds: 'pends' }),
   ...ASKING.map((name) => known({ id: `pm_card_${name}`, outcome: 'asks' })),
   // Stripe writes the older ones without a brand and the newer ones with it.
   ...Object.entries(DECLINING).flatMap(([name, decline]) =>

@@ -2,6 +2,8 @@ import { takesBack } from './dispute.ts';
 import type { Execution } from './execution.ts';
 import type { Form } from './form.ts';
 import { inTens } from './in-tens.ts';
+import { methodOf } from './payment-intent.ts';
+import { findPaymentMethod } from './payment-method.ts';
 import { Parameters, required } from './parameters.ts';
 import { presentRefund, refundable, type Refund } from './refund.ts';
 
@@ -22,6 +24,8 @@ export function prepareRefund(form: Form): Execution {
       { earlier: ledger.refundsOf(intent.id), disputed: ledger.disputesOf(intent.id).some(takesBack) },
       wanted,
     );
+    const method = findPaymentMethod(methodOf(intent) ?? '');
+    const pending = method.outcome === 'approves' && method.refunds === 'pends';
     const refund: Refund = {
       id: moment.newId('re'),
       created: Math.floor(moment.at / 1000),
@@ -31,13 +35,14 @@ export function prepareRefund(form: Form): Execution {
       charge,
       reason,
       metadata,
+      ...(pending ? { pending } : {}),
     };
     return {
       status: 200,
       body: presentRefund(refund),
       paymentIntents: [],
       refunds: [refund],
-      effects: [{ type: 'refund.created', amount, about: refund }],
+      effects: [{ type: pending ? 'refund.pending' : 'refund.created', amount, about: refund }],
     };
   };
 }

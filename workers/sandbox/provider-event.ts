@@ -132,6 +132,10 @@ function typeOf(effect: EffectType, about: About | undefined): string | undefine
     case 'refund.failed':
     case 'payout.paid':
       return effect;
+    case 'refund.pending':
+      return 'refund.created';
+    case 'refund.dropped':
+      return 'refund.failed';
     case 'dispute.created':
       return 'charge.dispute.created';
     case 'dispute.won':

@@ -11,6 +11,8 @@ export interface Refund {
   charge: string;
   reason: string | null;
   metadata: Record<string, string>;
+  /** The bank has not decided: nothing has moved yet. */
+  pending?: boolean;
   /** The bank may send the money back days later. */
   failed?: { at: number; reason: string } | undefined;
 }
@@ -74,6 +76,11 @@ export function presentRefund(refund: Refund) {
     payment_intent: refund.paymentIntent,
     reason: refund.reason,
     receipt_number: null,
-    status: givesBack(refund) ? 'succeeded' : 'failed',
+    status: statusOf(refund),
   };
+}
+
+function statusOf({ failed, pending }: Refund): 'succeeded' | 'pending' | 'failed' {
+  if (failed !== undefined) return 'failed';
+  return pending === true ? 'pending' : 'succeeded';
 }

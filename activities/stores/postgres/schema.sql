@@ -270,6 +270,7 @@ create index order_of_promo on hapax.customer_order (tenant, environment, promo)
     and (promo is not null));
 create unique index promo_is_used_once_by_each_buyer on hapax.customer_order (tenant, environment, promo, promo_buyer)
     where ((promo_buyer is not null) and (state <> 'released'));
+create index order_cancelled_at on hapax.customer_order (cancelled_at) where (cancelled_at is not null);
 create trigger order_counts_its_promo after insert or update of state on hapax.customer_order for each row
     when (new.promo is not null) execute function hapax.count_promo();
 alter table hapax.customer_order enable row level security, force row level security;
@@ -2167,6 +2168,12 @@ begin
         format('We have booked %s of %s as %s, and the provider has %s %s.', told.ours, told.object, told.kind, told.amount,
           told.currency));
     elsif not told.known then
+      -- Whoever records a refund locks its row before it books: in the other order the two would wait for each other.
+      if told.kind = 'refunded' then
+        perform from hapax.order_refund r
+          where r.operation_id = told.operation and r.state = 'asked' or r.object = told.object
+          order by r.id for no key update;
+      end if;
       insert into hapax.money_fact (provider, object, kind, tenant, environment, amount_minor, currency, payment, order_id,
           operation_id, happened_at, confirmed_at)
         values (of_provider, told.object, told.kind, told.tenant, told.environment, told.amount, told.currency, told.payment,
@@ -2251,6 +2258,7 @@ returns void language plpgsql
 as $$
 declare
   late interval := late_ms * interval '1 millisecond';
+  since timestamptz := least(read_from, now() - interval '7 days');
 begin
   perform hapax.list_difference(f.tenant, f.environment, 'missing-at-provider', f.provider, f.object, f.kind, f.payment, f.order_id,
       f.operation_id, f.amount_minor, null, f.currency,
@@ -2262,24 +2270,39 @@ begin
           select from hapax.money_difference d
           where d.provider = u.provider and d.object = u.object and d.fact = u.kind and d.kind in ('amount-differs', 'missing-at-provider')
             and (d.ended_at is null or d.ended_by is not null))
+        -- A refund that failed while it was pending has moved nothing, and is in no ledger of the provider.
+        and not (u.kind in ('refunded', 'refund_failed') and exists (
+          select from hapax.money_fact p
+          where p.provider = u.provider and p.object = u.object and p.confirmed_at is null
+            and p.kind = case u.kind when 'refunded' then 'refund_failed' else 'refunded' end))
       limit 1000) as f;
-  -- An order is released within a day of its payment, and a cancelled one is asked for again by its own facts.
+  -- Orders whose money has moved, or which were cancelled, since the last pass or in the last week. What a person was told of
+  -- each is not told again: a refund that was sent back, or the whole.
   perform hapax.list_difference(held.tenant, held.environment, 'money-held', of_provider, held.payment, '', held.payment, held.id,
       held.operation_id, 0, held.money, held.currency,
-      format('Order %s was %s, and %s %s of %s are still with us: refund them at the provider.', held.id, held.state, held.money,
+      format('Order %s is %s, and %s %s of %s are still with us: refund them at the provider.', held.id, held.state, held.money,
         held.currency, held.payment))
     from (
-      select o.id, o.tenant, o.environment, o.operation_id, o.state, o.currency, f.payment, hapax.money_held(o.id) as money
+      select o.id, o.tenant, o.environment, o.operation_id, o.state, o.currency, o.payment_intent as payment, m.money
       from (
-        select distinct order_id, payment from hapax.money_fact
-        where provider = of_provider and recorded_at between now() - interval '7 days' and now() - late
-          and kind in ('captured', 'refund_failed', 'dispute_won') and order_id is not null) as f
-        join hapax.customer_order o on o.id = f.order_id
-      where o.state in ('released', 'cancelled') and not exists (
-        select from hapax.money_difference d
-        where d.order_id = o.id and d.kind = 'refund-failed' and d.provider = of_provider)
-      limit 1000) as held
-    where held.money > 0;
+          select order_id from hapax.money_fact
+            where provider = of_provider and recorded_at between since and now() - late and order_id is not null
+              and kind in ('captured', 'refund_failed', 'dispute_won')
+          union
+          select id from hapax.customer_order where cancelled_at between since and now() - late) as moved
+        join hapax.customer_order o on o.id = moved.order_id
+        cross join lateral (
+          select hapax.money_held(o.id) - coalesce(sum(d.ours_minor), 0)::bigint as money from hapax.money_difference d
+          where d.order_id = o.id and d.kind = 'refund-failed' and d.provider = of_provider) as m
+      where (o.state in ('released', 'cancelled')
+          or o.state = 'pending' and exists (select from hapax.operation p where p.id = o.operation_id and p.settled_at is not null))
+        and exists (select from hapax.money_fact f where f.order_id = o.id and f.provider = of_provider)
+        and m.money > 0
+        and not exists (
+          select from hapax.money_difference d
+          where d.order_id = o.id and d.kind = 'money-held' and d.provider = of_provider
+            and (d.ended_at is null or d.ended_by is not null))
+      limit 1000) as held;
   update hapax.money_difference d set ended_at = now(), reason = 'It is over by itself.'
     where d.provider = of_provider and d.ended_at is null and case d.kind
       when 'missing-at-provider' then not exists (

@@ -56,7 +56,8 @@ export function paymentFailure(error: unknown): PaymentFailure {
         return refused(error, meaning);
     }
   }
-  if (error instanceof Stripe.errors.StripeAPIError && (error.statusCode ?? 0) >= 500)
+  // Stripe keeps a 500 under its key. What stands before Stripe answers 502 to 504: the call may still be at work.
+  if (error instanceof Stripe.errors.StripeAPIError && error.statusCode === 500)
     return { kind: 'spent', message: told(error), thrown: unsaid(error) };
   return unclear(error);
 }

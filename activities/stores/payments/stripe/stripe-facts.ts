@@ -59,7 +59,7 @@ export function sourceOf(source: Stripe.BalanceTransaction['source'], live: bool
   return { object, amount, currency, payment, metadata: metadata ?? {}, live };
 }
 
-function originOf({ tenant, order, operation }: Stripe.Metadata): FactOrigin | undefined {
+export function originOf({ tenant, order, operation }: Stripe.Metadata): FactOrigin | undefined {
   return tenant === undefined ? undefined : { tenant, order, operation };
 }
 

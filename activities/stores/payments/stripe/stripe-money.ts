@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import type { FactOrigin, MoneyFact } from '../money-fact.ts';
 import type { Looking } from '../payment-provider.ts';
-import { factsOf, idOf, sourceOf } from './stripe-facts.ts';
+import { factsOf, idOf, originOf, sourceOf } from './stripe-facts.ts';
 
 /** As many as Stripe lists in one page. */
 const page = 100;
@@ -62,10 +62,7 @@ export async function moneyOf(
   const origin: FactOrigin = { tenant: owner, order: intent.metadata.order, operation: intent.metadata.operation };
   const facts = [
     ...captured(intent),
-    ...refunds.flatMap((refund) => [
-      ...moved(refund.balance_transaction, refund, live),
-      ...moved(refund.failure_balance_transaction, refund, live),
-    ]),
+    ...refunds.flatMap((refund) => refunded(refund, live)),
     ...disputes.flatMap((dispute) =>
       dispute.balance_transactions.flatMap((transaction) => moved(transaction, dispute, live)),
     ),
@@ -90,6 +87,25 @@ function captured({
   const transaction = charge.balance_transaction;
   if (transaction === null || typeof transaction === 'string') return [];
   return factsOf(transaction, { object: id, amount: charge.amount_captured, currency, payment: id, metadata, live });
+}
+
+/**
+ * A refund that failed while it was pending has moved nothing, so the ledger of the provider has no line of it. It is booked as
+ * made and as failed: when it was asked for, we may have booked it as made.
+ */
+function refunded(refund: Stripe.Refund, live: boolean): readonly MoneyFact[] {
+  const { balance_transaction: gone, failure_balance_transaction: returned, status } = refund;
+  if (gone === null && (status === 'failed' || status === 'canceled'))
+    return (['refunded', 'refund_failed'] as const).map((kind) => ({ ...factOf(refund, live), kind }));
+  return [...moved(gone, refund, live), ...moved(returned, refund, live)];
+}
+
+function factOf({ id, amount, currency, payment_intent: intent, metadata, created }: Stripe.Refund, live: boolean) {
+  return {
+    object: id,
+    ...{ amount, currency, payment: idOf(intent), origin: originOf(metadata ?? {}), live },
+    at: new Date(created * 1000).toISOString(),
+  };
 }
 
 function moved(

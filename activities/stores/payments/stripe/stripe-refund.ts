@@ -30,12 +30,7 @@ export async function refundAt(
       },
       { idempotencyKey: key, timeout, maxNetworkRetries: 0 },
     );
-    if (made.status === 'failed' || made.status === 'canceled')
-      throw new Refused({
-        code: 'refund-refused',
-        detail: `The buyer's bank does not take the refund ${made.id}: the money is still with us.`,
-      });
-    return made.id;
+    return taken(made);
   } catch (error) {
     if (error instanceof Refused) throw error;
     const failure = paymentFailure(error);
@@ -66,8 +61,18 @@ export async function findRefund(
 ): Promise<string | undefined> {
   const options = { timeout, maxNetworkRetries: 0 };
   for await (const refund of stripe.refunds.list({ payment_intent: payment, limit: page }, options))
-    if (refund.metadata?.operation === operation) return refund.id;
+    if (refund.metadata?.operation === operation) return taken(refund);
   return undefined;
+}
+
+/** @throws Refused where the bank did not take it, whichever try has heard that */
+function taken({ id, status }: Stripe.Refund): string {
+  if (status === 'failed' || status === 'canceled')
+    throw new Refused({
+      code: 'refund-refused',
+      detail: `The buyer's bank does not take the refund ${id}: the money is still with us.`,
+    });
+  return id;
 }
 
 /** @returns minor units. A refund may be refused by the bank after it was made: then nothing was given back. */

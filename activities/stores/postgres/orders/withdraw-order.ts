@@ -20,11 +20,13 @@ export type Withdrawn = {
 /** Takes a paid order back and holds all that is left of its money, or shows why not. */
 const text = `
 with asked as (
-  select id, tenant, environment, state, payment_intent, amount_minor - given_back_minor as left, currency
+  select id, tenant, environment, state, payment_intent, amount_minor - given_back_minor as left, given_back_minor, currency
   from customer_order where id = $2 and environment = $4 for no key update
 ), refunding as (
-  -- What it holds may become free again, and nobody would give that back.
-  select r.id from order_refund r join asked on r.order_id = asked.id where r.state = 'asked' limit 1
+  -- What a refund holds that is not made may become free again, and nobody would give that back. The order's row is as it is behind
+  -- the lock, and counts what its refunds hold; the refunds' own rows are as they were when this statement began.
+  select asked.id from asked where given_back_minor <> (
+    select coalesce(sum(r.amount_minor), 0) from order_refund r where r.order_id = asked.id and r.state = 'made')
 ), withdrawn as (
   update customer_order o set state = 'cancelling', cancelled_by = $3 from asked
   where o.id = asked.id and asked.state = 'paid' and not exists (select from refunding)
