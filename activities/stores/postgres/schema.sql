@@ -2221,7 +2221,7 @@ begin
     if found and sent_back then
       perform hapax.list_difference(of_tenant, of_environment, 'refund-failed', of_provider, of_object, '', null, of_order,
         coalesce(of_operation, (select operation_id from hapax.customer_order where id = of_order)), amount, 0, in_currency,
-        format('The bank has sent the refund %s of order %s back: pay the buyer in another way.', of_object, of_order));
+        format('The refund %s of order %s has not reached the buyer: refund again with a new key, or pay the buyer in another way. See first that nobody has.', of_object, of_order));
     end if;
   end if;
   if sent_back then
@@ -2241,7 +2241,7 @@ begin
       failed.order_id,
       coalesce(failed.operation_id, (select operation_id from hapax.customer_order where id = failed.order_id)),
       failed.amount_minor, 0, failed.currency,
-      format('The bank has sent the refund %s of order %s back: pay the buyer in another way.', of_object, failed.order_id));
+      format('The refund %s of order %s has not reached the buyer: refund again with a new key, or pay the buyer in another way. See first that nobody has.', of_object, failed.order_id));
   end if;
 end $$;
 

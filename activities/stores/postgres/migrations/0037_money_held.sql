@@ -142,3 +142,51 @@ begin
       when 'money-held' then hapax.money_held(d.order_id) <= 0
       else false end;
 end $$;
+
+-- Both ways are named: who reads of one only may pay what a colleague has refunded.
+create or replace function hapax.follow_refund(
+  of_provider text, of_tenant text, of_environment text, of_object text, of_order text, of_operation text,
+  amount bigint, in_currency text, at timestamptz)
+returns void language plpgsql
+as $$
+declare
+  sent_back boolean := exists (
+    select from hapax.money_fact f where f.provider = of_provider and f.object = of_object and f.kind = 'refund_failed');
+begin
+  update hapax.order_refund set state = 'made', object = of_object, ended_at = at
+    where operation_id = of_operation and state = 'asked';
+  if not found then
+    perform from hapax.customer_order where id = of_order for no key update;
+    -- No more than was paid: where a refund of ours still holds the rest, the provider refuses that one, and the next look
+    -- finds the room. One that was sent back needs none.
+    insert into hapax.order_refund (id, tenant, environment, order_id, amount_minor, currency, state, object, ended_at)
+      select 'rf_' || left(encode(sha256(convert_to(of_object, 'utf8')), 'hex'), 26), of_tenant, of_environment, of_order, amount,
+        in_currency, case when sent_back then 'failed' else 'made' end, of_object, at
+      from hapax.customer_order o where o.id = of_order and (sent_back or o.given_back_minor + amount <= o.amount_minor)
+      on conflict do nothing;
+    if found and sent_back then
+      perform hapax.list_difference(of_tenant, of_environment, 'refund-failed', of_provider, of_object, '', null, of_order,
+        coalesce(of_operation, (select operation_id from hapax.customer_order where id = of_order)), amount, 0, in_currency,
+        format('The refund %s of order %s has not reached the buyer: refund again with a new key, or pay the buyer in another way. See first that nobody has.', of_object, of_order));
+    end if;
+  end if;
+  if sent_back then
+    perform hapax.follow_failed_refund(of_provider, of_object, at);
+  end if;
+end $$;
+
+create or replace function hapax.follow_failed_refund(of_provider text, of_object text, at timestamptz)
+returns void language plpgsql
+as $$
+declare
+  failed record;
+begin
+  update hapax.order_refund set state = 'failed', ended_at = at where object = of_object and state = 'made' returning * into failed;
+  if found then
+    perform hapax.list_difference(failed.tenant, failed.environment, 'refund-failed', of_provider, of_object, '', null,
+      failed.order_id,
+      coalesce(failed.operation_id, (select operation_id from hapax.customer_order where id = failed.order_id)),
+      failed.amount_minor, 0, failed.currency,
+      format('The refund %s of order %s has not reached the buyer: refund again with a new key, or pay the buyer in another way. See first that nobody has.', of_object, failed.order_id));
+  end if;
+end $$;
