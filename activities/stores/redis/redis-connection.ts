@@ -42,7 +42,7 @@ export class RedisConnection {
   readonly #client: ReturnType<typeof createClient>;
   readonly #policy: IPolicy;
   /** Settles with the first try to connect, however it ends. */
-  readonly #tried: Promise<unknown>;
+  readonly #tried: Promise<Error | undefined>;
   #hasTried = false;
   #well = true;
 
@@ -68,7 +68,7 @@ export class RedisConnection {
     );
     this.#tried = once(this.#client, 'ready').then(
       () => undefined,
-      (error: unknown) => error,
+      (error: unknown) => error as Error,
     );
     void this.#tried.then(() => {
       this.#hasTried = true;
