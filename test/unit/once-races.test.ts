@@ -8,10 +8,16 @@ import { minutes } from '../../workflows/operation/duration.ts';
 /** Histories that are tried of each property. */
 const numRuns = 100;
 
+/** Questions of one process in a history. Calls that wait for something that never comes ask for ever. */
+const mostQuestions = 2_000;
+
 /** A layer as one process reaches it: every question and every answer takes a time of its own, which the scheduler draws. */
 function overNetwork(layer: Layer, schedule: Scheduler, isAway: (question: string) => boolean = () => false): Layer {
+  let questions = 0;
   const slow = <A extends unknown[], R>(name: string, ask: (...asked: A) => Promise<R>) => {
     return async (...asked: A): Promise<R> => {
+      questions += 1;
+      if (questions > mostQuestions) throw new Error(`${name}: these calls never end`);
       await schedule.schedule(Promise.resolve(), `${name} goes`);
       if (isAway(name)) throw new Error(`${name}: nobody answers`);
       const answer = await ask(...asked);
