@@ -14,10 +14,11 @@ import { isSettled, type OpenState, type OperationState, type SettledState } fro
 import type { Trouble } from '../workflows/operation/trouble.ts';
 import { type Asked, asked } from './gateway/asked.ts';
 import { type Call, CallRefused, sound, unknownClient } from './gateway/call.ts';
-import { claimAndSettle } from './gateway/claim-and-settle.ts';
-import { claimAndStart, sameIntent, type Started } from './gateway/claim-and-start.ts';
+import { sameIntent } from './gateway/claim-and-start.ts';
+import { claimOrCopy, type Found } from './gateway/claim-or-copy.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
 import type { GatewayParts } from './gateway/gateway-parts.ts';
+import { keyOfContent } from './gateway/key-of-content.ts';
 import { LiveClaims } from './gateway/live-claims.ts';
 import type { Outcome } from './gateway/outcomes.ts';
 import { RememberedAnswers } from './gateway/remembered-answers.ts';
@@ -43,14 +44,13 @@ type Joining = {
  * request that is sent twice takes effect once. The layers in front of the ledger only make the second answer faster.
  */
 export class Gateway {
-  readonly #parts: GatewayParts;
+  readonly #parts: GatewayParts & { readonly turns: ClaimTurns };
   readonly #remembered: RememberedAnswers;
-  readonly #turns = new ClaimTurns();
   readonly #live = new LiveClaims();
 
   constructor(parts: GatewayParts) {
-    this.#parts = parts;
-    this.#remembered = new RememberedAnswers(parts.cacheEntries);
+    this.#parts = { ...parts, turns: new ClaimTurns() };
+    this.#remembered = new RememberedAnswers(parts);
   }
 
   /**
@@ -81,6 +81,11 @@ export class Gateway {
   /** @returns the operation as the ledger has it, or undefined when the tenant has no such operation */
   async status(tenant: string, id: string): Promise<OperationRecord | undefined> {
     return await readOperation(this.#parts.database, tenant, id);
+  }
+
+  /** The key for a request that has none, where the flow declares a content key: equal content within the window has one. */
+  async keyOfContent<F extends AnyFlow>(flow: F, call: Omit<Call<F>, 'key'>): Promise<string> {
+    return await keyOfContent(this.#parts.database, flow, call);
   }
 
   /** Waits until the operation settles, at most `wait` milliseconds. */
@@ -156,9 +161,7 @@ export class Gateway {
       this.#seen(request, replay.id, same ? 'replayed' : 'refused', 'memory');
       return same ? replay : { kind: 'key-reused', id: replay.id };
     }
-    const parts = { ...this.#parts, turns: this.#turns };
-    const claim = flow.workflow === 'never' ? claimAndSettle : claimAndStart;
-    const { claimed: claiming, follows } = this.#live.join(request, () => claim(parts, request));
+    const { claimed: claiming, follows } = this.#live.join(request, () => claimOrCopy(this.#parts, request));
     const claimed = await claiming;
     if (claimed.kind === 'claimed') return await this.#claimed(request, claimed, follows, wait);
     this.#parts.count?.(flow.name, claimed.kind, 'process');
@@ -169,11 +172,11 @@ export class Gateway {
    * @param follows whether a concurrent identical request made this claim; the row may then belong to a different
    *   request
    */
-  async #claimed(request: Asked, claimed: Started, follows: boolean, wait: number): Promise<Reply> {
+  async #claimed(request: Asked, claimed: Found, follows: boolean, wait: number): Promise<Reply> {
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
     if (!sameIntent(request, claimed)) {
-      this.#seen(request, id, 'refused', 'ledger');
+      this.#seen(request, id, 'refused', claimed.from);
       return { kind: 'key-reused', id };
     }
     switch (answer.kind) {
@@ -182,7 +185,7 @@ export class Gateway {
       case 'kept': {
         // Only an operation without a workflow has ended where it was claimed.
         const how = claimed.created && !follows ? 'created' : 'replayed';
-        this.#seen(request, id, how, 'ledger');
+        this.#seen(request, id, how, claimed.from);
         const settled = state as SettledState;
         this.#remembered.keep(request, claimed, answer, settled);
         return { kind: 'settled', how, answer, state: settled, ...named };
@@ -202,7 +205,7 @@ export class Gateway {
   }
 
   /** Waits until the open operation settles, or until it waits for something from outside: the caller may have to act. */
-  async #open(request: Asked, claimed: Started, { how, follows, wait, named }: Joining): Promise<Reply> {
+  async #open(request: Asked, claimed: Found, { how, follows, wait, named }: Joining): Promise<Reply> {
     const { id, state, deadline } = claimed;
     const { tenant } = request.call;
     const patience = state === 'waiting' ? 0 : wait;

@@ -16,6 +16,7 @@ const isSafeUrl = (text: string) => {
 };
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
+const redisAddress = 'address of Redis or Valkey, such as redis://127.0.0.1:6379';
 const postgresAddress = 'address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax';
 
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
@@ -96,6 +97,11 @@ const ownFields = {
         return z.NEVER;
       }
     }),
+  /** Where HTTP processes share copies of settled answers; see docs/dedup.md. Without it they share none. */
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\/[^/]/, `give the ${redisAddress}`)
+    .optional(),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
   /** Minutes between two comparisons of our books with the payment provider's ledger; 0: only by `hapax reconcile`. */
@@ -120,6 +126,8 @@ const ownFields = {
   HAPAX_TEMPORAL_PORT: setting.port(7233),
   HAPAX_TEMPORAL_UI_PORT: setting.port(8233),
   HAPAX_S3_PORT: setting.port(7070),
+  /** Redis keeps clear of a system-wide one on 6379. */
+  HAPAX_REDIS_PORT: setting.port(6380),
   /** Where the local stack keeps its data, logs and fetched binaries. */
   HAPAX_STATE_DIRECTORY: z.string().default('.hapax'),
   /** Binaries of one's own; without them the local stack looks on the PATH, in its cache, then fetches them. */
@@ -189,7 +197,7 @@ export function readSettings<Fields extends SettingFields>(
 function said(name: string, value: string | undefined): string {
   if (value === undefined) return 'is not set';
   if (value === '') return 'is empty';
-  if (name === 'DATABASE_URL') return 'is no address';
+  if (name === 'DATABASE_URL' || name === 'REDIS_URL') return 'is no address';
   const secret = /KEY|SECRET|PASSWORD|TOKEN|WEBHOOKS/.test(name) || URL.parse(value)?.password;
   return secret ? 'does not fit' : `is ${JSON.stringify(value)}`;
 }

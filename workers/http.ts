@@ -25,6 +25,7 @@ import { type Running, runProcess } from './process.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
 import {
   bodies,
+  copies,
   deliveries,
   countFlushes,
   countIntegrity,
@@ -45,6 +46,7 @@ const settings = [
   'HAPAX_ASKS_PER_KEY',
   'HAPAX_CORS_ORIGINS',
   'HAPAX_ANSWER_CACHE',
+  'REDIS_URL',
   'HAPAX_PUBLIC_URL',
   'HAPAX_S3_WEBHOOK_SECRET',
   'HAPAX_DESTINATIONS',
@@ -86,6 +88,8 @@ export async function startHttp(
     taskQueue: config.HAPAX_TASK_QUEUE,
     cacheEntries: config.HAPAX_ANSWER_CACHE,
     asksPerKey: config.HAPAX_ASKS_PER_KEY,
+    redisUrl: config.REDIS_URL,
+    countCopy: (became) => copies.inc({ became }),
     terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
     inClaim: (database) => settlesInClaim(database, registered),
     log: (message, err) => log.warn({ err }, message),

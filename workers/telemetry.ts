@@ -15,6 +15,14 @@ export const requests = new Counter({
   registers: [registry],
 });
 
+/** Looks for a copy of a settled answer in Redis. PostgreSQL decides wherever it is no hit. */
+export const copies = new Counter({
+  name: 'hapax_answer_copies_total',
+  help: 'Looks for a copy of a settled answer in Redis: hit, miss, ignored (it did not verify) or away (no answer in time)',
+  labelNames: ['became'],
+  registers: [registry],
+});
+
 /** Problems that were answered, by their code. */
 export const problems = new Counter({
   name: 'hapax_problems_total',

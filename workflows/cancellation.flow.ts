@@ -46,6 +46,7 @@ export const cancellationFlow = defineFlow({
   personAfter: minutes(15),
   retryHorizon: days(3),
   retention: refundFlow.retention,
+  copies: { lifetime: days(3), because: 'they are repeated as refunds are' },
   steps: {
     withdraw: { effect: 'transaction', says: 'Taking the order back', undo: 'own', refusable: true },
     giveBack: refundFlow.steps.giveBack,

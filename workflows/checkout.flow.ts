@@ -140,6 +140,10 @@ export const checkoutFlow = defineFlow({
     tombstone: days(400),
     because: 'Stripe sends events of a payment for up to 30 days; a tombstone covers a year of accounting and a month',
   },
+  copies: {
+    lifetime: days(3),
+    because: 'a shop’s retry may reach another process than its first try, and its queue repeats for three days',
+  },
   steps: {
     reserve: {
       effect: 'transaction',

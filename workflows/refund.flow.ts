@@ -68,6 +68,7 @@ export const refundFlow = defineFlow({
     tombstone: days(400),
     because: 'a bank may send a refund back for weeks; a tombstone covers a year of accounting and a month',
   },
+  copies: { lifetime: days(3), because: 'a shop’s own queue repeats for three days, at whichever process it reaches' },
   steps: {
     // Two refunds at once never hold more than was paid.
     hold: { effect: 'transaction', says: 'Holding the money that is given back', undo: 'own', refusable: true },

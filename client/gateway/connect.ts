@@ -3,10 +3,15 @@ import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
+import { readCopyTerms } from '../../activities/stores/postgres/dedup/copy-terms.ts';
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
+import { RedisConnection } from '../../activities/stores/redis/redis-connection.ts';
+import { milliseconds } from '../../workflows/operation/duration.ts';
 import { Gateway } from '../gateway.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { Admission } from './admission.ts';
+import { AnswerEpoch } from './answer-epoch.ts';
+import { CopiedAnswers, type CopyLook } from './copied-answers.ts';
 import { KeyAttempts } from './key-attempts.ts';
 import { SeenRequests } from './seen-requests.ts';
 import { Outcomes } from './outcomes.ts';
@@ -22,9 +27,19 @@ type GatewayOptions = {
   readonly taskQueue?: string;
   /** How often a key may be asked for in a minute while its operation is open; by default as often as one likes. */
   readonly asksPerKey?: number;
+  /** Where processes share copies of settled answers, such as `redis://127.0.0.1:6379`; by default they share none. */
+  readonly redisUrl?: string | undefined;
+  /** Called for each look for such a copy. */
+  readonly countCopy?: (look: CopyLook) => void;
   /** Makes what flows without a workflow do in their claims; by default there are none. */
   readonly inClaim?: (database: Database) => GatewayParts['inClaim'];
 } & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms'>>;
+
+/**
+ * A copy in Redis has to be faster than PostgreSQL, which answers within a few milliseconds. On one network Redis takes
+ * less than one; beyond this it is not worth waiting for.
+ */
+const redisWithin = milliseconds(20);
 
 export type ConnectedGateway = {
   readonly gateway: Gateway;
@@ -52,6 +67,8 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     taskQueue = 'hapax',
     inClaim,
     asksPerKey,
+    redisUrl,
+    countCopy,
     ...given
   } = options;
   const connection = Connection.lazy({ address: temporalAddress });
@@ -61,10 +78,10 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     channel: () => newsChannel(database),
     probe: (channel, token) => sendProbe(database, channel, token),
   });
-  const server = await proveServer(database)
+  const { server, terms } = await proveServer(database)
     .then(async (proofs) => {
       await news.listen();
-      return proofs;
+      return { server: proofs, terms: await readCopyTerms(database) };
     })
     .catch(async (error: unknown) => {
       await Promise.all([news.close(), database.close(), connection.close()]);
@@ -75,9 +92,17 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
   // A connection of its own: queued behind the claims of a crowd, the count would learn of the crowd too late.
   const counting = new Database(databaseUrl, 'hapax_app', 1);
   const admission = new Admission({ look: () => workInHand(counting), hear: (ended) => news.hear(ended), log });
+  const epoch = new AnswerEpoch({
+    begun: terms.epoch,
+    read: async () => (await readCopyTerms(counting)).epoch,
+    hear: (callback) => news.hearEpochs(callback),
+  });
+  const redis = redisUrl === undefined ? undefined : new RedisConnection(redisUrl, { within: redisWithin, log });
   const gateway = new Gateway({
     database,
     admission,
+    epoch,
+    ...(redis === undefined ? {} : { copies: new CopiedAnswers({ redis, secret: terms.secret, count: countCopy }) }),
     workflows: new Workflows(new Client({ connection, namespace }), taskQueue),
     outcomes: new Outcomes(database, news),
     seen,
@@ -94,6 +119,8 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     proofs: () => [...database.proofs, ...server, news.proof],
     async close() {
       admission.close();
+      epoch.close();
+      redis?.close();
       await seen.close();
       await news.close();
       await connection.close();

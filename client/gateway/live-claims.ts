@@ -1,8 +1,9 @@
 import type { Asked } from './asked.ts';
-import { sameIntent, type Started } from './claim-and-start.ts';
+import { sameIntent } from './claim-and-start.ts';
+import type { Found } from './claim-or-copy.ts';
 import type { NotBegun } from './reply.ts';
 
-type Live = { readonly digest: string; readonly claimed: Promise<Started | NotBegun> };
+type Live = { readonly digest: string; readonly claimed: Promise<Found | NotBegun> };
 
 /** Requests that are under way in this process. Identical concurrent requests share one claim. */
 export class LiveClaims {
@@ -12,7 +13,7 @@ export class LiveClaims {
    * Joins the claim of the same request, or makes one.
    * @returns the claim, and whether a concurrent request made it; the row may then belong to a different request
    */
-  join(asked: Asked, claim: () => Promise<Started | NotBegun>) {
+  join(asked: Asked, claim: () => Promise<Found | NotBegun>) {
     const live = this.#live.get(asked.name);
     if (live?.digest === asked.digest) return { claimed: live.claimed, follows: true };
     const claimed = claim();
@@ -26,7 +27,7 @@ export class LiveClaims {
   }
 
   /** Only an open operation of this very request is worth joining here. Memory or the ledger answers everything else. */
-  #keep(asked: Asked, claimed: Promise<Started | NotBegun>): void {
+  #keep(asked: Asked, claimed: Promise<Found | NotBegun>): void {
     const live = { digest: asked.digest, claimed };
     this.#live.set(asked.name, live);
     const forget = (): void => {

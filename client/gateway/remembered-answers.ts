@@ -1,40 +1,42 @@
-import type { Claimed } from '../../activities/stores/postgres/ledger/claim.ts';
 import { fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import type { SettledState } from '../../workflows/operation/state.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { Asked } from './asked.ts';
+import type { CopyParts, Found } from './claim-or-copy.ts';
 import type { KeptAnswer, SettledReply } from './reply.ts';
 
 /** Enough for the last hours of a shop with ten orders a second. */
 const usualEntries = 100_000;
 
-/** Settled answers that this process can give without asking the ledger. */
+type RememberedParts = CopyParts & {
+  /** 0 remembers nothing in this process. */
+  readonly cacheEntries?: number;
+};
+
+/** Settled answers that this process can give without asking anyone, and what it leaves of them for others. */
 export class RememberedAnswers {
   readonly #cache: AnswerCache;
+  readonly #parts: RememberedParts;
 
-  /** @param entries 0 remembers nothing */
-  constructor(entries = usualEntries) {
-    this.#cache = new AnswerCache(entries);
+  constructor(parts: RememberedParts) {
+    this.#parts = parts;
+    this.#cache = new AnswerCache(parts.cacheEntries ?? usualEntries);
   }
 
   /** @returns the answer, and whether it answers this very request; undefined when the ledger has to be asked */
   find({ flow, name, digest }: Asked): { readonly replay: SettledReply; readonly same: boolean } | undefined {
-    const cached = this.#cache.get(name);
+    const cached = this.#cache.get(name, this.#parts.epoch?.now ?? 0);
     if (cached?.fingerprintVersion !== fingerprintVersion || cached.replay.answer.flowVersion !== flow.version)
       return undefined;
     return { replay: cached.replay, same: cached.fingerprint === digest };
   }
 
   /** Keeps the answer of a first generation only: a later generation may be followed by another. */
-  keep(
-    { name, digest }: Asked,
-    claimed: Claimed & { readonly workflowId: string },
-    answer: KeptAnswer,
-    state: SettledState,
-  ): void {
-    if (claimed.generation !== 1 || claimed.renewable) return;
-    const { id, requestId: originalRequest, workflowId } = claimed;
+  keep(asked: Asked, found: Found, answer: KeptAnswer, state: SettledState): void {
+    if (found.generation !== 1 || found.renewable) return;
+    const { id, requestId: originalRequest, workflowId, epoch } = found;
     const replay = { kind: 'settled', how: 'replayed', id, workflowId, originalRequest, answer, state } as const;
-    this.#cache.put(name, { fingerprint: digest, fingerprintVersion, replay });
+    this.#cache.put(asked.name, { fingerprint: asked.digest, fingerprintVersion, epoch, replay });
+    if (found.from === 'ledger') this.#parts.copies?.keep(asked, replay, epoch);
   }
 }

@@ -5,8 +5,11 @@ import type { StoredAnswer } from '../../activities/stores/postgres/ledger/store
 
 export type How = 'created' | 'joined' | 'replayed';
 export type Decision = How | 'refused';
-/** `memory`: the settled answer was in memory; `process`: the same request was under way here; `ledger`: PostgreSQL. */
-export type Layer = 'memory' | 'process' | 'ledger';
+/**
+ * `memory`: the settled answer was in memory; `process`: the same request was under way here; `redis`: another process had
+ * left a copy of the settled answer; `ledger`: PostgreSQL.
+ */
+export type Layer = 'memory' | 'process' | 'redis' | 'ledger';
 
 export type KeptAnswer = Extract<StoredAnswer, { kind: 'kept' }>;
 

@@ -39,6 +39,7 @@ export class SettledNews {
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
   readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
   readonly #told: (() => void)[] = [];
+  readonly #epochs: ((epoch: number) => void)[] = [];
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -95,6 +96,11 @@ export class SettledNews {
     this.#told.push(callback);
   }
 
+  /** Calls back with the new epoch when copies of settled answers are stale. */
+  hearEpochs(callback: (epoch: number) => void): void {
+    this.#epochs.push(callback);
+  }
+
   /**
    * Calls back once, when the operation settles.
    * @returns a function that stops waiting
@@ -111,6 +117,8 @@ export class SettledNews {
   #tell(payload: string): void {
     const said = json(payload);
     if (isEvent(said)) for (const hear of this.#told) hear();
+    const { data: stale } = ended.safeParse(said);
+    if (stale !== undefined) for (const hear of this.#epochs) hear(stale.copies);
     const { data: named } = hint.safeParse(said);
     if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
@@ -153,6 +161,8 @@ const full = z.object({
   flowVersion: z.int(),
 });
 const hint = z.object({ id: z.string(), tenant: z.string() });
+/** Copies of settled answers from before this epoch are stale. */
+const ended = z.object({ copies: z.int().positive() });
 
 function isEvent(said: unknown): boolean {
   return typeof said === 'object' && said !== null && 'event' in said;

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { assetsPart } from './assets/assets-part.ts';
 import { checkoutPart } from './checkout/checkout-part.ts';
 import { prepareDatabase } from './checkout/prepare-database.ts';
+import { dedupPart } from './dedup/dedup-part.ts';
 import { type Figure, isMet } from './measure/figure.ts';
 import { figureTable } from './measure/figure-table.ts';
 import { overloadPart } from './overload/overload-part.ts';
@@ -16,7 +17,7 @@ import { waitingPart } from './waiting/waiting-part.ts';
 import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, Part>> = {
   webhooks: webhooksPart,
   waiting: waitingPart,
   reconcile: reconcilePart,
+  dedup: dedupPart,
 };
 
 const { values } = parseArgs({

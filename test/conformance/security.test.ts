@@ -276,6 +276,7 @@ describe('a replay', () => {
 /** Of the ledger as a whole, or of its object store: they name no tenant. */
 const ofNobody = new Set([
   'news_channel',
+  'answer_copies',
   'bucket_proof',
   'ledger',
   'money_pass',

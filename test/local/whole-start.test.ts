@@ -23,7 +23,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hapax-whole-'));
   const own = readConfig(['TEMPORAL_CLI', 'VERSITYGW', 'PATH', 'HAPAX_STATE_DIRECTORY']);
   const common = { path: own.PATH, cache: join(own.HAPAX_STATE_DIRECTORY, 'cache', 'bin'), say: console.log };
-  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX'];
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX'];
   settings = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -95,6 +95,10 @@ test('brings everything up and does the main job: one charge for three asks, one
   ]);
   expect(operations[0]?.result).toMatchObject({ name: 'photograph.jpg', thumbnails: [{}, {}, {}], failures: [] });
   expect(out()).toContain('workflows/checkout%2Falpha');
+  // The layer is optional, and the output says what became of it.
+  expect(out()).toMatch(
+    addresses.Redis === undefined ? /Redis is not used: REDIS_URL/ : /Redis is ready \(\S+-server\)/,
+  );
   for (const name of ['HTTP', 'API documentation', 'Temporal UI'])
     expect((await fetch(addresses[name] as string)).ok).toBe(true);
 });

@@ -21,12 +21,18 @@ const mostLines = 250;
 const generated = 'activities/stores/postgres/schema.sql';
 
 const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
-const io = /^(pg|stripe|fastify|pino|sharp|@aws-sdk|@fastify|@temporalio\/(client|worker|activity))(\/|$)/;
+const io =
+  /^(pg|@redis\/client|stripe|fastify|pino|sharp|@aws-sdk|@fastify|@temporalio\/(client|worker|activity))(\/|$)/;
 const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
 
 /** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */
 const dedup = [
-  ...['client/gateway.ts', 'client/gateway/answer-cache.ts', 'client/gateway/outcomes.ts'],
+  ...[
+    'client/gateway.ts',
+    'client/gateway/answer-cache.ts',
+    'client/gateway/copied-answers.ts',
+    'client/gateway/outcomes.ts',
+  ],
   ...['begin-step', 'claim', 'enter', 'settle', 'stored-answer', 'take'].map(
     (name) => `activities/stores/postgres/ledger/${name}.ts`,
   ),
@@ -185,6 +191,8 @@ it.each([
   ['client/gateway.ts', 'activities/stores/postgres/ledger/claim.ts', false, true],
   ['client/http/upload.ts', 'activities/stores/s3/head.ts', false, true],
   ['client/http/upload.ts', 'activities/stores/redis/get.ts', false, false],
+  ['client/gateway/copied-answers.ts', 'activities/stores/redis/get.ts', false, true],
+  ['client/dedup/once.ts', 'client/gateway.ts', true, false],
   ['client/http/upload.ts', 'activities/payments.ts', false, false],
   ['client/sdk/index.ts', 'activities/stores/postgres/ledger/claim.ts', false, false],
   ['client/gateway.ts', 'workers/config.ts', false, false],

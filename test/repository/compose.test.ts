@@ -62,7 +62,7 @@ const endings = services.filter(([, service]) => service.restart === 'no').map((
 
 it('holds the whole stack', () => {
   expect(services.map(([name]) => name).sort()).toEqual(
-    ['http', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep', ...fakes].sort(),
+    ['cache', 'http', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep', ...fakes].sort(),
   );
   expect(endings).toEqual(['migrate']);
 });
@@ -189,11 +189,14 @@ it('builds its image once', () => {
   expect(pulled.map(([name]) => name)).toEqual([]);
 });
 
-it('runs the fakes and the S3 server only in the profile `local`, which .env chooses', () => {
+it('runs the fakes and the S3 server only in the profile `local`, which .env chooses, and the cache in its own', () => {
   const profiles = services
     .filter(([, service]) => service.profiles)
     .map(([name, service]) => [name, service.profiles]);
-  expect(Object.fromEntries(profiles)).toEqual(Object.fromEntries(['s3', ...fakes].map((name) => [name, ['local']])));
+  expect(Object.fromEntries(profiles)).toEqual({
+    ...Object.fromEntries(['s3', ...fakes].map((name) => [name, ['local']])),
+    cache: ['cache'],
+  });
   expect(defaults.get('COMPOSE_PROFILES')).toBe('local');
 });
 
@@ -204,7 +207,7 @@ it('keeps PostgreSQL where nothing comes in from outside', () => {
 
 it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
-    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS)\w*)[:}]/g)].map(
+    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|REDIS_URL)\w*)[:}]/g)].map(
       ({ groups }) => groups?.name ?? '',
     ),
   );

@@ -16,7 +16,8 @@ export const enginePlaces = [
     (file) => `activities/outside/${file}.ts`,
   ),
   'activities/stores/postgres/*',
-  ...['callers', 'ground', 'inbox', 'ledger', 'migrations', 'upkeep'].map(
+  'activities/stores/redis/',
+  ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'upkeep'].map(
     (folder) => `activities/stores/postgres/${folder}/`,
   ),
 ] as const;

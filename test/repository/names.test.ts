@@ -15,9 +15,13 @@ const files = ['workflows', 'activities', 'client', 'workers', 'test']
   .map((path) => ({ path, ...namesIn(path, readText(path)) }));
 
 /** What package.json exports is for others only where the documents show it. */
+const entries = new Map(
+  Object.entries((JSON.parse(readText('package.json')) as { exports: Record<string, string> }).exports),
+);
+const fileOf = (entry: string) => (entries.get(`./${entry}`) ?? entry).replace(/^\.\//, '');
 const shown = ['README.md', ...filesUnder('docs').filter((path) => path.endsWith('.md'))].flatMap((path) =>
-  [...readText(path).matchAll(/import \{([^}]*)\} from 'hapax\/([^']+)'/g)].flatMap(([, names = '', file]) =>
-    names.split(',').map((name) => `${file}#${name.replace('type ', '').trim()}`),
+  [...readText(path).matchAll(/import \{([^}]*)\} from 'hapax\/([^']+)'/g)].flatMap(([, names = '', file = '']) =>
+    names.split(',').map((name) => `${fileOf(file)}#${name.replace('type ', '').trim()}`),
   ),
 );
 

@@ -93,7 +93,7 @@ it('the table of retries has the other numbers too', () => {
 
 /** Words by which code says that it does something once more. */
 const repeats =
-  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|retry: \d|#retry = setTimeout/;
+  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|reconnectStrategy|retry: \d|#retry = setTimeout/;
 /** They only hand on what a place above has decided. */
 const handOn = new Set([
   'activities/engine/report-trouble.ts',

@@ -11,12 +11,14 @@ type Room =
   | 'teller'
   | 'workflows'
   | 'postgres'
+  | 'redis'
   | 's3'
   | 'stores'
   | 'file types'
   | 'outside'
   | 'step engine'
   | 'activities'
+  | 'dedup'
   | 'gateway'
   | 'uploads'
   | 'events'
@@ -81,6 +83,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['stores', 'heart'],
     because: 'Activities import stores, never the reverse; of workflows they know workflows/operation only.',
   },
+  redis: {
+    at: ['activities/stores/redis/'],
+    knows: ['heart'],
+    because: 'Redis keeps copies and markers only, and knows nothing of what they mean.',
+  },
   s3: {
     at: ['activities/stores/s3/'],
     knows: ['postgres', 'stores', 'heart'],
@@ -115,9 +122,14 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
+  dedup: {
+    at: ['client/dedup/'],
+    knows: ['postgres', 'redis', 'heart'],
+    because: '“Once for each id” is for services without the engine: it knows its layers, and no flow.',
+  },
   gateway: {
     at: ['client/gateway.ts', 'client/gateway/'],
-    knows: ['workflows', 'declarations', 'postgres', 'heart'],
+    knows: ['workflows', 'declarations', 'postgres', 'redis', 'heart'],
     because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
   },
   uploads: {
@@ -151,7 +163,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -165,13 +177,24 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'uploads',
         'events',
         'gateway',
+        'dedup',
         'sdk',
         'workflows',
         'declarations',
         'teller',
         'engine',
       ] as const),
-      ...(['activities', 'step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
+      ...([
+        'activities',
+        'step engine',
+        'file types',
+        'postgres',
+        'redis',
+        's3',
+        'stores',
+        'outside',
+        'heart',
+      ] as const),
     ],
     because: 'Tests may import everything in a room.',
   },
@@ -191,7 +214,8 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   pg: ['postgres', 'gateway', 'workers'],
   stripe: ['stores', 'outside', 'activities', 'events'],
   standardwebhooks: ['events'],
-  cockatiel: ['step engine'],
+  cockatiel: ['step engine', 'redis'],
+  '@redis/client': ['redis'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

@@ -10,6 +10,7 @@ describe('a setting at fault', () => {
     ['HAPAX_NEW_PER_MINUTE', '0', 'HAPAX_NEW_PER_MINUTE is "0": give a number of operations, a whole number from 1 on'],
     ['HAPAX_LOG_LEVEL', 'loud', 'HAPAX_LOG_LEVEL is "loud": give one of trace, debug, info, warn, error, silent'],
     ['DATABASE_URL', 'nonsense', 'DATABASE_URL is no address: give the address of PostgreSQL, such as postgres://'],
+    ['REDIS_URL', 'localhost:6379', 'REDIS_URL is no address: give the address of Redis or Valkey, such as redis://'],
     ['TEMPORAL_ADDRESS', undefined, 'TEMPORAL_ADDRESS is not set: give the address of the Temporal server'],
     ['S3_SECRET_ACCESS_KEY', '', 'S3_SECRET_ACCESS_KEY is empty: give the secret key of the S3 server'],
     [

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { asked } from '../../client/gateway/asked.ts';
-import type { Started } from '../../client/gateway/claim-and-start.ts';
+import type { Found } from '../../client/gateway/claim-or-copy.ts';
 import { LiveClaims } from '../../client/gateway/live-claims.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 
@@ -19,7 +19,7 @@ it('forgets a row that this build cannot compare, and the process lives on', asy
     answer: { kind: 'none' },
     fingerprintVersion: 99,
     fingerprint: '',
-  } as unknown as Started;
+  } as unknown as Found;
   await claims.join(request, () => Promise.resolve(row)).claimed;
   // An unhandled rejection would end the process here, and fails this test.
   await new Promise((resolve) => setTimeout(resolve, 1));

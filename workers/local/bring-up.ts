@@ -8,6 +8,7 @@ import { sandboxEvents } from './sandbox-events.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
+import { provideRedis } from './provide-redis.ts';
 import { provideS3 } from './provide-s3.ts';
 import { provideTemporal } from './provide-temporal.ts';
 import { checkRequirements } from './requirements.ts';
@@ -48,13 +49,14 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, outside, bundle] = await Promise.all([
+  const [database, temporal, s3, redis, outside, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
     }),
     ready('Temporal', provideTemporal(context)),
     ready('S3', provideS3(context)),
+    provideRedis(context),
     provideOutside(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
@@ -67,6 +69,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...database.environment,
     ...temporal.environment,
     ...s3.environment,
+    ...redis.environment,
     STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
     ...events.environment,
@@ -77,12 +80,13 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     'API documentation': `${processes.http}/docs`,
     ...temporal.addresses,
     ...s3.addresses,
+    ...redis.addresses,
     ...outside.addresses,
     ...database.addresses,
     ...processes.addresses,
   };
   await context.stack.ready(addresses, {
-    ...{ ...database.environment, ...temporal.environment, ...s3.environment },
+    ...{ ...database.environment, ...temporal.environment, ...s3.environment, ...redis.environment },
     ...outside.environment,
   });
   const [firstEntry = ''] = tokens.split(',');

@@ -47,6 +47,9 @@ export const onPath = (name: string, path: string): Source => ({
     ),
 });
 
+/** A binary that the local stack can do without. */
+export const findOnPath = (name: string, path: string): Promise<string | undefined> => onPath(name, path).look();
+
 export const atPath = (place: string, path: string): Source => ({
   place: `${place} (${path})`,
   look: () => firstExecutable([path]),

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { addFailures, type FailureCode, type FailureRows, isFailureCode } from './failures.ts';
+import { type AnswerCopies, copyFaults } from './answer-copies.ts';
+import { type ContentKey, contentKeyFaults } from './content-key.ts';
 import type { Retention } from './retention.ts';
 import { retryFaults } from './retry-faults.ts';
 import type { Retries } from './retry-schedule.ts';
@@ -69,6 +71,10 @@ type Flow<
   /** How long callers of this flow retry with the same key. Milliseconds. */
   readonly retryHorizon: number;
   readonly retention: Retention;
+  /** Whether processes share copies of its settled answers in Redis, where there is one; by default they do not. */
+  readonly copies?: AnswerCopies;
+  /** Takes requests without a key: equal content of one caller is then one operation. By default such requests are refused. */
+  readonly contentKey?: ContentKey;
   /**
    * For a flow whose caller writes to an outside store directly. This long after the end, what came too late is found
    * and removed. Milliseconds.
@@ -129,6 +135,8 @@ export function defineFlow<
     ...stepFaults(name, steps, declaration.patience),
     ...retryFaults(name, steps, declaration.retries, declaration.patience),
     ...(declaration.workflow === 'never' ? untoldFaults(declaration) : []),
+    ...copyFaults(declaration),
+    ...contentKeyFaults(declaration),
   ];
   if (faults.length > 0) throw new TypeError([...faults, `Mend it in workflows/${name}.flow.ts.`].join('\n'));
   return { ...declaration, refusals };

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import canonicalize from 'canonicalize';
 
 /**
  * Every name in the system is derived here, from the operation's scope, the step and its epoch. Nothing is random:
@@ -103,6 +104,33 @@ export function handlingId(event: string, handler: string): string {
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;
+}
+
+/**
+ * The key of a request that came without one, by the digest of its content and the time of its first arrival: each
+ * window of a content has a key of its own.
+ * @param anchoredAt milliseconds since 1970, by PostgreSQL's clock
+ */
+export function anchoredKey(digest: string, anchoredAt: number): string {
+  return `content.${digest}.${anchoredAt}`;
+}
+
+/**
+ * An id for callers that have none: SHA-256 over the RFC 8785 form of what was asked, who asked, and the window. The
+ * order of fields does not count. The same content with another window is another id.
+ *
+ * The id names no point in time, so there is no edge at which a duplicate becomes new. The window begins with the first
+ * arrival, and the layer that keeps the answer ends it: give `once` the same window.
+ * @param input a JSON value
+ * @param identity what keeps callers apart, such as tenant and user
+ * @param window milliseconds for which equal content counts as a duplicate
+ * @throws TypeError when the input has no JSON form: all such inputs would look alike
+ * @example await once(contentKey(order, user, minutes(10)), place, { layers, window: minutes(10) })
+ */
+export function contentKey(input: unknown, identity: string, window: number): string {
+  const form = canonicalize(input);
+  if (form === undefined) throw new TypeError('The input of a content key has no JSON form: give what was asked for');
+  return `content.${bytesToHex(sha256(utf8ToBytes(`[${form},${JSON.stringify(identity)},${window}]`)))}`;
 }
 
 /** The id of a part that goes straight to the object store. */

@@ -90,6 +90,9 @@ create index operation_to_drop on hapax.operation (tombstone_until) where (settl
 create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is not null);
 create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
+create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
+create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
+    and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
 create trigger operation_begins_open before insert on hapax.operation for each row
     when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
 create trigger operation_moves_as_listed before update of state on hapax.operation for each row
@@ -419,7 +422,9 @@ alter table hapax.news_channel enable row level security, force row level securi
 create policy acting_roles on hapax.news_channel as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy readers_of_the_ledger on hapax.news_channel for select to hapax_app using (true);
+create policy upkeep_tells_too on hapax.news_channel for select to hapax_upkeep using (true);
 grant select on hapax.news_channel to hapax_app;
+grant select on hapax.news_channel to hapax_upkeep;
 
 -- What was seen of each object store when upkeep tried it.
 create table hapax.bucket_proof (
@@ -1148,6 +1153,66 @@ UNION ALL
   GROUP BY d.operation_id, d.tenant, o.flow;
 grant select on hapax.trouble_now to hapax_app;
 grant select on hapax.trouble_now to hapax_upkeep;
+
+-- An id of hapax/dedup: held while it is being done, then answered for its window
+create table hapax.once_entry (
+  tenant text        not null,
+  space  text        not null, -- keeps the ids of one use apart from those of another
+  id     text        not null,
+  fence  bigint      not null default nextval('hapax.once_fence'::regclass),
+    -- grows with each holder, over all ids; a former holder changes nothing
+  answer text, -- null while a holder is at work
+  until  timestamptz not null, -- the end of the holder's lease, or of the answer's window
+  constraint id_is_held_once primary key (tenant, space, id),
+  constraint once_entry_id_check check (id <> ''),
+  constraint once_entry_tenant_check check (tenant <> '')
+);
+create index once_entry_outlived on hapax.once_entry (until);
+alter table hapax.once_entry enable row level security, force row level security;
+create policy acting_roles on hapax.once_entry as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.once_entry to hapax_upkeep using (true);
+create policy tenant_only on hapax.once_entry to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.once_entry to hapax_app;
+grant select, update, delete on hapax.once_entry to hapax_upkeep;
+
+-- When content without a key first came; its duplicates get the same key within the window
+create table hapax.content_anchor (
+  tenant      text        not null,
+  environment text        not null,
+  subject     text        not null, -- empty where the flow shares its keys over the tenant
+  flow        text        not null,
+  digest      text        not null,
+  anchored_at timestamptz not null,
+  until       timestamptz not null,
+  constraint content_has_one_anchor primary key (tenant, environment, subject, flow, digest),
+  constraint content_anchor_environment_check check (environment in ('live', 'test')),
+  constraint content_anchor_tenant_check check (tenant <> '')
+);
+create index content_anchor_outlived on hapax.content_anchor (until);
+alter table hapax.content_anchor enable row level security, force row level security;
+create policy acting_roles on hapax.content_anchor as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.content_anchor to hapax_upkeep using (true);
+create policy tenant_only on hapax.content_anchor to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.content_anchor to hapax_app;
+grant select, update, delete on hapax.content_anchor to hapax_upkeep;
+
+-- What copies of settled answers are bound to, in memory and in Redis: a secret and an epoch
+create table hapax.answer_copies (
+  single   boolean not null default true,
+  secret   text    not null,
+  epoch    bigint  not null default 1,
+  ended_by xid8    not null default '0'::xid8, -- the transaction that raised the epoch last: one raises it once
+  constraint answer_copies_pkey primary key (single),
+  constraint answer_copies_single_check check (single)
+);
+alter table hapax.answer_copies enable row level security, force row level security;
+create policy acting_roles on hapax.answer_copies as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy readers_of_the_ledger on hapax.answer_copies to hapax_app, hapax_upkeep using (true);
+grant select, update (epoch, ended_by) on hapax.answer_copies to hapax_app;
+grant select, update (epoch, ended_by) on hapax.answer_copies to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2313,4 +2378,70 @@ begin
         where f.provider = d.provider and f.object = d.object and f.kind = d.fact and f.amount_minor = d.theirs_minor)
       when 'money-held' then hapax.money_held(d.order_id) <= 0
       else false end;
+end $$;
+
+create function hapax.claim_once(of_tenant text, of_space text, of_id text, lease_ms double precision)
+returns table (decision text, held_as bigint, kept text, left_ms double precision) language plpgsql
+as $$
+declare
+  found_row hapax.once_entry;
+  taken bigint;
+begin
+  perform set_config('hapax.tenant', of_tenant, true);
+  loop
+    select e.* into found_row from hapax.once_entry e
+      where e.tenant = of_tenant and e.space = of_space and e.id = of_id and e.until > clock_timestamp();
+    if found then
+      return query select case when found_row.answer is null then 'taken' else 'answered' end, null::bigint, found_row.answer,
+        greatest(0, extract(epoch from found_row.until - clock_timestamp()) * 1000)::double precision;
+      return;
+    end if;
+    insert into hapax.once_entry as e (tenant, space, id, until)
+      values (of_tenant, of_space, of_id, clock_timestamp() + lease_ms * interval '1 millisecond')
+      on conflict on constraint id_is_held_once do update
+        set fence = excluded.fence, answer = null, until = excluded.until
+        where e.until <= clock_timestamp()
+      returning e.fence into taken;
+    if found then
+      return query select 'ours', taken, null::text, lease_ms;
+      return;
+    end if;
+  end loop;
+end $$;
+
+create function hapax.anchor_content(
+  of_tenant text, of_environment text, of_subject text, of_flow text, of_digest text, window_ms double precision)
+returns double precision language plpgsql
+as $$
+declare
+  anchor timestamptz;
+begin
+  perform set_config('hapax.tenant', of_tenant, true);
+  loop
+    select a.anchored_at into anchor from hapax.content_anchor a
+      where a.tenant = of_tenant and a.environment = of_environment and a.subject = of_subject and a.flow = of_flow
+        and a.digest = of_digest and a.until > clock_timestamp();
+    exit when found;
+    anchor := date_trunc('milliseconds', clock_timestamp());
+    insert into hapax.content_anchor as a (tenant, environment, subject, flow, digest, anchored_at, until)
+      values (of_tenant, of_environment, of_subject, of_flow, of_digest, anchor, anchor + window_ms * interval '1 millisecond')
+      on conflict on constraint content_has_one_anchor do update
+        set anchored_at = excluded.anchored_at, until = excluded.until
+        where a.until <= clock_timestamp()
+      returning a.anchored_at into anchor;
+    exit when found;
+  end loop;
+  return extract(epoch from anchor) * 1000;
+end $$;
+
+create function hapax.end_answer_copies()
+returns trigger language plpgsql
+as $$
+begin
+  update hapax.answer_copies set epoch = epoch + 1, ended_by = pg_current_xact_id() where ended_by <> pg_current_xact_id();
+  if found then
+    perform pg_notify((select name from hapax.news_channel),
+      jsonb_build_object('copies', (select epoch from hapax.answer_copies))::text);
+  end if;
+  return null;
 end $$;

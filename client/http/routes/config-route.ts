@@ -23,7 +23,12 @@ const published = z.object({
   url: z.string().describe('A POST to it begins an operation'),
   key: z.object({
     header: z.literal('Idempotency-Key'),
-    required: z.literal(true),
+    required: z
+      .boolean()
+      .describe(
+        'Where it is false, equal content of one caller is one operation for `contentWindow` from its first arrival',
+      ),
+    contentWindow: duration.optional(),
     maxLength: z.int().describe('Printable ASCII characters, at least one'),
     scope: z.enum(['subject', 'tenant']).describe('Who shares a key: one subject of a tenant, or all of them'),
   }),
@@ -80,12 +85,19 @@ function publish({
   retention,
   retryHorizon,
   intent,
+  contentKey,
 }: PostedFlow): z.input<typeof published> {
   return {
     name,
     title,
     url: `/v1/${route}`,
-    key: { header: 'Idempotency-Key', required: true, maxLength: longestKey, scope: keyScope },
+    key: {
+      header: 'Idempotency-Key',
+      required: contentKey === undefined,
+      ...(contentKey === undefined ? {} : { contentWindow: durationOf(contentKey.window) }),
+      maxLength: longestKey,
+      scope: keyScope,
+    },
     lifetime: {
       answer: durationOf(retention.response),
       key: durationOf(retention.tombstone),

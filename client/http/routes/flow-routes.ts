@@ -39,7 +39,7 @@ export function flowRoutes(
     const { path, params, body, bodyless } = flowRoute(flow);
     const options = {
       config: { takesKey: true, ...(bodyless ? { bodyless } : {}) } as const,
-      onRequest: requireKey,
+      onRequest: flow.contentKey === undefined ? requireKey : takeKey,
       bodyLimit: jsonLimit,
       schema: { ...schemaOf(flow, additions), body, ...(params === undefined ? {} : { params }) },
       validatorCompiler: asSent,
@@ -49,7 +49,8 @@ export function flowRoutes(
       // What stands in the path is part of what is asked for.
       const body = { ...(request.body as object), ...(request.params as object) };
       await additions.expectAllowed(flow, body, request);
-      const asking = { flow, key: request.idempotencyKey, body, wait };
+      const key = request.idempotencyKey || (await keyFor(gateway, flow, body, request, reply));
+      const asking = { flow, key, body, wait };
       const answer = await askOperation({ app, gateway, additions }, request, asking);
       return await respond(gateway, flow, answer, request, reply, additions);
     });
@@ -67,6 +68,25 @@ export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: 
     );
   request.idempotencyKey = key;
   next();
+}
+
+/** For a flow that derives a key from the content where none is sent. One that is sent counts, and has to be sound. */
+function takeKey(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
+  request.idempotencyKey = idempotencyKey(request.raw) ?? '';
+  next();
+}
+
+/** The answer names the key, so that its caller can go on with it. */
+async function keyFor(
+  gateway: Gateway,
+  flow: AnyFlow,
+  body: object,
+  { caller }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<string> {
+  const key = await gateway.keyOfContent(flow, { ...caller, request: body as never });
+  reply.header('idempotency-key', key);
+  return key;
 }
 
 /**
@@ -122,7 +142,10 @@ function schemaOf(flow: PostedFlow, additions: Additions) {
     summary: flow.title,
     ...(flow.description === undefined ? {} : { description: flow.description }),
     tags: [collectionOf(flow)],
-    headers: z.looseObject({ 'idempotency-key': keySchema, ...preferHeader }),
+    headers: z.looseObject({
+      'idempotency-key': flow.contentKey === undefined ? keySchema : keySchema.optional(),
+      ...preferHeader,
+    }),
     response: {
       ...(flow.answers === 'state'
         ? {

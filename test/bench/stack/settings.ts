@@ -56,6 +56,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       'HAPAX_CORS_ORIGINS',
       'HAPAX_WEBHOOKS',
       'HAPAX_ANSWER_CACHE',
+      'REDIS_URL',
     ],
     environment(settings),
   ) as Config;

@@ -7,7 +7,7 @@ export type SeenRequest = {
   readonly at: Date;
   readonly requestId: string;
   readonly decision: 'created' | 'joined' | 'replayed' | 'refused';
-  readonly layer: 'memory' | 'process' | 'ledger';
+  readonly layer: 'memory' | 'process' | 'redis' | 'ledger';
   readonly userAgent: string | null;
   /** The kind of its client, in words of a short list. */
   readonly browser: string;

@@ -35,6 +35,19 @@ delete from issued_key where key in (
   select key from issued_key where issued_at < now() - interval '30 days' limit $1)
 returning key`;
 
+/** What `hapax/dedup` has answered for its window, and ids whose holder has died. */
+const onceEntries = `
+delete from once_entry where (tenant, space, id) in (
+  select tenant, space, id from once_entry where until <= now() order by until limit $1 for update skip locked)
+returning id`;
+
+/** Content without a key that came longer ago than its window. */
+const anchors = `
+delete from content_anchor where (tenant, environment, subject, flow, digest) in (
+  select tenant, environment, subject, flow, digest from content_anchor where until <= now()
+  order by until limit $1 for update skip locked)
+returning digest`;
+
 /**
  * Forgets one batch of what has outlived its retention, each kind by itself, so that one cannot hold up the others.
  * @param limit rows of each kind; a batch locks them, and should take milliseconds
@@ -46,6 +59,8 @@ export async function forget(database: Database, limit: number): Promise<boolean
     await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] }),
     await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] }),
     await database.flush(null, { name: 'forget_issued_keys', text: issuedKeys, values: [limit] }),
+    await database.flush(null, { name: 'forget_once_entries', text: onceEntries, values: [limit] }),
+    await database.flush(null, { name: 'forget_content_anchors', text: anchors, values: [limit] }),
   ];
   return gone.some(([rows]) => rows?.length === limit);
 }

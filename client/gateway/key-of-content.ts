@@ -1,0 +1,25 @@
+import { anchorContent } from '../../activities/stores/postgres/dedup/anchor-content.ts';
+import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { anchoredKey } from '../../workflows/operation/key.ts';
+import { asked } from './asked.ts';
+import type { Call } from './call.ts';
+
+/**
+ * The key of a request that came without one. The window is anchored in the ledger at the first arrival, so that it has no
+ * edge on which two processes, or two clocks, could disagree.
+ * @throws TypeError where the flow declares no content key
+ * @throws LedgerFault `unavailable`
+ */
+export async function keyOfContent<F extends AnyFlow>(
+  database: Database,
+  flow: F,
+  call: Omit<Call<F>, 'key'>,
+): Promise<string> {
+  if (flow.contentKey === undefined)
+    throw new TypeError(
+      `Flow ${flow.name} declares no content key: give a key that was made before the first attempt.`,
+    );
+  const { scope, digest } = asked(flow, { ...call, key: '' });
+  return anchoredKey(digest, await anchorContent(database, scope, digest, flow.contentKey.window));
+}

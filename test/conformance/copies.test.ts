@@ -1,0 +1,227 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { RedisServer } from '../support/redis-server.ts';
+import { World } from '../support/world.ts';
+import { effectsOf, paidOnce } from './effects.ts';
+
+let redis: RedisServer;
+let world: World;
+/** Remembers answers itself, and leaves copies; the other one has no memory, so that each duplicate asks Redis. */
+const [remembering, forgetful] = [0, 1];
+
+beforeAll(async () => {
+  const ground = inject('ground');
+  redis = await RedisServer.start(ground.root);
+  world = await World.create(ground, { env: { REDIS_URL: redis.url }, upkeep: false });
+  world.doors.push(await world.start('workers/http.ts', { HAPAX_ANSWER_CACHE: '0' }));
+});
+afterAll(async () => {
+  await world.close();
+  await redis.stop();
+});
+
+const ask = (key: string, door: number, changes = {}) =>
+  world.checkout(key, {}, { door, body: world.cart(key, changes) });
+
+async function counted(door: number, line: RegExp): Promise<Record<string, number>> {
+  const { text } = await world.ask('GET', '/metrics', { door, token: null });
+  return Object.fromEntries([...text.matchAll(line)].map(([, label, count]) => [label, Number(count)]));
+}
+const replays = (door: number) =>
+  counted(door, /^hapax_requests_total\{flow="checkout",decision="replayed",layer="(\w+)"\} (\d+)/gm);
+const looks = (door: number) => counted(door, /^hapax_answer_copies_total\{became="(\w+)"\} (\d+)/gm);
+
+/** What one layer or look counted more. */
+async function more<T>(
+  count: () => Promise<Record<string, number>>,
+  work: () => Promise<T>,
+): Promise<Record<string, number>> {
+  const before = await count();
+  await work();
+  const after = await count();
+  return Object.fromEntries(
+    Object.entries(after)
+      .map(([label, n]) => [label, n - (before[label] ?? 0)] as const)
+      .filter(([, n]) => n > 0),
+  );
+}
+
+const copies = () => redis.ask((client) => client.keys('hapax:answer:*'));
+
+/** Pays at the door that remembers, and waits for its copy. @returns the answer and the name of the copy */
+async function paid(key: string) {
+  const before = await copies();
+  const answer = await ask(key, remembering);
+  expect(answer.status).toBe(201);
+  const name = await world.until('the answer is copied', async () =>
+    (await copies()).find((one) => !before.includes(one)),
+  );
+  return { ...answer, name };
+}
+
+describe('a settled duplicate', () => {
+  it('is answered by the fastest layer that knows: memory, Redis, PostgreSQL', async () => {
+    const first = await paid('fastest');
+    const again = async (door: number) => {
+      const answer = await ask('fastest', door);
+      expect([answer.status, answer.text]).toEqual([201, first.text]);
+      for (const header of ['content-type', 'location', 'idempotency-expires', 'hapax-workflow-id'])
+        expect([header, answer.headers.get(header)]).toEqual([header, first.headers.get(header)]);
+      expect(answer.headers.get('original-request')).toBe(first.headers.get('request-id'));
+    };
+    expect(
+      await more(
+        () => replays(remembering),
+        () => again(remembering),
+      ),
+    ).toEqual({ memory: 1 });
+    expect(
+      await more(
+        () => replays(forgetful),
+        () => again(forgetful),
+      ),
+    ).toEqual({ redis: 1 });
+    await redis.ask((client) => client.flushAll());
+    expect(
+      await more(
+        () => replays(forgetful),
+        () => again(forgetful),
+      ),
+    ).toEqual({ ledger: 1 });
+    // What PostgreSQL has answered is copied anew.
+    await world.until('it is copied', async () => (await copies()).length > 0);
+    expect(
+      await more(
+        () => replays(forgetful),
+        () => again(forgetful),
+      ),
+    ).toEqual({ redis: 1 });
+    expect(await effectsOf(world, 'fastest')).toEqual(paidOnce);
+  });
+
+  it('with another intent is refused by a copy as it is by the row', async () => {
+    await paid('misused');
+    const other = await ask('misused', forgetful, { items: [{ sku: 'mug-blue', quantity: 7 }] });
+    expect([other.status, other.json.code]).toEqual([422, 'key-reused']);
+    expect(await effectsOf(world, 'misused')).toEqual(paidOnce);
+  });
+
+  it('is recorded with the layer that answered it', async () => {
+    const { json } = await paid('recorded');
+    await ask('recorded', forgetful);
+    await world.until('the arrival is recorded', async () => {
+      const rows = await world.sql(
+        'select 1 from hapax.arrival where operation_id = $1 and layer = $2',
+        json.id,
+        'redis',
+      );
+      return rows.length > 0;
+    });
+  });
+});
+
+describe('costs nothing but speed: a Redis', () => {
+  it('that lies, with garbage or with the answer of another operation', async () => {
+    const [victim, other] = [await paid('lied-to'), await paid('another')];
+    const stolen = (await redis.ask((client) => client.get(other.name))) ?? '';
+    for (const lie of ['', 'garbage', '{"status":200}', stolen]) {
+      await redis.ask((client) => client.set(victim.name, lie));
+      const seen = await more(
+        () => looks(forgetful),
+        async () => expect((await ask('lied-to', forgetful)).text).toBe(victim.text),
+      );
+      expect(seen).toEqual({ ignored: 1 });
+      // The row's answer replaces the lie.
+      await world.until('it is mended', async () => (await redis.ask((client) => client.get(victim.name))) !== lie);
+    }
+    expect(await effectsOf(world, 'lied-to')).toEqual(paidOnce);
+  });
+
+  it('that hangs, and then goes on', async () => {
+    const first = await paid('frozen');
+    redis.freeze();
+    try {
+      const seen = await more(
+        () => looks(forgetful),
+        async () => {
+          for (let n = 0; n < 20; n += 1) expect((await ask('frozen', forgetful)).text).toBe(first.text);
+        },
+      );
+      expect(Object.keys(seen)).toEqual(['away']);
+      // New operations begin as ever.
+      expect((await ask('new-meanwhile', forgetful)).status).toBe(201);
+    } finally {
+      redis.thaw();
+    }
+    await world.until('Redis answers again', async () => {
+      const seen = await more(
+        () => replays(forgetful),
+        () => ask('frozen', forgetful),
+      );
+      return seen.redis === 1;
+    });
+    for (const key of ['frozen', 'new-meanwhile']) expect(await effectsOf(world, key)).toEqual(paidOnce);
+  });
+
+  it('that is killed, and comes back empty', async () => {
+    const first = await paid('killed');
+    await redis.kill();
+    const crowd = await Promise.all(Array.from({ length: 100 }, (_, n) => ask('killed', n % 2)));
+    expect(new Set(crowd.map(({ text }) => text))).toEqual(new Set([first.text]));
+    expect((await ask('new-without-redis', remembering)).status).toBe(201);
+    expect((await world.ask('GET', '/readyz', { token: null, door: forgetful })).status).toBe(200);
+    await redis.startAgain();
+    await world.until('copies are made and found again', async () => {
+      const seen = await more(
+        () => replays(forgetful),
+        () => ask('killed', forgetful),
+      );
+      return seen.redis === 1;
+    });
+    for (const key of ['killed', 'new-without-redis']) expect(await effectsOf(world, key)).toEqual(paidOnce);
+  });
+});
+
+describe('an answer that changes before its time', () => {
+  const change = (id: string, to: string) =>
+    world.sql(`update hapax.operation set answer_body = convert_to($2, 'utf8') where id = $1`, id, to);
+
+  it('is given by no copy a second later, neither from memory nor from Redis', async () => {
+    const { json, text } = await paid('corrected');
+    for (const door of [remembering, forgetful]) expect((await ask('corrected', door)).text).toBe(text);
+    await change(json.id, '{"corrected":1}');
+    await pause(1_000);
+    for (const door of [remembering, forgetful]) expect((await ask('corrected', door)).text).toBe('{"corrected":1}');
+    // The new answer is copied in turn.
+    await world.until('the new answer is copied', async () => {
+      const seen = await more(
+        () => replays(forgetful),
+        () => ask('corrected', forgetful),
+      );
+      return seen.redis === 1;
+    });
+    expect((await ask('corrected', remembering)).text).toBe('{"corrected":1}');
+  });
+
+  it('because it is erased is given by no copy either: its key is refused', async () => {
+    const { json } = await paid('erased');
+    await world.sql('update hapax.operation set answer_body = null where id = $1', json.id);
+    await pause(1_000);
+    for (const door of [remembering, forgetful]) {
+      const answer = await ask('erased', door);
+      expect([answer.status, answer.json.code]).toEqual([409, 'key-expired']);
+    }
+    expect(await effectsOf(world, 'erased')).toEqual(paidOnce);
+  });
+
+  it('raises the epoch once for a transaction, and one that ends in its time does not', async () => {
+    const epoch = async () => (await world.sql<{ epoch: string }>('select epoch from hapax.answer_copies'))[0]?.epoch;
+    const before = Number(await epoch());
+    await world.sql(`update hapax.operation set answer_headers = '{}' where answer_body is not null`);
+    expect(Number(await epoch())).toBe(before + 1);
+    await world.sql(
+      `update hapax.operation set answer_expires_at = now() + interval '60 days' where answer_body is not null`,
+    );
+    expect(Number(await epoch())).toBe(before + 1);
+  });
+});

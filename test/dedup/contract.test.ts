@@ -1,0 +1,342 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once as heard } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { FinalError } from '../../client/dedup/final-error.ts';
+import type { ConnectedLayer, Layer } from '../../client/dedup/layer.ts';
+import { memoryLayer } from '../../client/dedup/memory-layer.ts';
+import { once, type OnceOptions } from '../../client/dedup/once.ts';
+import { StillRunning } from '../../client/dedup/still-running.ts';
+import { minutes, seconds } from '../../workflows/operation/duration.ts';
+import { databaseNamed, dropDatabase } from '../support/database-named.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { layerOf, type StoreOf } from './stores.ts';
+
+const name = `once${randomBytes(4).toString('hex')}`;
+const holderProgram = fileURLToPath(new URL('./holder-process.ts', import.meta.url));
+
+let redis: RedisServer;
+let url: string;
+let sql: pg.Pool;
+const connected: ConnectedLayer[] = [];
+
+beforeAll(async () => {
+  const { postgresUrl, template, root } = inject('ground');
+  [redis, url] = await Promise.all([RedisServer.start(root), databaseNamed(postgresUrl, name, template)]);
+  sql = new pg.Pool({ connectionString: url, max: 2 });
+  await sql.query('create table public.effect (id text, at timestamptz default clock_timestamp())');
+});
+afterAll(async () => {
+  await Promise.all(connected.map((layer) => layer.close()));
+  await sql.end();
+  await redis.stop();
+  await dropDatabase(inject('ground').postgresUrl, name);
+});
+
+const stores = {
+  'Redis, at least once': () => ({ kind: 'redis', url: redis.url, onCrash: 'runs-again' }),
+  'Redis, at most once': () => ({ kind: 'redis', url: redis.url, onCrash: 'never-again' }),
+  PostgreSQL: () => ({ kind: 'postgres', url }),
+} as const satisfies Record<string, () => StoreOf>;
+
+function connect(store: keyof typeof stores): ConnectedLayer {
+  const layer = layerOf(stores[store]());
+  connected.push(layer);
+  return layer;
+}
+
+/** The layers of two processes, or twice those of one where the memory is all there is. */
+const sides: Record<string, () => readonly [Layer[], Layer[]]> = {
+  memory: () => {
+    const layers = [memoryLayer()];
+    return [layers, layers];
+  },
+  'Redis, at least once': () => [[connect('Redis, at least once')], [connect('Redis, at least once')]],
+  'Redis, at most once': () => [[connect('Redis, at most once')], [connect('Redis, at most once')]],
+  PostgreSQL: () => [[connect('PostgreSQL')], [connect('PostgreSQL')]],
+  'all three layers': () => [threeLayers(), threeLayers()],
+};
+const threeLayers = (): Layer[] => [memoryLayer(), connect('Redis, at least once'), connect('PostgreSQL')];
+
+const patient = { window: minutes(5), wait: seconds(30) };
+
+describe.each(Object.keys(sides))('%s', (which) => {
+  let here: OnceOptions;
+  let there: OnceOptions;
+  beforeAll(() => {
+    const [first, second] = (sides[which] as (typeof sides)[string])();
+    here = { layers: first, ...patient };
+    there = { layers: second, ...patient };
+  });
+
+  it('runs the first call, and gives every duplicate its answer', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => ({ runs: (runs += 1), nested: [null, false, 0, '', 'ü'] });
+    const first = await once(id, run, here);
+    for (const side of [here, here, there, there]) expect(await once(id, run, side)).toEqual(first);
+    expect([runs, first]).toEqual([1, { runs: 1, nested: [null, false, 0, '', 'ü'] }]);
+  });
+
+  it.each([null, false, 0, '', [], undefined])('keeps an answer that is %j', async (answer) => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return answer;
+    };
+    for (const side of [here, here, there]) expect(await once<unknown>(id, run, side)).toEqual(answer ?? null);
+    expect(runs).toBe(1);
+  });
+
+  it('lets one of many concurrent calls run, and gives the others its answer', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = async () => {
+      runs += 1;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return runs;
+    };
+    const calls = Array.from({ length: 40 }, (_, n) => once(id, run, n % 2 === 0 ? here : there));
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([1]));
+    expect(runs).toBe(1);
+  });
+
+  it('keeps nothing of a throw: that call gets the error, and one that waits runs', async () => {
+    const id = randomUUID();
+    const [running, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+    const run = () => {
+      running.resolve();
+      return failed.promise;
+    };
+    const first = once(id, run, here);
+    await running.promise;
+    const waiting = [here, there].map((side) => once(id, () => 'second', side));
+    failed.reject(new Error('it did not work'));
+    await expect(first).rejects.toThrow('it did not work');
+    expect(await Promise.all(waiting)).toEqual(['second', 'second']);
+  });
+
+  it('keeps a final error like an answer', async () => {
+    const id = randomUUID();
+    const run = () => {
+      throw new FinalError('The card was declined', { code: 'declined' });
+    };
+    const again = () => expect.unreachable();
+    for (const [side, does] of [
+      [here, run],
+      [here, again],
+      [there, again],
+    ] as const) {
+      const fault = await once(id, does, side).catch((error: unknown) => error);
+      expect(fault).toBeInstanceOf(FinalError);
+      expect(fault).toMatchObject({ message: 'The card was declined', detail: { code: 'declined' } });
+    }
+  });
+
+  it('tells a call that has waited long enough that another one is still running', async () => {
+    const id = randomUUID();
+    const [running, done] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+    const run = () => {
+      running.resolve();
+      return done.promise;
+    };
+    const first = once(id, run, here);
+    await running.promise;
+    for (const side of [here, there])
+      await expect(once(id, () => expect.unreachable(), { ...side, wait: 50 })).rejects.toThrow(StillRunning);
+    done.resolve('done');
+    expect(await first).toBe('done');
+  });
+
+  it('runs once more when its answer has expired, however many ask at that moment', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = async () => {
+      runs += 1;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return runs;
+    };
+    const window = 100;
+    expect(await once(id, run, { ...here, window })).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const crowd = Array.from({ length: 60 }, (_, n) => once(id, run, n % 2 === 0 ? here : there));
+    expect(new Set(await Promise.all(crowd))).toEqual(new Set([2]));
+    expect(runs).toBe(2);
+  });
+});
+
+async function holder(id: string, store: StoreOf, terms: { lease: number; window: number }): Promise<ChildProcess> {
+  const argument = JSON.stringify({ layer: store, ...terms });
+  const child = spawn(process.execPath, [holderProgram, id, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = heard(child, 'exit').then(([code]) => Promise.reject(new Error(`The holder ended with ${code}`)));
+  await Promise.race([heard(child.stdout as NodeJS.ReadableStream, 'data'), ended]);
+  ended.catch(() => undefined);
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await heard(child, 'exit');
+}
+
+describe('a holder that is killed', () => {
+  const terms = { lease: 600, window: minutes(5) };
+
+  it.each(['Redis, at least once', 'PostgreSQL'] as const)(
+    'with %s keeps its lease while it lives, and then lets a later call run',
+    async (which) => {
+      const id = randomUUID();
+      const child = await holder(id, stores[which](), terms);
+      const options = { layers: [connect(which)], ...terms };
+      // Three leases: it is renewed.
+      await expect(once(id, () => 'too early', { ...options, wait: 1_800 })).rejects.toThrow(StillRunning);
+      await killed(child);
+      expect(await once(id, () => 'later', { ...options, wait: seconds(20) })).toBe('later');
+    },
+  );
+
+  it('with Redis that runs at most once keeps everyone else from running for the window', async () => {
+    const id = randomUUID();
+    await killed(await holder(id, stores['Redis, at most once'](), terms));
+    const options = { layers: [connect('Redis, at most once')], ...terms, wait: 1_500 };
+    await expect(once(id, () => expect.unreachable(), options)).rejects.toThrow(StillRunning);
+  });
+
+  it('takes its memory along, and what it did may happen again', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    for (const layers of [[memoryLayer()], [memoryLayer()]])
+      await once(id, () => (runs += 1), { layers, window: minutes(5) });
+    expect(runs).toBe(2);
+  });
+});
+
+describe('a holder that was silent for longer than its lease', () => {
+  /** Frozen, as far as the layer can tell. */
+  const silent = (layer: Layer): Layer => ({ ...layer, renew: async () => true });
+
+  it.each(['Redis, at least once', 'PostgreSQL'] as const)(
+    'with %s keeps nothing, and gives the answer of the call that took over',
+    async (which) => {
+      const id = randomUUID();
+      const [running, taken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const fences: (string | undefined)[] = [];
+      const terms = { lease: 100, window: minutes(5), wait: seconds(20) };
+      const first = once(
+        id,
+        async ({ fence }) => {
+          fences.push(fence);
+          running.resolve();
+          await taken.promise;
+          return 'first';
+        },
+        { layers: [silent(connect(which))], ...terms },
+      );
+      await running.promise;
+      const second = await once(
+        id,
+        ({ fence }) => {
+          fences.push(fence);
+          return 'second';
+        },
+        { layers: [connect(which)], ...terms },
+      );
+      taken.resolve();
+      expect([second, await first]).toEqual(['second', 'second']);
+      if (which === 'PostgreSQL') expect(Number(fences[1])).toBeGreaterThan(Number(fences[0]));
+    },
+  );
+
+  it('is told so by its signal', async () => {
+    const id = randomUUID();
+    const layer = connect('PostgreSQL');
+    const lost = once(
+      id,
+      ({ signal }) => new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('aborted'))),
+      { layers: [{ ...layer, renew: async () => false }], window: minutes(5), lease: 100, wait: seconds(20) },
+    );
+    expect(await lost).toBe('aborted');
+  });
+});
+
+describe('with PostgreSQL deciding', () => {
+  const effect = (id: string) => async () => {
+    await sql.query('insert into public.effect (id) values ($1)', [id]);
+    return 'done';
+  };
+  const effects = async (id: string) => (await sql.query('select 1 from public.effect where id = $1', [id])).rowCount;
+
+  it('a Redis that is killed in the middle of 1,000 duplicates changes nothing: one effect', async () => {
+    const id = randomUUID();
+    // Two processes without a memory, so that each duplicate asks Redis.
+    const processes = [1, 2].map(() => [connect('Redis, at least once'), connect('PostgreSQL')]);
+    const answers: unknown[] = [];
+    for (let batch = 0; batch < 50; batch += 1) {
+      if (batch === 25) await redis.kill();
+      const calls = Array.from({ length: 20 }, (_, n) =>
+        once(id, effect(id), { layers: processes[n % 2] as Layer[], ...patient }),
+      );
+      answers.push(...(await Promise.all(calls)));
+    }
+    await redis.startAgain();
+    expect([answers.length, new Set(answers), await effects(id)]).toEqual([1_000, new Set(['done']), 1]);
+  });
+
+  it.each([
+    ['the marker of a holder that has died', () => 'held:somebody'],
+    ['garbage', () => '\u0000{'],
+    ['the answer of another id', () => `kept:${JSON.stringify(['another', Date.now() + 60_000, '{"value":"lie"}'])}`],
+    ['an answer past its end', (key: string) => `kept:${JSON.stringify([key, Date.now() - 1, '{"value":"lie"}'])}`],
+    ['an answer of another form', (key: string) => `kept:${JSON.stringify([key, Date.now() + 60_000, '[]'])}`],
+  ])('a Redis that holds %s is only a hint: one effect', async (_, lie) => {
+    const id = randomUUID();
+    const key = `hapax:once:contract-runs-again:${id}`;
+    const layers = [connect('Redis, at least once'), connect('PostgreSQL')];
+    await redis.ask((client) => client.set(key, lie(key)));
+    expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
+    await redis.ask((client) => client.set(key, lie(key)));
+    expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
+    expect(await effects(id)).toBe(1);
+  });
+
+  it('a process answers from its memory what the row has settled, and asks no more', async () => {
+    const id = randomUUID();
+    const layers = [memoryLayer(), connect('PostgreSQL')];
+    await once(id, effect(id), { layers, ...patient });
+    await sql.query('delete from hapax.once_entry where id = $1', [id]);
+    expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
+    expect(await effects(id)).toBe(1);
+  });
+});
+
+describe('alone', () => {
+  it('the memory forgets the oldest answers beyond its bound, and they run again', async () => {
+    const layers = [memoryLayer({ most: 2 })];
+    const runs: string[] = [];
+    for (const id of ['a', 'b', 'c', 'a']) await once(id, () => runs.push(id), { layers, window: minutes(5) });
+    expect(runs).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  it.each(['Redis, at least once', 'Redis, at most once'] as const)(
+    '%s, runs again what a Redis has forgotten',
+    async (which) => {
+      const id = randomUUID();
+      const options = { layers: [connect(which)], ...patient };
+      let runs = 0;
+      await once(id, () => (runs += 1), options);
+      await redis.ask((client) => client.flushAll());
+      await once(id, () => (runs += 1), options);
+      expect(runs).toBe(2);
+    },
+  );
+
+  it('a Redis that cannot be reached lets nothing run, and says so', async () => {
+    const layer = layerOf({ kind: 'redis', url: 'redis://127.0.0.1:1', onCrash: 'runs-again' });
+    connected.push(layer);
+    const call = once(randomUUID(), () => expect.unreachable(), { layers: [layer], ...patient });
+    await expect(call).rejects.toThrow('Redis gave no answer: Redis cannot be reached: check its address');
+  });
+});
