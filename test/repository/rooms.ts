@@ -192,6 +192,7 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   stripe: ['stores', 'outside', 'activities', 'events'],
   standardwebhooks: ['events'],
   cockatiel: ['step engine'],
+  nodemailer: ['activities'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

@@ -7,6 +7,7 @@ import { tenantsOf } from '../tokens.ts';
 import { sandboxEvents } from './sandbox-events.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
+import { provideMail } from './provide-mail.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
 import { provideS3 } from './provide-s3.ts';
 import { provideTemporal } from './provide-temporal.ts';
@@ -48,7 +49,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, outside, bundle] = await Promise.all([
+  const [database, temporal, s3, outside, mail, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
@@ -56,6 +57,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ready('Temporal', provideTemporal(context)),
     ready('S3', provideS3(context)),
     provideOutside(context),
+    provideMail(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
   ]);
@@ -69,6 +71,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...s3.environment,
     STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
+    ...mail.environment,
     ...events.environment,
   });
   await events.begin(processes.http);
@@ -78,6 +81,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...temporal.addresses,
     ...s3.addresses,
     ...outside.addresses,
+    ...mail.addresses,
     ...database.addresses,
     ...processes.addresses,
   };
