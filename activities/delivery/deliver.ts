@@ -34,7 +34,7 @@ class TakenOver extends Error {}
  * @throws LedgerFault where the ledger could not be asked: nothing was sent, and the lease ends by itself
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
-  const { message, tries, dueFor } = delivery;
+  const { message, dueFor } = delivery;
   const declared = outlet.declared(message.type);
   if (declared === undefined)
     return later(delivery, strangersPatience, random, {
@@ -52,7 +52,8 @@ export async function deliver(delivery: Delivery, { outlet, begin, signal, rando
   };
   try {
     const send = outlet.write(message);
-    const call = { kind: tries > 1 ? 'retry' : 'first', timeout: outlet.longestSend, signal } as const;
+    // Never a retry for the budget: each message has growing pauses of its own, and what an outage has left may leave at once.
+    const call = { kind: 'first', timeout: outlet.longestSend, signal } as const;
     return await outlet.guard(call, async (limited) => await sent(send, { handOver, signal: limited }));
   } catch (error) {
     if (error instanceof LedgerFault) throw error;

@@ -102,7 +102,7 @@ test('brings everything up and does the main job: one charge for three asks and 
     { subject: expect.stringMatching(/^Your receipt for order ord_/), text: expect.stringContaining('25.00 EUR') },
   ]);
   for (const name of ['HTTP', 'API documentation', 'Temporal UI', 'Mail catcher'])
-    expect((await fetch(addresses[name] as string)).ok).toBe(true);
+    expect((await fetch(addresses[name] as string, { headers: { accept: 'text/html' } })).ok).toBe(true);
 });
 
 test('a second one beside it says so, and harms nothing', async () => {
