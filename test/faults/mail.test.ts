@@ -115,7 +115,7 @@ describe('a sender that is killed', () => {
       await diesAt(point, message);
     }
     await due('now');
-    const next = await world.start(worker);
+    await world.start(worker);
     const [free, early, late] = messages as [string, string, string];
     await became(free, 'sent');
     await became(early, 'failed');
@@ -177,7 +177,7 @@ it('a sender that is frozen in its last moment sends nothing when it thaws, and 
 it('mail waits while the mail server is away, and leaves when it is back', async () => {
   await catcher.goAway();
   const messages = [await paid('away-1@example.com'), await paid('away-2@example.com')];
-  const sender = await world.start('workers/mail.ts');
+  await world.start('workers/mail.ts');
   await world.until('it was tried', async () => {
     const tried = await row(messages[0] as string);
     return tried?.state === 'due' && tried.code === 'delivery-failed' && Number(tried.tries) >= 1;
@@ -190,7 +190,7 @@ it('mail waits while the mail server is away, and leaves when it is back', async
 it('a recipient that the server refuses is a dead letter, and leaves under the same id when a person replays it', async () => {
   const to = 'nobody@example.com';
   catcher.manner = { refuses: (address) => (address === to ? 550 : undefined) };
-  const sender = await world.start('workers/mail.ts');
+  await world.start('workers/mail.ts');
   const message = await paid(to);
   await became(message, 'failed');
   const [letter] = (await letters()).deadLetters;
@@ -214,7 +214,7 @@ it('a message that cannot be written, and a recipient with a header in its name,
   const poison = await told('mail', 'receipt.requested', { email: 'poison@example.com', order: 'ord_1' });
   const header = await told('mail', 'test.once', { email: 'ann@example.com\r\nBcc: eve@example.com' });
   const unknown = await told('mail', 'of.a.build.to.come', { email: 'ann@example.com' });
-  const sender = await world.start(worker);
+  await world.start(worker);
   const sound = await paid('sound@example.com');
   await became(sound, 'sent');
   await became(poison, 'failed');
