@@ -5,6 +5,7 @@ import { setting } from '../activities/outside/setting.ts';
 import { systems } from '../activities/outside/systems.ts';
 import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
+import { mailFields } from './mail-settings.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
@@ -112,7 +113,7 @@ const ownFields = {
     .default('{}')
     .transform((text, context) => {
       try {
-        return readProtection(text, Object.keys(systems));
+        return readProtection(text, [...Object.keys(systems), 'mail', 'sms']);
       } catch (error) {
         context.addIssue({ code: 'custom', message: (error as Error).message });
         return z.NEVER;
@@ -142,7 +143,7 @@ const outsideFields = Object.assign(
   {},
   ...Object.values(systems).flatMap(({ settings, fake }) => [settings, fake.port]),
 ) as FieldsOf<typeof systems>;
-const fields = { ...ownFields, ...outsideFields };
+const fields = { ...ownFields, ...mailFields, ...outsideFields };
 
 export type Setting = keyof typeof fields;
 export type Config = SettingsOf<typeof fields>;

@@ -20,12 +20,12 @@ const unproved: Check = {
 export class Ground {
   readonly #database: Database;
   readonly #log: Logger;
-  readonly #store: Bucket;
+  readonly #store: Bucket | undefined;
   #server: readonly Proof[] | undefined;
   #retry: NodeJS.Timeout | undefined;
   #fault: string | undefined;
 
-  private constructor(database: Database, store: Bucket, log: Logger) {
+  private constructor(database: Database, store: Bucket | undefined, log: Logger) {
     this.#database = database;
     this.#store = store;
     this.#log = log;
@@ -34,10 +34,10 @@ export class Ground {
   /**
    * Proves the ground. If PostgreSQL cannot be reached, the process starts all the same, is not ready, and makes the
    * proof once PostgreSQL is back.
-   * @param store the bucket that the process uses; the checks show what upkeep has found out about it
+   * @param store the bucket that the process uses, if it uses one; the checks show what upkeep has found out about it
    * @throws GroundFault when the proof was tried and failed
    */
-  static async prove(database: Database, store: Bucket, log: Logger): Promise<Ground> {
+  static async prove(database: Database, store: Bucket | undefined, log: Logger): Promise<Ground> {
     const ground = new Ground(database, store, log);
     await ground.#prove(true);
     return ground;
@@ -47,8 +47,7 @@ export class Ground {
     try {
       this.#server = await proveServer(this.#database);
       this.#fault = undefined;
-      const store = await bucketProof(this.#database, this.#store);
-      sayGround(this.#log, [...this.#database.proofs, ...this.#server, store]);
+      sayGround(this.#log, [...this.#database.proofs, ...this.#server, ...(await this.#bucket())]);
     } catch (error) {
       const fault = groundFaultOf(error);
       if (fault !== undefined && starting) throw fault;
@@ -70,8 +69,12 @@ export class Ground {
         ? { name: 'ledger', state: 'holds', says: 'PostgreSQL answers.' }
         : { name: 'ledger', state: 'failed', says: away },
       ...(this.#server === undefined ? [unproved] : [...this.#database.proofs, ...this.#server]),
-      await bucketProof(this.#database, this.#store),
+      ...(await this.#bucket()),
     ];
+  }
+
+  async #bucket(): Promise<readonly Check[]> {
+    return this.#store === undefined ? [] : [await bucketProof(this.#database, this.#store)];
   }
 
   close(): void {

@@ -4,10 +4,15 @@ import type { ChosenProtection } from '../activities/outside/protection.ts';
 import { systems } from '../activities/outside/systems.ts';
 import { breakers, callsOutside, turnedAway } from './telemetry.ts';
 
-/** The guards of the outside systems, which count what they do. A log line tells when a breaker opens and when it closes. */
+/** The guards of the outside systems that steps call. */
 export function systemGuards(chosen: ChosenProtection, log: Logger): ReturnType<typeof guardSystems> {
-  for (const system of Object.keys(systems)) breakers.set({ system }, 0);
-  const watch: Parameters<typeof guardSystems>[0] = {
+  return guardSystems(watchGuards(Object.keys(systems), log), chosen);
+}
+
+/** Counts what guards do. A log line tells when a breaker opens and when it closes. */
+export function watchGuards(guarded: readonly string[], log: Logger): Parameters<typeof guardSystems>[0] {
+  for (const system of guarded) breakers.set({ system }, 0);
+  return {
     sent: (system, kind) => callsOutside.inc({ system, kind }),
     turnedAway: (system, by) => turnedAway.inc({ system, by }),
     opened(system, isOpen) {
@@ -16,5 +21,4 @@ export function systemGuards(chosen: ChosenProtection, log: Logger): ReturnType<
       else log.info({ system }, 'An outside system answers again');
     },
   };
-  return guardSystems(watch, chosen);
 }

@@ -68,6 +68,22 @@ export const handlings = new Gauge({
   registers: [registry],
 });
 
+/** Messages that have not left, as the mail process last counted them. */
+export const messages = new Gauge({
+  name: 'hapax_messages',
+  help: 'Messages that have not left, by channel (mail, sms) and state (due, sending, failed)',
+  labelNames: ['channel', 'state'],
+  registers: [registry],
+});
+
+/** Tries to let a message leave. */
+export const messagesSent = new Counter({
+  name: 'hapax_message_tries_total',
+  help: 'Tries to let a message leave, by channel and by what became of it: sent, due (tried again), failed, taken-over',
+  labelNames: ['channel', 'became'],
+  registers: [registry],
+});
+
 /** Calls of outside systems that were made, each a try of a step or of an undo, or a look. */
 export const callsOutside = new Counter({
   name: 'hapax_outside_calls_total',

@@ -223,8 +223,12 @@ describe('an upload that is finalized by many at once', () => {
         from hapax.content c join hapax.asset on content_id = c.id where operation_id = $1`,
       transfer_pkey: `insert into hapax.transfer (operation_id, tenant, outcome)
         select operation_id, tenant, 'closed' from hapax.transfer where operation_id = $1 and $2 <> ''`,
-      outbox_has_one_of_each: `insert into hapax.outbox (tenant, operation_id, aggregate, sequence, type, payload)
-        select tenant, operation_id, aggregate, sequence, type, payload from hapax.outbox
+      outbox_pkey: `select hapax.tell(id, operation_id, channel, aggregate_type, aggregate_id, type, payload) from hapax.outbox
+        where operation_id = $1 and $2 <> ''`,
+      outbox_has_one_of_each: `insert into hapax.outbox (
+          id, tenant, environment, operation_id, channel, aggregate_type, aggregate_id, sequence, type, payload)
+        select overlay(id placing '00000000' from 5), tenant, environment, operation_id, channel, aggregate_type, aggregate_id,
+          sequence, type, payload from hapax.outbox
         where operation_id = $1 and $2 <> ''`,
       step_pkey: `insert into hapax.step (operation_id, tenant, name, position, state)
         select operation_id, tenant, name, position, state from hapax.step

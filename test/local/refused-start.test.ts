@@ -22,10 +22,8 @@ test('a start that a taken port prevents says so, and nothing of stopping what n
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
-  const others = ['POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX'].map((part) => [
-    `HAPAX_${part}_PORT`,
-    '0',
-  ]);
+  const parts = ['POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
+  const others = parts.map((part) => [`HAPAX_${part}_PORT`, '0']);
   const { code, out, told } = await start({ ...Object.fromEntries(others), HAPAX_HTTP_PORT: String(port) });
   expect(told).toBe(
     `Port ${port}, wanted by the HTTP door, is taken by another program: end that program, or set HAPAX_HTTP_PORT\n`,
@@ -40,7 +38,8 @@ test('a start with one port for two parts names both', async () => {
 });
 
 test('a start with a provider that does not answer names the variable', async () => {
-  const any = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS'].map((part) => [`HAPAX_${part}_PORT`, '0']);
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SMTP', 'MAIL_UI'];
+  const any = parts.map((part) => [`HAPAX_${part}_PORT`, '0']);
   const { code, told } = await start({ ...Object.fromEntries(any), STRIPE_API_BASE: 'http://127.0.0.1:1' });
   expect(told).toContain('STRIPE_API_BASE is set, but the payment provider there cannot be used');
   expect(code).toBe(1);

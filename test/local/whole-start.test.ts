@@ -23,7 +23,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hapax-whole-'));
   const own = readConfig(['TEMPORAL_CLI', 'VERSITYGW', 'PATH', 'HAPAX_STATE_DIRECTORY']);
   const common = { path: own.PATH, cache: join(own.HAPAX_STATE_DIRECTORY, 'cache', 'bin'), say: console.log };
-  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX'];
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
   settings = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -77,7 +77,7 @@ function alive(pid: number): boolean {
 
 const gone = ({ pids }: Start) => becomes(() => !pids.some(alive), downWithin);
 
-test('brings everything up and does the main job: one charge for three asks, one photograph', async () => {
+test('brings everything up and does the main job: one charge for three asks and one receipt, one photograph', async () => {
   current = await start();
   const { addresses, out, pids } = current;
   expect(pids.length).toBeGreaterThanOrEqual(8);
@@ -99,8 +99,14 @@ test('brings everything up and does the main job: one charge for three asks, one
   expect(out()).toMatch(
     addresses.Redis === undefined ? /Redis is not used: REDIS_URL/ : /Redis is ready \(\S+-server\)/,
   );
-  for (const name of ['HTTP', 'API documentation', 'Temporal UI'])
-    expect((await fetch(addresses[name] as string)).ok).toBe(true);
+  const caught = async () =>
+    (await (await fetch(`${addresses['Mail catcher']}/api/email`)).json()) as { subject: string; text: string }[];
+  expect(await becomes(async () => (await caught()).length > 0, 20_000)).toBe(true);
+  expect(await caught()).toMatchObject([
+    { subject: expect.stringMatching(/^Your receipt for order ord_/), text: expect.stringContaining('25.00 EUR') },
+  ]);
+  for (const name of ['HTTP', 'API documentation', 'Temporal UI', 'Mail catcher'])
+    expect((await fetch(addresses[name] as string, { headers: { accept: 'text/html' } })).ok).toBe(true);
 });
 
 test('a second one beside it says so, and harms nothing', async () => {

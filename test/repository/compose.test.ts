@@ -62,7 +62,10 @@ const endings = services.filter(([, service]) => service.restart === 'no').map((
 
 it('holds the whole stack', () => {
   expect(services.map(([name]) => name).sort()).toEqual(
-    ['cache', 'http', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep', ...fakes].sort(),
+    [
+      ...['cache', 'catcher', 'http', 'mail', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep'],
+      ...fakes,
+    ].sort(),
   );
   expect(endings).toEqual(['migrate']);
 });
@@ -147,7 +150,11 @@ it.each(ours)('runs a worker that is there: %s', (_, service) => {
 });
 
 it('gives our processes only settings that are declared', () => {
-  const declaring = ['workers/config.ts', ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`)];
+  const declaring = [
+    'workers/config.ts',
+    'workers/mail-settings.ts',
+    ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`),
+  ];
   const config = declaring.map(readText).join('');
   const given = ours.flatMap(([, service]) => Object.keys(service.environment ?? {}));
   const names = new Set(given.map((name) => name.replace(/_FILE$/, '')));
@@ -189,15 +196,13 @@ it('builds its image once', () => {
   expect(pulled.map(([name]) => name)).toEqual([]);
 });
 
-it('runs the fakes and the S3 server only in the profile `local`, which .env chooses, and the cache in its own', () => {
+it('runs the fakes and the S3 server only in the profile `local`, the mail catcher in `mail`, and .env chooses both; the cache in its own', () => {
   const profiles = services
     .filter(([, service]) => service.profiles)
     .map(([name, service]) => [name, service.profiles]);
-  expect(Object.fromEntries(profiles)).toEqual({
-    ...Object.fromEntries(['s3', ...fakes].map((name) => [name, ['local']])),
-    cache: ['cache'],
-  });
-  expect(defaults.get('COMPOSE_PROFILES')).toBe('local');
+  const local = ['s3', ...fakes].map((name) => [name, ['local']]);
+  expect(Object.fromEntries(profiles)).toEqual({ ...Object.fromEntries(local), catcher: ['mail'], cache: ['cache'] });
+  expect(defaults.get('COMPOSE_PROFILES')).toBe('local,mail');
 });
 
 it('keeps PostgreSQL where nothing comes in from outside', () => {
@@ -207,9 +212,11 @@ it('keeps PostgreSQL where nothing comes in from outside', () => {
 
 it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
-    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|REDIS_URL)\w*)[:}]/g)].map(
-      ({ groups }) => groups?.name ?? '',
-    ),
+    [
+      ...text.matchAll(
+        /\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|PROVIDER_KEY|SMTP_URL|REDIS_URL)\w*)[-:}]/g,
+      ),
+    ].map(({ groups }) => groups?.name ?? ''),
   );
   const plain = [...asked].filter((name) => !name.endsWith('_FILE')).toSorted();
   expect(plain.map((name) => name.toLowerCase())).toEqual(Object.keys(compose.secrets).sort());

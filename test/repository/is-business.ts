@@ -9,6 +9,8 @@ export const enginePlaces = [
   // The list of flows, and what tells Temporal of it.
   ...['workflows/flows.ts', 'workflows/index.ts'],
   'activities/engine/',
+  // How messages leave, whatever they say.
+  'activities/delivery/',
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],
@@ -17,7 +19,7 @@ export const enginePlaces = [
   ),
   'activities/stores/postgres/*',
   'activities/stores/redis/',
-  ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'upkeep'].map(
+  ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
     (folder) => `activities/stores/postgres/${folder}/`,
   ),
 ] as const;

@@ -12,6 +12,7 @@ import {
   type RetrySchedule,
   scheduleOf,
   whileCallerWaits,
+  whileDelivering,
   whileUndoing,
 } from '../../workflows/operation/retry-schedule.ts';
 import { filesUnder, readText } from './source-files.ts';
@@ -52,6 +53,7 @@ const schedules: readonly (readonly [string, RetrySchedule])[] = [
   ['of `interactive` steps', interactive],
   ['schedule of [`books`]', booksFlow.retries as RetrySchedule],
   ['schedule of undos', whileUndoing],
+  ['[messages] that leave', whileDelivering],
 ];
 
 it.each(schedules)('the table of retries has the pauses of %s', (place, { jitter, ...pauses }) => {

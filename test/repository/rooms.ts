@@ -216,6 +216,7 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   standardwebhooks: ['events'],
   cockatiel: ['step engine', 'redis'],
   '@redis/client': ['redis'],
+  nodemailer: ['activities'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

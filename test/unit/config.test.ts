@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { senderFaults } from '../../activities/delivery/connect-senders.ts';
 import { readConfig, readSettings } from '../../workers/config.ts';
 
 describe('a setting at fault', () => {
@@ -24,6 +25,20 @@ describe('a setting at fault', () => {
       'STRIPE_API_BASE does not fit: give the address of the payment provider, with http or https and without credentials',
     ],
     [
+      'SMTP_URL',
+      'mail.example.com',
+      'SMTP_URL is "mail.example.com": give the address of the mail server, such as smtps://',
+    ],
+    [
+      'SMTP_URL',
+      'http://mail.example.com',
+      'SMTP_URL is "http://mail.example.com": give the address of the mail server',
+    ],
+    ['SMTP_URL', 'smtp://', 'SMTP_URL is "smtp://": give the address of the mail server'],
+    ['SMTP_URL', 'ftp://ann:hush@mail.example.com', 'SMTP_URL does not fit: give the address of the mail server'],
+    ['MAIL_FROM', 'The shop', 'MAIL_FROM is "The shop": give it as The shop <shop@example.com>. '],
+    ['MAIL_PROVIDER_URL', 'smtp://mail.example.com', 'give the address of the mail provider, with http or https'],
+    [
       'STRIPE_SECRET_KEY',
       undefined,
       'STRIPE_SECRET_KEY is not set: give the secret key of the payment provider (declared in activities/outside/payments.ts)',
@@ -44,6 +59,26 @@ it('an address that holds a password is not told', () => {
   expect(() => readConfig(['DATABASE_URL'], { DATABASE_URL: 'mysql://ann:secret@127.0.0.1/x' })).toThrow(
     /^(?!.*secret).*DATABASE_URL is no address/s,
   );
+});
+
+it('who mail is from is read once, with its name', () => {
+  expect(readConfig(['MAIL_FROM'], { MAIL_FROM: 'The shop <shop@example.com>' })).toEqual({
+    MAIL_FROM: { address: 'shop@example.com', name: 'The shop' },
+  });
+});
+
+it.each([
+  [
+    { SMTP_URL: 'smtp://a', MAIL_PROVIDER_URL: 'http://b' },
+    ['are both set', 'MAIL_FROM is not set', 'MAIL_PROVIDER_KEY'],
+  ],
+  [{ SMTP_URL: 'smtp://a' }, ['MAIL_FROM is not set']],
+  [{ MAIL_PROVIDER_URL: 'http://b', MAIL_FROM: { address: 'a@b.example' } }, ['MAIL_PROVIDER_KEY is not set']],
+  [{ MAIL_FROM: { address: 'a@b.example' } }, []],
+  [{}, []],
+])('settings of mail that do not go together are named: %j', (settings, words) => {
+  const faults = senderFaults(settings);
+  expect(faults.map((fault, n) => fault.includes(words[n] ?? 'nothing'))).toEqual(words.map(() => true));
 });
 
 it('a secret of an outside system is not told, nor an address with a password', () => {

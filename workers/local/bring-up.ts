@@ -7,6 +7,7 @@ import { tenantsOf } from '../tokens.ts';
 import { sandboxEvents } from './sandbox-events.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
+import { provideMail } from './provide-mail.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
 import { provideRedis } from './provide-redis.ts';
 import { provideS3 } from './provide-s3.ts';
@@ -49,7 +50,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, redis, outside, bundle] = await Promise.all([
+  const [database, temporal, s3, redis, outside, mail, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
@@ -58,6 +59,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ready('S3', provideS3(context)),
     provideRedis(context),
     provideOutside(context),
+    provideMail(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
     given('HAPAX_WORKFLOW_BUNDLE') ?? workflowBundle(join(context.directory, 'cache', 'workflows')),
   ]);
@@ -72,6 +74,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...redis.environment,
     STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
+    ...mail.environment,
     ...events.environment,
   });
   await events.begin(processes.http);
@@ -82,6 +85,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...s3.addresses,
     ...redis.addresses,
     ...outside.addresses,
+    ...mail.addresses,
     ...database.addresses,
     ...processes.addresses,
   };

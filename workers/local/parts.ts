@@ -13,6 +13,11 @@ const parts: readonly Part[] = [
   { name: 'Temporal', replacedBy: ['TEMPORAL_ADDRESS'], ports: ['HAPAX_TEMPORAL_PORT', 'HAPAX_TEMPORAL_UI_PORT'] },
   { name: 'the S3 server', replacedBy: ['S3_ENDPOINT'], ports: ['HAPAX_S3_PORT'] },
   { name: 'Redis', replacedBy: ['REDIS_URL'], ports: ['HAPAX_REDIS_PORT'] },
+  {
+    name: 'the mail catcher',
+    replacedBy: ['SMTP_URL', 'MAIL_PROVIDER_URL'],
+    ports: ['HAPAX_SMTP_PORT', 'HAPAX_MAIL_UI_PORT'],
+  },
   ...Object.values(systems).map(({ own, fake }) => ({
     name: fake.called,
     replacedBy: own.givenBy,

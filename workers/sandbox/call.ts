@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FaultPlan } from './fault-plan.ts';
 import type { FaultRule } from './fault-rule.ts';
 import type { Holds } from './holds.ts';
+import type { MessageBook } from './message-book.ts';
 import { newId, type Provider } from './provider.ts';
 import type { Logged, RequestLog } from './request-log.ts';
 import { now } from './settings.ts';
@@ -15,6 +16,7 @@ export interface Sandbox {
   log: RequestLog;
   /** Tells the endpoint what happens. */
   webhooks: WebhookSender;
+  messages: MessageBook;
   /** Without a path. */
   publicUrl: string;
   /** Aborted when the sandbox closes: a request that still waits then must have no effect any more. */

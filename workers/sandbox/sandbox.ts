@@ -1,15 +1,18 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { sendJson } from './answer.ts';
 import type { Sandbox } from './call.ts';
 import { FaultPlan } from './fault-plan.ts';
 import { Holds } from './holds.ts';
 import { openJournal } from './journal.ts';
 import { Ledger, type LedgerEntry } from './ledger.ts';
+import { MessageBook } from './message-book.ts';
 import { Provider } from './provider.ts';
 import { RequestLog } from './request-log.ts';
 import { BANK_PATH, serveBank } from './serve-bank.ts';
 import { serveControl } from './serve-control.ts';
+import { MESSAGES_PATH, serveMessages } from './serve-messages.ts';
 import { serveV1 } from './serve-v1.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import { WebhookSender } from './webhook-sender.ts';
@@ -54,6 +57,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     await close();
     throw error;
   });
+  const messages = await MessageBook.open(join(data, 'messages'), lost);
   const provider = new Provider(ledger, { ...defaultSettings, ...given }, journal);
   const webhooks = new WebhookSender(provider.settings, data, ledger.events.length);
   opened.resolve({
@@ -62,6 +66,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     holds: new Holds(),
     log: new RequestLog(),
     webhooks,
+    messages,
     publicUrl: publicUrl ?? urlOf(server, host),
     closing: closing.signal,
   });
@@ -69,7 +74,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     url: urlOf(server, host),
     close: () => {
       webhooks.close();
-      return close().then(() => journal.close());
+      return close().then(() => Promise.all([journal.close(), messages.close()]).then(() => undefined));
     },
   };
 }
@@ -88,7 +93,9 @@ function serve(opened: Promise<Sandbox>): Server {
       ? serveV1
       : url.pathname.startsWith(BANK_PATH)
         ? serveBank
-        : serveControl;
+        : url.pathname.startsWith(MESSAGES_PATH)
+          ? serveMessages
+          : serveControl;
     opened
       .then((sandbox) => answer(sandbox, request, response, url))
       .catch((error: unknown) => {

@@ -101,6 +101,11 @@ export function handlingId(event: string, handler: string): string {
   return `dl_${digest([event, handler])}`;
 }
 
+/** The id of a message that an operation leaves: one for each thing that it says, on whichever channel and however often it is sent. */
+export function messageId(operation: string, says: string): string {
+  return `msg_${digest([operation, says])}`;
+}
+
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;

@@ -53,6 +53,17 @@ export const whileUndoing: BackgroundSchedule = {
   jitter: half,
 };
 
+/**
+ * A message to a person. A mail server that restarts is back within seconds, and one that is away for hours is not asked more
+ * often than four times an hour.
+ */
+export const whileDelivering: BackgroundSchedule = {
+  firstPause: seconds(2),
+  growth: 2,
+  longestPause: minutes(15),
+  jitter: half,
+};
+
 /** @param behindCaller the first pause behind the caller of an interactive flow. Milliseconds. */
 export function scheduleOf(retries: Retries, behindCaller: number): RetrySchedule {
   if (retries !== 'interactive') return retries;

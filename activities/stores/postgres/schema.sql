@@ -191,25 +191,40 @@ grant select, update, delete on hapax.issued_key to hapax_upkeep;
 
 -- What others are to be told, written in the transaction of the effect.
 create table hapax.outbox (
-  id           bigint      not null generated always as identity,
-  writer       xid8        not null default pg_current_xact_id(),
-    -- a relay reads by it, so that a row that commits late with a low number is not skipped
-  tenant       text        not null,
-  operation_id text        not null,
-  aggregate    text        not null,
-  sequence     bigint      not null,
-  type         text        not null,
-  payload      jsonb       not null,
-  created_at   timestamptz not null default now(),
+  written        bigint      not null generated always as identity,
+    -- the order of writing, for people: a row that commits late may have a low number
+  writer         xid8        not null default pg_current_xact_id(), -- the transaction that wrote it, for people
+  tenant         text        not null,
+  operation_id   text        not null,
+  aggregate      text, -- stays for one release: workers of the build before 0039 name the aggregate here
+  sequence       bigint      not null, -- in the order of its channel and aggregate, without a gap
+  type           text        not null,
+  payload        jsonb       not null,
+  occurred_at    timestamptz not null default now(),
+  id             text        not null, -- made of the operation and of what it says: the same after a restore
+  environment    text        not null,
+  channel        text        not null,
+  aggregate_type text        not null,
+  aggregate_id   text        not null,
+  cause          text, -- the request, or the delivery of an event, that began the operation
   constraint outbox_pkey primary key (id),
-  constraint outbox_has_one_of_each unique (aggregate, sequence)
+  constraint outbox_has_one_of_each unique (tenant, environment, channel, aggregate_type, aggregate_id, sequence),
+  constraint outbox_channel_check check (channel in ('event', 'mail', 'sms')),
+  constraint outbox_environment_check check (environment in ('live', 'test')),
+  constraint outbox_id_check check (id ~ '^msg_[0-9a-z]{26}$')
 );
+create trigger outbox_is_delivered after insert on hapax.outbox for each row when (new.channel = 'mail'
+    and (new.payload ->> 'email') is not null or new.channel = 'sms' and (new.payload ->> 'phone') is not null)
+    execute function hapax.plan_delivery();
+create trigger outbox_of_former_build before insert on hapax.outbox for each row when (new.id is null)
+    execute function hapax.hear_former_outbox();
 alter table hapax.outbox enable row level security, force row level security;
 create policy acting_roles on hapax.outbox as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.outbox to hapax_upkeep using (true);
 create policy tenant_only on hapax.outbox to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert on hapax.outbox to hapax_app;
+grant select on hapax.outbox to hapax_upkeep;
 
 -- What the shop sells: prices and stock are ours, never the client's.
 create table hapax.catalogue_item (
@@ -1213,6 +1228,60 @@ create policy acting_roles on hapax.answer_copies as restrictive to public
 create policy readers_of_the_ledger on hapax.answer_copies to hapax_app, hapax_upkeep using (true);
 grant select, update (epoch, ended_by) on hapax.answer_copies to hapax_app;
 grant select, update (epoch, ended_by) on hapax.answer_copies to hapax_upkeep;
+
+-- What messages are about, on each channel. Its row is locked while a message gets its number, until the commit.
+create table hapax.aggregate (
+  tenant      text   not null,
+  environment text   not null,
+  channel     text   not null,
+  type        text   not null,
+  id          text   not null,
+  told        bigint not null, -- the number of the newest message: none is missing before it
+  constraint aggregate_pkey primary key (tenant, environment, channel, type, id),
+  constraint aggregate_channel_check check (channel in ('event', 'mail', 'sms')),
+  constraint aggregate_environment_check check (environment in ('live', 'test'))
+);
+alter table hapax.aggregate enable row level security, force row level security;
+create policy acting_roles on hapax.aggregate as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.aggregate to hapax_upkeep using (true);
+create policy tenant_only on hapax.aggregate to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.aggregate to hapax_app;
+grant select on hapax.aggregate to hapax_upkeep;
+
+-- How far a message of the outbox has come that leaves by mail or as a text message.
+create table hapax.delivery (
+  message_id text        not null,
+  id         text        not null default 'dl_' || substr(message_id, 5),
+    -- the id of its dead letter, if it becomes one
+  tenant     text        not null,
+  channel    text        not null,
+  state      text        not null default 'due', -- sending: being handed over,
+    or its sender died meanwhile; failed: not tried again until a person replays it
+  fence      bigint      not null default 0, -- grows with each take: a sender that had it before can no longer write
+  tries      integer     not null default 0,
+    -- how often it was taken; a try that our own protection held back does not count
+  due_since  timestamptz not null default now(),
+  next_at    timestamptz not null default now(), -- when it may be taken; while a sender has it, the end of its lease
+  code       text,
+  detail     text,
+  changed_at timestamptz not null default now(),
+  constraint delivery_pkey primary key (id),
+  constraint message_is_delivered_once unique (message_id),
+  constraint delivery_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
+  constraint delivery_channel_check check (channel in ('mail', 'sms')),
+  constraint delivery_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
+  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed'))
+);
+create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
+create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc) where (state = 'failed');
+alter table hapax.delivery enable row level security, force row level security;
+create policy acting_roles on hapax.delivery as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.delivery to hapax_upkeep using (true);
+create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.delivery to hapax_app;
+grant select, update on hapax.delivery to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2445,3 +2514,125 @@ begin
   end if;
   return null;
 end $$;
+
+-- The next number of an aggregate on a channel, under the lock of its row.
+create function hapax.number_in_aggregate(of_tenant text, of_environment text, of_channel text, of_type text, of_id text)
+returns bigint language sql
+as $$
+  insert into hapax.aggregate as a (tenant, environment, channel, type, id, told)
+  values (of_tenant, of_environment, of_channel, of_type, of_id, 1)
+  on conflict (tenant, environment, channel, type, id) do update set told = a.told + 1
+  returning told
+$$;
+
+-- The one way into the outbox, for a step that tells others something in its own transaction. Gives the number in the aggregate.
+create function hapax.tell(
+  new_id text, of_operation text, on_channel text, of_aggregate_type text, of_aggregate text, of_type text,
+  says jsonb)
+returns bigint language plpgsql
+as $$
+declare
+  op record;
+  number bigint;
+begin
+  select tenant, environment, request_id into op from hapax.operation where id = of_operation;
+  if not found then
+    raise exception 'operation % is not in the ledger', of_operation using errcode = 'HX004';
+  end if;
+  number := hapax.number_in_aggregate(op.tenant, op.environment, on_channel, of_aggregate_type, of_aggregate);
+  insert into hapax.outbox (
+    id, tenant, environment, operation_id, channel, aggregate_type, aggregate_id, sequence, type, cause, payload)
+  values (
+    new_id, op.tenant, op.environment, of_operation, on_channel, of_aggregate_type, of_aggregate, number, of_type,
+    op.request_id, says);
+  return number;
+end $$;
+
+-- Stays for one release: workers of the build before 0039 write the outbox themselves.
+create function hapax.hear_former_outbox()
+returns trigger language plpgsql
+as $$
+begin
+  select environment, request_id into new.environment, new.cause from hapax.operation where id = new.operation_id;
+  new.id := 'msg_' || left(encode(sha256(convert_to(new.operation_id || '/' || new.type, 'utf8')), 'hex'), 26);
+  new.channel := case new.type when 'receipt.requested' then 'mail' else 'event' end;
+  new.aggregate_type := case new.type when 'receipt.requested' then 'order' when 'asset.ready' then 'asset' else 'upload' end;
+  new.aggregate_id := case new.type when 'upload.used' then new.operation_id else new.aggregate end;
+  new.sequence := hapax.number_in_aggregate(
+    new.tenant, new.environment, new.channel, new.aggregate_type, new.aggregate_id);
+  return new;
+end $$;
+
+-- Plans the delivery of a message that names its recipient: `email` of a mail, `phone` of a text message.
+create function hapax.plan_delivery()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.delivery (message_id, tenant, channel) values (new.id, new.tenant, new.channel);
+  return null;
+end $$;
+
+-- Leases what is due. In doubt is what a sender was handing over when it died.
+create function hapax.take_deliveries(of_channels text[], at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, in_doubt boolean, tries integer, due_ms double precision, message_id text, tenant text,
+  environment text, channel text, aggregate_id text, operation_id text, type text, payload jsonb,
+  occurred_at timestamptz) language sql
+as $$
+  with due as (
+    select d.id from hapax.delivery d
+    where d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
+    order by d.next_at limit at_most for update skip locked
+  )
+  update hapax.delivery d
+  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due, hapax.outbox o
+  where d.id = due.id and o.id = d.message_id
+  returning d.id, d.fence, d.state = 'sending', d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant,
+    o.environment, o.channel, o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at
+$$;
+
+-- Renews leases, and gives the deliveries that the sender still has.
+create function hapax.keep_deliveries(of_ids text[], held bigint[], lease_ms double precision)
+returns SETOF text language sql
+as $$
+  update hapax.delivery d set next_at = now() + lease_ms * interval '1 millisecond'
+  from unnest(of_ids, held) as kept (id, fence)
+  where d.id = kept.id and d.fence = kept.fence and d.state in ('due', 'sending')
+  returning d.id
+$$;
+
+-- Commits that a message is about to be handed over, unless another sender has it.
+create function hapax.begin_sending(of_id text, held bigint, lease_ms double precision)
+returns boolean language plpgsql
+as $$
+begin
+  update hapax.delivery d
+  set state = 'sending', next_at = now() + lease_ms * interval '1 millisecond', changed_at = now()
+  where d.id = of_id and d.fence = held and d.state in ('due', 'sending');
+  return found;
+end $$;
+
+-- Records what has become of a message, unless another sender has it.
+create function hapax.end_sending(
+  of_id text, held bigint, became text, why text, said text, pause_ms double precision, held_back boolean)
+returns boolean language plpgsql
+as $$
+begin
+  update hapax.delivery d
+  set state = became, code = why, detail = said, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+      tries = d.tries - held_back::integer
+  where d.id = of_id and d.fence = held and d.state in ('due', 'sending');
+  return found;
+end $$;
+
+-- Has a failed message sent again, under the same id.
+create function hapax.replay_delivery(of_id text, of_environment text)
+returns SETOF hapax.delivery language sql
+as $$
+  update hapax.delivery d
+  set state = 'due', fence = d.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now()
+  from hapax.outbox o
+  where d.id = of_id and o.id = d.message_id and o.environment = of_environment and d.state = 'failed'
+  returning d.*
+$$;

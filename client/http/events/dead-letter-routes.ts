@@ -5,7 +5,7 @@ import type { Database } from '../../../activities/stores/postgres/database.ts';
 import {
   type DeadLetter,
   deadLetters,
-  handlingState,
+  letterState,
   replayDeadLetter,
 } from '../../../activities/stores/postgres/inbox/dead-letters.ts';
 import { answer } from '../documented/answer.ts';
@@ -24,21 +24,27 @@ const letter = z.object({
   state: z
     .enum(['parked', 'dead'])
     .describe('`parked`: tried again by itself. `dead`: tried again when it is replayed.'),
-  handler: z.string(),
-  source: z.string(),
-  event: z.string().describe("The sender's id of the event."),
+  handler: z
+    .string()
+    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail` or `sms`.'),
+  source: z.string().describe('Who sent the event; `outbox` of a message that did not leave.'),
+  event: z.string().describe("The sender's id of the event, or the id of the message."),
   type: z.string(),
-  object: z.string().optional(),
+  object: z.string().optional().describe('What it is about.'),
+  operation: z
+    .string()
+    .optional()
+    .describe('What the handler began or joined, or the operation that told the message.'),
   code: z.string(),
   detail: z.string(),
   tries: z.int(),
   receivedAt: z.string(),
   changedAt: z.string(),
   nextAt: z.string().optional(),
-  requestId: z.string().describe('Of the first delivery.'),
+  requestId: z.string().describe('Of the first delivery; of a message, the request that began its operation.'),
 });
 
-/** What came to us and could not be handled: for people. */
+/** What came to us and could not be handled, and what did not leave: for people. */
 export function deadLetterRoutes(instance: FastifyInstance, database: Database): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const tags = ['dead letters'];
@@ -48,7 +54,7 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
     {
       config: { role: 'people' },
       schema: {
-        summary: 'List what could not be handled, the latest first',
+        summary: 'List what could not be handled or delivered, the latest first',
         tags,
         querystring: z.strictObject({
           state: z.enum(['parked', 'dead']).optional(),
@@ -87,7 +93,7 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
     {
       config: { role: 'operator' },
       schema: {
-        summary: 'Have a dead letter handled again, under the same ids; repeatable, needs no key',
+        summary: 'Have a dead letter handled or delivered again, under the same ids; repeatable, needs no key',
         tags,
         params: z.object({ id: letterId }),
         response: {
@@ -102,18 +108,22 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
     },
     async ({ params: { id }, caller: { tenant, environment } }, reply) => {
       const again = await replayDeadLetter(database, tenant, environment, id);
-      const state = again ? 'due' : await handlingState(database, tenant, environment, id);
+      const state = again ? 'due' : await letterState(database, tenant, environment, id);
       if (state === 'due') return reply.code(202).send({ id, state });
       if (state === undefined) throw new HttpProblem('not-found', 'There is no such dead letter.');
-      throw new HttpProblem('not-a-dead-letter', 'It has been handled meanwhile: there is nothing to replay.');
+      throw new HttpProblem(
+        'not-a-dead-letter',
+        'It has been handled or delivered meanwhile: there is nothing to replay.',
+      );
     },
   );
 }
 
-function shown({ object, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
+function shown({ object, operation, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
   return {
     ...rest,
     ...(object === null ? {} : { object }),
+    ...(operation === null ? {} : { operation }),
     receivedAt: receivedAt.toISOString(),
     changedAt: changedAt.toISOString(),
     ...(nextAt === null ? {} : { nextAt: nextAt.toISOString() }),

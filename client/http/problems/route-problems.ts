@@ -27,8 +27,17 @@ export const routeCodes = {
   appends: ['protocol-version-unsupported', 'offset-mismatch', 'upload-exceeded'],
   /** Takes what other systems tell us; a sender reads the status alone. */
   hears: ['signature-invalid', 'environment-mismatch'],
-  /** Why something that was told is not done: dead letters name it, and no route answers with it. */
-  letters: ['object-unknown', 'handler-failed'],
+  /** Why something that was told is not done, or did not leave: dead letters name it, and no route answers with it. */
+  letters: [
+    ...(['object-unknown', 'handler-failed'] as const),
+    ...([
+      'recipient-unsound',
+      'message-refused',
+      'message-unwritable',
+      'delivery-failed',
+      'delivery-in-doubt',
+    ] as const),
+  ],
   replays: ['not-a-dead-letter'],
   resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;

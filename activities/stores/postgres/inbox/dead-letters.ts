@@ -1,16 +1,20 @@
 import type { Environment } from '../../../../workflows/operation/key.ts';
 import type { Database, Row } from '../database.ts';
 
-/** Something that came to us and could not be handled. */
+/** Something that came to us and could not be handled, or that did not leave. */
 export type DeadLetter = {
   readonly id: string;
   readonly state: 'parked' | 'dead';
+  /** Of a message, the channel on which it is to leave. */
   readonly handler: string;
+  /** `outbox` of what is to leave. */
   readonly source: string;
-  /** The sender's id of the event. */
+  /** The sender's id of the event, or the id of the message. */
   readonly event: string;
   readonly type: string;
   readonly object: string | null;
+  /** What the handler began or joined, or what told the message. */
+  readonly operation: string | null;
   readonly code: string;
   readonly detail: string;
   readonly tries: number;
@@ -30,18 +34,26 @@ type DeadLetterQuery = {
   readonly after: { readonly changedAt: string; readonly id: string } | undefined;
 };
 
-const columns = `
-h.id, h.state, h.handler, e.source, e.event, e.type, e.object, h.code, h.detail, h.tries, e.received_at, h.changed_at,
-case when h.state = 'parked' then h.next_at end as next_at, e.request_id`;
-
-/** Milliseconds are all that a cursor carries, so that they are what the order goes by. */
+/** Each half takes no more than a page from its index. Milliseconds are all that a cursor carries, so they are the order. */
 const list = `
-select ${columns}
-from inbox_handling h join inbox_event e on e.id = h.event_id
-where h.tenant = $1 and e.environment = $2 and h.state in ('parked', 'dead')
-  and ($3::text is null or h.state = $3) and ($4::text is null or e.source = $4) and ($5::text is null or h.handler = $5)
-  and ($6::timestamptz is null or (date_trunc('milliseconds', h.changed_at), h.id) < ($6, $7))
-order by date_trunc('milliseconds', h.changed_at) desc, h.id desc limit $8`;
+select * from (
+  (select h.id, h.state, h.handler, e.source, e.event, e.type, e.object, h.operation_id, h.code, h.detail, h.tries, e.received_at,
+    h.changed_at, case when h.state = 'parked' then h.next_at end as next_at, e.request_id
+  from inbox_handling h join inbox_event e on e.id = h.event_id
+  where h.tenant = $1 and e.environment = $2 and h.state in ('parked', 'dead')
+    and ($3::text is null or h.state = $3) and ($4::text is null or e.source = $4) and ($5::text is null or h.handler = $5)
+    and ($6::timestamptz is null or (date_trunc('milliseconds', h.changed_at), h.id) < ($6, $7))
+  order by date_trunc('milliseconds', h.changed_at) desc, h.id desc limit $8)
+  union all
+  (select d.id, 'dead', d.channel, 'outbox', o.id, o.type, o.aggregate_id, o.operation_id, d.code, d.detail, d.tries, o.occurred_at,
+    d.changed_at, null, o.cause
+  from delivery d join outbox o on o.id = d.message_id
+  where d.tenant = $1 and o.environment = $2 and d.state = 'failed'
+    and ($3::text is null or $3 = 'dead') and ($4::text is null or $4 = 'outbox') and ($5::text is null or d.channel = $5)
+    and ($6::timestamptz is null or (date_trunc('milliseconds', d.changed_at), d.id) < ($6, $7))
+  order by date_trunc('milliseconds', d.changed_at) desc, d.id desc limit $8)
+) letter
+order by date_trunc('milliseconds', changed_at) desc, id desc limit $8`;
 
 /** One page, the latest first. */
 export async function deadLetters(
@@ -53,11 +65,11 @@ export async function deadLetters(
     ...[tenant, environment, state ?? null, source ?? null, handler ?? null],
     ...[after?.changedAt ?? null, after?.id ?? null, limit],
   ];
-  const [rows] = await database.flush(tenant, { name: 'dead_letters', text: list, values });
+  const [rows] = await database.flush(tenant, { name: 'dead_letters_both_ways', text: list, values });
   return (rows ?? []).map(letterOf);
 }
 
-const replay = 'select id from replay_handling($1, $2)';
+const replay = 'select id from replay_handling($1, $2) union all select id from replay_delivery($1, $2)';
 
 /** Has it tried again, under the same ids. @returns false where there is no such letter, or it is no letter any more */
 export async function replayDeadLetter(
@@ -66,22 +78,27 @@ export async function replayDeadLetter(
   environment: Environment,
   id: string,
 ): Promise<boolean> {
-  const [rows] = await database.flush(tenant, { name: 'replay_handling', text: replay, values: [id, environment] });
+  const [rows] = await database.flush(tenant, { name: 'replay_dead_letter', text: replay, values: [id, environment] });
   return rows?.length === 1;
 }
 
 const known = `
-select h.state from inbox_handling h join inbox_event e on e.id = h.event_id where h.id = $1 and e.environment = $2`;
+select h.state from inbox_handling h join inbox_event e on e.id = h.event_id where h.id = $1 and e.environment = $2
+union all
+select case d.state when 'sending' then 'due' when 'sent' then 'done' when 'failed' then 'dead' else d.state end
+from delivery d join outbox o on o.id = d.message_id where d.id = $1 and o.environment = $2`;
+
+type LetterState = 'due' | 'parked' | 'done' | 'dead';
 
 /** @returns undefined where nothing has that id */
-export async function handlingState(
+export async function letterState(
   database: Database,
   tenant: string,
   environment: Environment,
   id: string,
-): Promise<'due' | 'parked' | 'done' | 'dead' | undefined> {
-  const [rows] = await database.flush(tenant, { name: 'handling_state', text: known, values: [id, environment] });
-  return rows?.[0]?.state as 'due' | 'parked' | 'done' | 'dead' | undefined;
+): Promise<LetterState | undefined> {
+  const [rows] = await database.flush(tenant, { name: 'letter_state', text: known, values: [id, environment] });
+  return rows?.[0]?.state as LetterState | undefined;
 }
 
 function letterOf(row: Row): DeadLetter {
@@ -93,6 +110,7 @@ function letterOf(row: Row): DeadLetter {
     event: row.event as string,
     type: row.type as string,
     object: row.object as string | null,
+    operation: row.operation_id as string | null,
     code: row.code as string,
     detail: row.detail as string,
     tries: row.tries as number,

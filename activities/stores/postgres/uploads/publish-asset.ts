@@ -1,7 +1,8 @@
+import { messageId } from '../../../../workflows/operation/key.ts';
 import type { Statement } from '../database.ts';
 
 /**
- * Marks the asset as ready, and puts two messages into the outbox: that it is ready, and what it uses. `stored` is what the
+ * Marks the asset as ready, and tells two things: that it is ready, and what it uses. `stored` is what the
  * upload has added to the object store: nothing where its scope had the bytes already. A repetition changes nothing.
  */
 const text = `
@@ -17,18 +18,15 @@ with ready as (
   where a.operation_id = $1
   on conflict (content_id, name) do update set state = excluded.state, files = excluded.files, code = excluded.code,
     detail = excluded.detail, made_at = now() where derivative.state = 'failed'
-), told as (
-  insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
-  select tenant, operation_id, id, 1, 'asset.ready',
-    jsonb_build_object('asset', id, 'destination', destination, 'name', name, 'type', type, 'size', size, 'sha256', sha256)
-  from ready returning id
-), used as (
-  insert into outbox (tenant, operation_id, aggregate, sequence, type, payload)
-  select tenant, operation_id, operation_id || '/usage', 1, 'upload.used', jsonb_build_object('environment', environment,
-    'subject', subject, 'destination', destination, 'asset', id, 'bytes', size, 'stored', stored)
-  from ready
 )
-select step_done($1, $2, null) as done from told`;
+select step_done($1, $2, null) as done
+from ready r,
+  lateral tell($5, r.operation_id, 'event', 'asset', r.id, 'asset.ready', jsonb_build_object('asset', r.id,
+    'destination', r.destination, 'name', r.name, 'type', r.type, 'size', r.size, 'sha256', r.sha256)) as told,
+  lateral tell($6, r.operation_id, 'event', 'upload', r.operation_id, 'upload.used', jsonb_build_object(
+    'environment', r.environment, 'subject', r.subject, 'destination', r.destination, 'asset', r.id, 'bytes', r.size,
+    'stored', r.stored)) as used
+where told is not null and used is not null`;
 
 /** What was made of the content, or why not. One that failed before gives way to a later try. */
 export type MadeDerivative = {
@@ -47,8 +45,11 @@ export function publishAsset(
   derivatives: readonly MadeDerivative[],
 ): Statement {
   return {
-    name: 'publish_asset_with_derivatives',
+    name: 'publish_asset_and_tell',
     text,
-    values: [operation, step, content, JSON.stringify(derivatives)],
+    values: [
+      ...[operation, step, content, JSON.stringify(derivatives)],
+      ...['asset.ready', 'upload.used'].map((says) => messageId(operation, says)),
+    ],
   };
 }

@@ -1,0 +1,104 @@
+import { hours } from '../../workflows/operation/duration.ts';
+import { drawPause, whileDelivering } from '../../workflows/operation/retry-schedule.ts';
+import { HeldBack } from '../stores/outcomes/held-back.ts';
+import { Refused } from '../stores/outcomes/refused.ts';
+import { Throttled } from '../stores/outcomes/throttled.ts';
+import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
+import type { Delivered, Delivery } from '../stores/postgres/outbox/due-deliveries.ts';
+import type { Outlet } from './outlet.ts';
+import type { Handing } from './sender.ts';
+
+/** A message that a newer build told is left to it for so long. A deploy takes hours. */
+const strangersPatience = hours(24);
+
+/** The longest reason that is kept. Characters. */
+const longestDetail = 1_000;
+
+type DeliverParts = {
+  readonly outlet: Outlet;
+  /** Commits that the message is about to be handed over. False: another sender has it, and nothing is sent. */
+  readonly begin: () => Promise<boolean>;
+  /** Aborted when another sender has the message. */
+  readonly signal: AbortSignal;
+  /** Between 0 and 1. */
+  readonly random: number;
+};
+
+/** What has become of it; `taken-over`: another sender has it, and there is nothing to record. */
+export type Outcome = Delivered | { readonly state: 'taken-over' };
+
+class TakenOver extends Error {}
+
+/**
+ * Lets one message leave.
+ * @throws LedgerFault where the ledger could not be asked: nothing was sent, and the lease ends by itself
+ */
+export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
+  const { message, dueFor } = delivery;
+  const declared = outlet.declared(message.type);
+  if (declared === undefined)
+    return later(delivery, strangersPatience, random, {
+      code: 'handler-failed',
+      detail: `This build sends no ${message.type}: a newer one told it.`,
+    });
+  // A system that still knows the id takes it once, however often it is sent.
+  const mayDouble = dueFor >= outlet.knowsIdsFor;
+  const neverTwice = declared.repeats === 'at_most_once' && mayDouble;
+  if (delivery.inDoubt && neverTwice) return inDoubt('Its sender died while it was handing it over.');
+  let handedOver = false;
+  const handOver = async (): Promise<void> => {
+    if (!(await begin())) throw new TakenOver();
+    handedOver = true;
+  };
+  try {
+    const send = outlet.write(message);
+    // Never a retry for the budget: each message has growing pauses of its own, and what an outage has left may leave at once.
+    const call = { kind: 'first', timeout: outlet.longestSend, signal } as const;
+    return await outlet.guard(call, async (limited) => await sent(send, { handOver, signal: limited }));
+  } catch (error) {
+    if (error instanceof LedgerFault) throw error;
+    if (error instanceof Refused)
+      return { state: 'failed', code: error.refusal.code, detail: cut(error.refusal.detail) };
+    if (error instanceof HeldBack)
+      return { state: 'due', code: 'delivery-failed', detail: error.message, pause: error.wait, heldBack: true };
+    const why = error instanceof Error ? error.message : String(error);
+    const doubtful = handedOver && !(error instanceof Throttled);
+    if (doubtful && neverTwice) return inDoubt(why);
+    const asked = error instanceof Throttled ? error.wait : undefined;
+    return later(delivery, declared.patience, random, { code: 'delivery-failed', detail: why }, asked);
+  }
+}
+
+/** That another sender has it says nothing about the system. */
+async function sent(send: (handing: Handing) => Promise<void>, handing: Handing): Promise<Outcome> {
+  try {
+    await send(handing);
+    return { state: 'sent' };
+  } catch (error) {
+    if (error instanceof TakenOver) return { state: 'taken-over' };
+    throw error;
+  }
+}
+
+function later(
+  { tries, dueFor }: Delivery,
+  patience: number,
+  random: number,
+  { code, detail }: { readonly code: string; readonly detail: string },
+  asked = 0,
+): Outcome {
+  const said = cut(detail);
+  if (dueFor >= patience) return { state: 'failed', code, detail: said };
+  const pause = Math.max(asked, drawPause(tries, whileDelivering, random));
+  return { state: 'due', code, detail: said, pause, heldBack: false };
+}
+
+function inDoubt(why: string): Outcome {
+  const detail = `It may have left, and is sent once at most: replay it if it did not arrive. ${why}`;
+  return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail) };
+}
+
+/** What a mail server or a provider says may hold anything. */
+function cut(text: string): string {
+  return text.replaceAll('\0', '').slice(0, longestDetail);
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import type { Guard } from '../engine/guard.ts';
+import { Refused } from '../stores/outcomes/refused.ts';
+import type { Delivery } from '../stores/postgres/outbox/due-deliveries.ts';
+import type { DeclaredMessage, MailMessage, SmsMessage } from './declared-message.ts';
+import type { MailSender } from './mail-sender.ts';
+import type { Handing, Sender } from './sender.ts';
+import type { SmsSender } from './sms-sender.ts';
+import { soundMailbox } from './sound-mailbox.ts';
+
+type Message = Delivery['message'];
+
+/** The way out of one channel. */
+export type Outlet = Pick<Sender<never>, 'called' | 'knowsIdsFor' | 'longestSend'> & {
+  readonly guard: Guard;
+  /** What is declared of a message; undefined where this build knows no such type. */
+  readonly declared: (type: string) => Pick<DeclaredMessage<never>, 'repeats' | 'patience'> | undefined;
+  /**
+   * Writes the message and says how to send it.
+   * @throws Refused where it cannot be written, or has no sound recipient
+   */
+  readonly write: (message: Message) => (handing: Handing) => Promise<void>;
+};
+
+/** Lets the declared mails leave by this sender. */
+export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], guard: Guard): Outlet {
+  return outlet(sender, messages, guard, ({ id, occurredAt: at }, { to, ...text }) => ({
+    ...text,
+    id,
+    at,
+    to: soundMailbox(to),
+  }));
+}
+
+/** Lets the declared text messages leave by this sender. */
+export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], guard: Guard): Outlet {
+  return outlet(sender, messages, guard, ({ id }, { to, text }) => ({ id, to: soundNumber(to), text }));
+}
+
+function outlet<Written, Ready>(
+  { called, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
+  messages: readonly DeclaredMessage<Written>[],
+  guard: Guard,
+  ready: (message: Message, written: Written) => Ready,
+): Outlet {
+  const byType = new Map(messages.map((message) => [message.type, message]));
+  return {
+    called,
+    knowsIdsFor,
+    longestSend,
+    guard,
+    declared: (type) => byType.get(type),
+    write(message) {
+      const written = writtenBy(message, byType.get(message.type)?.write);
+      const whole = ready(message, written);
+      return (handing) => sender.send(whole, handing);
+    },
+  };
+}
+
+/** A template that throws does so each time: its message waits for a person and a deploy. */
+function writtenBy<Written>(message: Message, write: ((payload: unknown) => Written) | undefined): Written {
+  try {
+    if (write !== undefined) return write(message.payload);
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new Refused({ code: 'message-unwritable', detail: `No ${message.type} can be written from this: ${why}` });
+  }
+  throw new TypeError(`Nothing declares the message ${message.type}`);
+}
+
+/** E.164: a plus and at most 15 digits, the first of which is no zero. */
+function soundNumber(number: string): string {
+  if (/^\+[1-9]\d{6,14}$/.test(number)) return number;
+  throw new Refused({
+    code: 'recipient-unsound',
+    detail: 'The number of the recipient is none that can be written to: give it by E.164, such as +4915112345678.',
+  });
+}

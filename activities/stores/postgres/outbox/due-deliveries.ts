@@ -1,0 +1,125 @@
+import type { Environment } from '../../../../workflows/operation/key.ts';
+import type { Database } from '../database.ts';
+
+/** The channels on which messages leave to people. */
+export type Channel = 'mail' | 'sms';
+
+/** A message that is due, leased to one sender. */
+export type Delivery = {
+  readonly id: string;
+  readonly fence: bigint;
+  /** A sender was handing it over when it died: it may have left. */
+  readonly inDoubt: boolean;
+  /** This one included. */
+  readonly tries: number;
+  /** Since it was told, or since its replay. Milliseconds. */
+  readonly dueFor: number;
+  readonly message: {
+    readonly id: string;
+    readonly tenant: string;
+    readonly environment: Environment;
+    readonly channel: Channel;
+    /** What it is about. */
+    readonly about: string;
+    readonly operation: string;
+    readonly type: string;
+    readonly payload: unknown;
+    readonly occurredAt: Date;
+  };
+};
+
+/** What has become of it. */
+export type Delivered =
+  | { readonly state: 'sent' }
+  /** Tried again after the pause, in milliseconds. What our own protection held back was no try. */
+  | {
+      readonly state: 'due';
+      readonly code: string;
+      readonly detail: string;
+      readonly pause: number;
+      readonly heldBack: boolean;
+    }
+  /** A person has to look at it. */
+  | { readonly state: 'failed'; readonly code: string; readonly detail: string };
+
+const take = `
+select id, fence, in_doubt, tries, due_ms, message_id, tenant, environment, channel, aggregate_id, operation_id, type, payload,
+  occurred_at
+from take_deliveries($1, $2, $3)`;
+
+/** @param lease how long no other sender takes what this one takes. Milliseconds */
+export async function takeDeliveries(
+  database: Database,
+  channels: readonly Channel[],
+  atMost: number,
+  lease: number,
+): Promise<readonly Delivery[]> {
+  const rows = await database.alone({ name: 'take_deliveries', text: take, values: [channels, atMost, lease] });
+  return rows.map((row) => ({
+    id: row.id as string,
+    fence: BigInt(row.fence as string),
+    inDoubt: row.in_doubt as boolean,
+    tries: row.tries as number,
+    dueFor: Number(row.due_ms),
+    message: {
+      id: row.message_id as string,
+      tenant: row.tenant as string,
+      environment: row.environment as Environment,
+      channel: row.channel as Channel,
+      about: row.aggregate_id as string,
+      operation: row.operation_id as string,
+      type: row.type as string,
+      payload: row.payload,
+      occurredAt: row.occurred_at as Date,
+    },
+  }));
+}
+
+/** @returns the ids of those that the sender still has */
+export async function keepDeliveries(
+  database: Database,
+  held: readonly Delivery[],
+  lease: number,
+): Promise<ReadonlySet<string>> {
+  const rows = await database.alone({
+    name: 'keep_deliveries',
+    text: 'select keep_deliveries as id from keep_deliveries($1, $2, $3)',
+    values: [held.map(({ id }) => id), held.map(({ fence }) => fence), lease],
+  });
+  return new Set(rows.map(({ id }) => id as string));
+}
+
+/** Commits that the message is about to be handed over. @returns false where another sender has it */
+export async function beginSending(database: Database, { id, fence }: Delivery, lease: number): Promise<boolean> {
+  const rows = await database.alone({
+    name: 'begin_sending',
+    text: 'select begin_sending($1, $2, $3) as begun',
+    values: [id, fence, lease],
+  });
+  return rows[0]?.begun === true;
+}
+
+/** Records what has become of it, unless another sender has it. */
+export async function endSending(database: Database, { id, fence }: Delivery, became: Delivered): Promise<void> {
+  const [code, detail] = became.state === 'sent' ? [null, null] : [became.code, became.detail];
+  const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
+  await database.alone({
+    name: 'end_sending',
+    text: 'select end_sending($1, $2, $3, $4, $5, $6, $7)',
+    values: [id, fence, became.state, code, detail, pause, heldBack],
+  });
+}
+
+/** Most of the table is sent. Each of the two parts has an index without that. */
+const count = `
+select channel, state, count(*)::integer as count from delivery where state in ('due', 'sending') group by 1, 2
+union all
+select channel, state, count(*)::integer from delivery where state = 'failed' group by 1, 2`;
+
+/** What is not sent, by channel and state. */
+export async function countDeliveries(
+  database: Database,
+): Promise<readonly { readonly channel: Channel; readonly state: string; readonly count: number }[]> {
+  const rows = await database.alone({ name: 'count_deliveries', text: count, values: [] });
+  return rows as unknown as readonly { channel: Channel; state: string; count: number }[];
+}

@@ -1,0 +1,18 @@
+import type { Database } from '../activities/stores/postgres/database.ts';
+import {
+  beginSending,
+  endSending,
+  keepDeliveries,
+  takeDeliveries,
+} from '../activities/stores/postgres/outbox/due-deliveries.ts';
+import { type DeliveryRows, lease } from './delivery-loop.ts';
+
+/** The rows of the outbox in PostgreSQL. */
+export function deliveryRows(database: Database): DeliveryRows {
+  return {
+    take: (channels, atMost) => takeDeliveries(database, channels, atMost, lease),
+    keep: (held) => keepDeliveries(database, held, lease),
+    begin: (delivery) => beginSending(database, delivery, lease),
+    end: (delivery, became) => endSending(database, delivery, became),
+  };
+}
