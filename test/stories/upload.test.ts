@@ -427,6 +427,8 @@ describe('an upload', () => {
   it('that ends while its caller waits for it tells him that the key may begin anew, at either door', async () => {
     const bytes = randomBytes(1_000);
     const announced = await uploader.announced('waited-for', bytes);
+    // A worker that is frozen in the middle of a transaction would hold the row that the bytes need.
+    await world.until('it waits for its bytes', async () => (await world.state(announced.id)) === 'waiting');
     // Under way: as long as it waits for its bytes, nobody is kept waiting for it.
     const workers = world.running('workers/operations.ts');
     for (const worker of workers) worker.signal('SIGSTOP');
