@@ -1,6 +1,10 @@
 -- Deduplication for services of their own, keys for callers without one, and the terms of copied answers.
 set local row_security = on;
 
+-- An operation that settles locks its row before it reads the name of the channel. In the other order, it and this migration
+-- would wait for each other.
+lock table hapax.operation in share row exclusive mode;
+
 -- An id that a service wants done once, with its answer. The row decides, whatever faster layers stand before it.
 create sequence hapax.once_fence;
 create table hapax.once_entry (
