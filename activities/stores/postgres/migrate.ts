@@ -12,25 +12,31 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  * @returns the names of the migrations that were run now
  */
 export async function migrateSchema(url: string, log: (line: string) => void): Promise<readonly string[]> {
-  const done = await runner({
-    // Tables force row security for their owner too. With this, a migration that reads rows fails instead of seeing
-    // none.
-    databaseUrl: { connectionString: url, options: '-c row_security=off' },
-    dir: directory,
-    migrationsTable: 'hapax_migration',
-    direction: 'up',
-    checkOrder: true,
-    log,
-    verbose: false,
-  }).catch((error: Error) => {
-    if (!error.message.startsWith('Not run migration')) throw error;
+  // Tables force row security for their owner too. With this, a migration that reads rows fails instead of seeing none.
+  const client = new pg.Client({ connectionString: url, options: '-c row_security=off' });
+  await client.connect();
+  try {
+    const done = await runner({
+      // A connection of the runner's own is still open when it returns, and an end of its database would end this process.
+      dbClient: client,
+      dir: directory,
+      migrationsTable: 'hapax_migration',
+      direction: 'up',
+      checkOrder: true,
+      log,
+      verbose: false,
+    });
+    return done.map((migration) => migration.name);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('Not run migration')) throw error;
     throw new Error(
       `The schema was made by another build (${error.message}). Use that build, or give another database; a local stack ` +
         'begins anew with npm start -- --fresh.',
       { cause: error },
     );
-  });
-  return done.map((migration) => migration.name);
+  } finally {
+    await client.end();
+  }
 }
 
 /** The plain SQL of all migrations, for a DBA to review. */
