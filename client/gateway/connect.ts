@@ -1,10 +1,14 @@
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { Gateway } from '../gateway.ts';
+import { KeyRing } from '../../activities/seal/key-ring.ts';
+import { convertedBy } from '../../activities/seal/payload-codec.ts';
+import { Seals } from '../../activities/seal/seals.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { Admission } from './admission.ts';
 import { KeyAttempts } from './key-attempts.ts';
@@ -24,7 +28,11 @@ type GatewayOptions = {
   readonly asksPerKey?: number;
   /** Makes what flows without a workflow do in their claims; by default there are none. */
   readonly inClaim?: (database: Database) => GatewayParts['inClaim'];
-} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms'>>;
+  /** `HAPAX_SEAL_KEYS` of the deployment, for flows that seal fields, such as the e-mail address of a checkout. */
+  readonly sealKeys?: string;
+  /** Encrypts what Temporal keeps, as `HAPAX_PAYLOAD_CODEC` says of the deployment; by default it is readable there. */
+  readonly payloadCodec?: PayloadCodec | undefined;
+} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms' | 'seals'>>;
 
 export type ConnectedGateway = {
   readonly gateway: Gateway;
@@ -52,6 +60,8 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     taskQueue = 'hapax',
     inClaim,
     asksPerKey,
+    sealKeys,
+    payloadCodec,
     ...given
   } = options;
   const connection = Connection.lazy({ address: temporalAddress });
@@ -75,12 +85,15 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
   // A connection of its own: queued behind the claims of a crowd, the count would learn of the crowd too late.
   const counting = new Database(databaseUrl, 'hapax_app', 1);
   const admission = new Admission({ look: () => workInHand(counting), hear: (ended) => news.hear(ended), log });
+  const isTold = news.hearErased((operations) => gateway.forget(operations));
   const gateway = new Gateway({
     database,
+    isTold,
     admission,
-    workflows: new Workflows(new Client({ connection, namespace }), taskQueue),
+    workflows: new Workflows(new Client({ connection, namespace, ...convertedBy(payloadCodec) }), taskQueue),
     outcomes: new Outcomes(database, news),
     seen,
+    ...(sealKeys === undefined ? {} : { seals: new Seals(KeyRing.read(sealKeys)) }),
     ...given,
     inClaim: inClaim?.(database),
     ...(asksPerKey === undefined ? {} : { attempts: new KeyAttempts(asksPerKey) }),

@@ -1,3 +1,4 @@
+import type { Seals } from '../../activities/seal/seals.ts';
 import type { ClaimParts } from './claim-and-start.ts';
 import type { KeyAttempts } from './key-attempts.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -12,6 +13,13 @@ export type GatewayParts = ClaimParts & {
   readonly attempts?: KeyAttempts;
   /** Settled answers kept in memory; 0 keeps none. */
   readonly cacheEntries?: number;
+  /**
+   * Whether erased answers are told to `forget` now. While they are not, memory keeps an answer for less than a second;
+   * without it, always.
+   */
+  readonly isTold?: () => boolean;
+  /** Seals the sensitive fields of requests; needed for flows that declare some. */
+  readonly seals?: Seals | undefined;
   /** Called once for each request, with the decision and the layer that made it. */
   readonly count?: (flow: string, decision: Decision | NotBegun['kind'], layer: Layer) => void;
 };

@@ -1,5 +1,5 @@
-import type { Asked } from './asked.ts';
-import { sameIntent, type Started } from './claim-and-start.ts';
+import { type Asked, sameIntent } from './asked.ts';
+import type { Started } from './claim-and-start.ts';
 import type { NotBegun } from './reply.ts';
 
 type Live = { readonly digest: string; readonly claimed: Promise<Started | NotBegun> };
@@ -23,6 +23,11 @@ export class LiveClaims {
   /** Call when the operation has settled, or when no request here waits for it any more. */
   forget(name: string): void {
     this.#live.delete(name);
+  }
+
+  /** Who asks from now on makes a claim of its own. */
+  forgetAll(): void {
+    this.#live.clear();
   }
 
   /** Only an open operation of this very request is worth joining here. Memory or the ledger answers everything else. */

@@ -20,6 +20,9 @@ type Settled = {
 /** PostgreSQL restarts in a second or two. Until then each waiter reads the row itself. Milliseconds. */
 const reconnectAfter = 500;
 
+/** A connection that dies silently, without an error, is noticed at the second of these looks. Milliseconds. */
+const lookEvery = 1_000;
+
 /** A NOTIFY arrives within a millisecond or two. A start waits at most this long for one. Milliseconds. */
 const probeWithin = 500;
 
@@ -39,8 +42,10 @@ export class SettledNews {
   readonly #waiting = new Map<string, Set<(news: Settled) => void>>();
   readonly #hearers: ((news: Pick<Settled, 'id' | 'tenant'>) => void)[] = [];
   readonly #told: (() => void)[] = [];
+  readonly #erased: ((operations: readonly string[] | undefined) => void)[] = [];
   #client: pg.Client | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #look: NodeJS.Timeout | undefined;
   #closed = false;
   #heard = false;
 
@@ -79,6 +84,7 @@ export class SettledNews {
     await client.query(`listen ${client.escapeIdentifier(channel)}`);
     await this.#parts.probe(channel, token);
     await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, probeWithin).unref())]);
+    if (this.#client === client) this.#watch(client);
   }
 
   /**
@@ -93,6 +99,16 @@ export class SettledNews {
   /** Calls back when another system has told us something, and its event has to be handled. */
   hearEvents(callback: () => void): void {
     this.#told.push(callback);
+  }
+
+  /**
+   * Calls back with the operations whose answers were erased, or with undefined when the connection was lost: then such
+   * news may be missed.
+   * @returns a function that says whether such news is heard now
+   */
+  hearErased(callback: (operations: readonly string[] | undefined) => void): () => boolean {
+    this.#erased.push(callback);
+    return () => this.#heard;
   }
 
   /**
@@ -111,6 +127,8 @@ export class SettledNews {
   #tell(payload: string): void {
     const said = json(payload);
     if (isEvent(said)) for (const hear of this.#told) hear();
+    const { data: erasure } = erasing.safeParse(said);
+    if (erasure !== undefined) for (const forget of this.#erased) forget(erasure.erased);
     const { data: named } = hint.safeParse(said);
     if (named !== undefined) for (const hear of this.#hearers) hear(named);
     const callbacks = named && this.#waiting.get(named.id);
@@ -128,15 +146,33 @@ export class SettledNews {
     if (this.#closed || this.#client !== client) return;
     this.#client = undefined;
     this.#heard = false;
+    clearInterval(this.#look);
+    for (const forget of this.#erased) forget(undefined);
     client.end().catch(() => undefined);
     this.#retry = setTimeout(() => {
       this.listen().catch(() => this.#client && this.#again(this.#client));
     }, reconnectAfter).unref();
   }
 
+  /** A network that swallows everything reports no error. News that is under way arrives before the answer to a look. */
+  #watch(client: pg.Client): void {
+    let unanswered = false;
+    this.#look = setInterval(() => {
+      if (unanswered) return this.#again(client);
+      unanswered = true;
+      client.query('select').then(
+        () => {
+          unanswered = false;
+        },
+        () => this.#again(client),
+      );
+    }, lookEvery).unref();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearInterval(this.#look);
     await this.#client?.end().catch(() => undefined);
   }
 }
@@ -153,6 +189,7 @@ const full = z.object({
   flowVersion: z.int(),
 });
 const hint = z.object({ id: z.string(), tenant: z.string() });
+const erasing = z.object({ erased: z.array(z.string()) });
 
 function isEvent(said: unknown): boolean {
   return typeof said === 'object' && said !== null && 'event' in said;

@@ -147,7 +147,11 @@ it.each(ours)('runs a worker that is there: %s', (_, service) => {
 });
 
 it('gives our processes only settings that are declared', () => {
-  const declaring = ['workers/config.ts', ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`)];
+  const declaring = [
+    'workers/config.ts',
+    'workers/seal-fields.ts',
+    ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`),
+  ];
   const config = declaring.map(readText).join('');
   const given = ours.flatMap(([, service]) => Object.keys(service.environment ?? {}));
   const names = new Set(given.map((name) => name.replace(/_FILE$/, '')));
@@ -204,9 +208,9 @@ it('keeps PostgreSQL where nothing comes in from outside', () => {
 
 it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
-    [...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS)\w*)[:}]/g)].map(
-      ({ groups }) => groups?.name ?? '',
-    ),
+    [
+      ...text.matchAll(/\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|SEAL_KEYS|PAYLOAD_KEYS)\w*)[:}]/g),
+    ].map(({ groups }) => groups?.name ?? ''),
   );
   const plain = [...asked].filter((name) => !name.endsWith('_FILE')).toSorted();
   expect(plain.map((name) => name.toLowerCase())).toEqual(Object.keys(compose.secrets).sort());

@@ -14,6 +14,7 @@ type Room =
   | 's3'
   | 'stores'
   | 'file types'
+  | 'seal'
   | 'outside'
   | 'step engine'
   | 'activities'
@@ -96,6 +97,12 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'What a file is, by its bytes and its name, is asked in many rooms: it touches nothing outside.',
   },
+  seal: {
+    at: ['activities/seal/'],
+    knows: ['heart'],
+    because:
+      'Sealing knows keys and places, and neither the ledger nor who asks, so that whoever seals or opens may import it.',
+  },
   outside: {
     at: ['activities/outside/'],
     // Its adapter, which is loaded where the system is connected.
@@ -111,13 +118,13 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: ['step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
   gateway: {
     at: ['client/gateway.ts', 'client/gateway/'],
-    knows: ['workflows', 'declarations', 'postgres', 'heart'],
+    knows: ['workflows', 'declarations', 'seal', 'postgres', 'heart'],
     because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
   },
   uploads: {
@@ -151,7 +158,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['seal', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -171,7 +178,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'teller',
         'engine',
       ] as const),
-      ...(['activities', 'step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['activities', 'step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Tests may import everything in a room.',
   },
