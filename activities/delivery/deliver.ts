@@ -35,6 +35,7 @@ class TakenOver extends Error {}
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
   const { message, dueFor } = delivery;
+  if (isErased(message.payload)) return { state: 'erased' };
   const declared = outlet.declared(message.type);
   if (declared === undefined)
     return later(delivery, strangersPatience, random, {
@@ -96,6 +97,11 @@ function later(
 function inDoubt(why: string): Outcome {
   const detail = `It may have left, and is sent once at most: replay it if it did not arrive. ${why}`;
   return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail) };
+}
+
+/** Nothing is left that could be sent, and nobody has to look at it. */
+function isErased(payload: unknown): boolean {
+  return typeof payload === 'object' && payload !== null && 'erased' in payload && payload.erased === true;
 }
 
 /** What a mail server or a provider says may hold anything. */

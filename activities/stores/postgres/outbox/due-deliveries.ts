@@ -31,6 +31,8 @@ export type Delivery = {
 /** What has become of it. */
 export type Delivered =
   | { readonly state: 'sent' }
+  /** The data of its subject were erased before it left: it goes to nobody. */
+  | { readonly state: 'erased' }
   /** Tried again after the pause, in milliseconds. What our own protection held back was no try. */
   | {
       readonly state: 'due';
@@ -101,7 +103,7 @@ export async function beginSending(database: Database, { id, fence }: Delivery, 
 
 /** Records what has become of it, unless another sender has it. */
 export async function endSending(database: Database, { id, fence }: Delivery, became: Delivered): Promise<void> {
-  const [code, detail] = became.state === 'sent' ? [null, null] : [became.code, became.detail];
+  const [code, detail] = 'code' in became ? [became.code, became.detail] : [null, null];
   const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
   await database.alone({
     name: 'end_sending',
