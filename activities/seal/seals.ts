@@ -35,6 +35,11 @@ export class Seals {
     this.#index = keys.derive('blind indexes');
   }
 
+  /** The one that seals is first. */
+  get keyIds(): readonly string[] {
+    return this.#fingerprint.map(({ id }) => id);
+  }
+
   /** @returns text that only its place opens; what is sealed already stays as it is */
   seal(value: unknown, place: SealedPlace): string {
     if (isSealed(value)) return value;

@@ -40,6 +40,15 @@ export function asked<F extends AnyFlow>(flow: F, call: Call<F>, seals = Seals.n
   return { flow, call: call as Call, scope, name: scopeName(scope), digest, digestVersion, seals };
 }
 
+/** What the ledger may know this content by: the digest of this process, and those under keys before and after a rotation. */
+export function digestsOf({ flow, call, digest, digestVersion, seals }: Asked): readonly string[] {
+  if (digestVersion !== sealedFingerprintVersion) return [digest];
+  const request = call.request as Record<string, unknown>;
+  return seals.keyIds.map((id) =>
+    fingerprint(flow.name, flow.intent, request, digestVersion, (text) => seals.mac(text, id)),
+  );
+}
+
 type Stored = { readonly fingerprint: string; readonly fingerprintVersion: number };
 
 /**

@@ -1,7 +1,7 @@
-import { anchorContent } from '../../activities/stores/postgres/dedup/anchor-content.ts';
+import { anchorContent, openAnchor } from '../../activities/stores/postgres/dedup/anchor-content.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { anchoredKey } from '../../workflows/operation/key.ts';
-import { asked } from './asked.ts';
+import { asked, digestsOf } from './asked.ts';
 import type { Call } from './call.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 
@@ -21,6 +21,11 @@ export async function keyOfContent<F extends AnyFlow>(
     throw new TypeError(
       `Flow ${flow.name} declares no content key: give a key that was made before the first attempt.`,
     );
-  const { scope, digest } = asked(flow, { ...call, key: '' }, seals);
+  const request = asked(flow, { ...call, key: '' }, seals);
+  const { scope, digest } = request;
+  const digests = digestsOf(request);
+  // A rotation of keys does not end a window.
+  const open = digests.length > 1 ? await openAnchor(database, scope, digests) : undefined;
+  if (open !== undefined) return anchoredKey(open.digest, open.anchoredAt);
   return anchoredKey(digest, await anchorContent(database, scope, digest, flow.contentKey.window));
 }
