@@ -82,6 +82,11 @@ it.each([
   [{ SMTP_URL: 'smtp://a' }, ['MAIL_FROM is not set']],
   [{ MAIL_PROVIDER_URL: 'http://b', MAIL_FROM: { address: 'a@b.example' } }, ['MAIL_PROVIDER_KEY is not set']],
   [{ MAIL_FROM: { address: 'a@b.example' } }, []],
+  // What the local catcher takes, a server of the Internet must not be given by mistake.
+  [{ SMTP_URL: 'smtp://mail.shop.com', MAIL_FROM: { address: 'shop@hapax.test' } }, ['MAIL_FROM is shop@hapax.test']],
+  [{ SMTP_URL: 'smtp://catcher:1025', MAIL_FROM: { address: 'shop@hapax.test' } }, []],
+  [{ SMTP_URL: 'smtp://127.0.0.1:1025', MAIL_FROM: { address: 'shop@hapax.test' } }, []],
+  [{ SMTP_URL: 'smtp://mail.shop.com', MAIL_FROM: { address: 'shop@example.com' } }, []],
   [{}, []],
 ])('settings of mail that do not go together are named: %j', (settings, words) => {
   const faults = senderFaults(settings);
