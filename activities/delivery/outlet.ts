@@ -24,17 +24,27 @@ export type Outlet = Pick<Sender<never>, 'called' | 'knowsIdsFor' | 'longestSend
 
 /** Lets the declared mails leave by this sender. */
 export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id, occurredAt: at }, { to, ...text }) => ({
+  return outlet(sender, messages, guard, ({ id, occurredAt: at, environment }, { to, subject, ...text }) => ({
     ...text,
     id,
     at,
     to: soundMailbox(to),
+    subject: marked(environment, subject),
   }));
 }
 
 /** Lets the declared text messages leave by this sender. */
 export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id }, { to, text }) => ({ id, to: soundNumber(to), text }));
+  return outlet(sender, messages, guard, ({ id, environment }, { to, text }) => ({
+    id,
+    to: soundNumber(to),
+    text: marked(environment, text),
+  }));
+}
+
+/** A test leaves as everything does, for whoever tests it, and must not be taken for a true order. */
+function marked(environment: Message['environment'], text: string): string {
+  return environment === 'test' ? `[test] ${text}` : text;
 }
 
 function outlet<Written, Ready>(

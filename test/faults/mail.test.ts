@@ -84,7 +84,7 @@ it('the receipt of a checkout that is asked for again and again arrives once, wi
   });
   const arrived = catcher.for(to);
   expect(arrived.map((mail) => mail.id)).toEqual([`${message}@hapax.test`]);
-  expect(arrived[0]?.source).toContain(`Subject: Your receipt for order ${orderId}`);
+  expect(arrived[0]?.source).toContain(`Subject: [test] Your receipt for order ${orderId}`);
   expect(arrived[0]?.source).toContain('12.50 EUR');
   expect((await world.sql('select from hapax.delivery where message_id = $1', message)).length).toBe(1);
   // An order without an address has its receipt in the outbox, and nobody to send it to.
