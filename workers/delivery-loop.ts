@@ -23,8 +23,8 @@ export type DeliveryRows = {
   take(channels: readonly Channel[], atMost: number): Promise<readonly Delivery[]>;
   /** Renews leases. @returns the ids of those that this sender still has */
   keep(held: readonly Delivery[]): Promise<ReadonlySet<string>>;
-  /** @returns false where another sender has it */
-  begin(delivery: Delivery): Promise<boolean>;
+  /** @param by the system that is about to get it @returns false where another sender has it */
+  begin(delivery: Delivery, by: string): Promise<boolean>;
   end(delivery: Delivery, became: Delivered): Promise<void>;
 };
 
@@ -111,7 +111,7 @@ export class DeliveryLoop {
     const begin = async (): Promise<boolean> => {
       const asked = performance.now();
       // A process that was frozen meanwhile may have lost the lease that this renews.
-      return (await rows.begin(delivery)) && performance.now() - asked < lease;
+      return (await rows.begin(delivery, outlet.place)) && performance.now() - asked < lease;
     };
     const became = await deliver(delivery, { outlet, begin, signal, random: Math.random() });
     count(channel, became.state);

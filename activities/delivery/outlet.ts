@@ -11,7 +11,7 @@ import { soundMailbox } from './sound-mailbox.ts';
 type Message = Delivery['message'];
 
 /** The way out of one channel. */
-export type Outlet = Pick<Sender<never>, 'called' | 'knowsIdsFor' | 'longestSend'> & {
+export type Outlet = Pick<Sender<never>, 'called' | 'place' | 'knowsIdsFor' | 'longestSend'> & {
   readonly guard: Guard;
   /** What is declared of a message; undefined where this build knows no such type. */
   readonly declared: (type: string) => Pick<DeclaredMessage<never>, 'repeats' | 'patience'> | undefined;
@@ -48,7 +48,7 @@ function marked(environment: Message['environment'], text: string): string {
 }
 
 function outlet<Written, Ready>(
-  { called, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
+  { called, place, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
   messages: readonly DeclaredMessage<Written>[],
   guard: Guard,
   ready: (message: Message, written: Written) => Ready,
@@ -56,6 +56,7 @@ function outlet<Written, Ready>(
   const byType = new Map(messages.map((message) => [message.type, message]));
   return {
     called,
+    place,
     knowsIdsFor,
     longestSend,
     guard,

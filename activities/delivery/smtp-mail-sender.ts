@@ -25,6 +25,7 @@ export function smtpMailSender({ url, from }: Server): MailSender {
   const { auth, ...server } = parseConnectionUrl(url);
   return {
     called: 'the mail server',
+    place: `smtp:${new URL(url).hostname}`,
     knowsIdsFor: 0,
     longestSend: untilHandOver + untilTaken,
     async send(mail, { handOver, signal }) {

@@ -11,7 +11,7 @@ const handing = { handOver: async () => undefined, signal: new AbortController()
 /** A sender that keeps what it is given. */
 function kept<Message>(sent: Message[]): Sender<Message> {
   return {
-    ...{ called: 'the mail server', knowsIdsFor: 0, longestSend: 1 },
+    ...{ called: 'the mail server', place: 'smtp:mail.test', knowsIdsFor: 0, longestSend: 1 },
     async send(message) {
       sent.push(message);
     },
