@@ -174,6 +174,31 @@ it('a sender that is frozen in its last moment sends nothing when it thaws, and 
   expect([(await row(message))?.tries, (await row(slow))?.tries]).toEqual([2, 1]);
 });
 
+it('a sender that is to stop waits for the answer to what it has handed over', async () => {
+  const to = 'stopping@example.com';
+  // Longer than a stop used to wait.
+  catcher.manner = { late: () => 5_000 };
+  const sender = await world.start('workers/mail.ts');
+  const message = await paid(to);
+  await world.until('the server has it', async () => catcher.for(to).length === 1);
+  await sender.stop();
+  expect(await row(message)).toMatchObject({ state: 'sent', tries: 1, may_have_left_by: null });
+  expect(catcher.for(to)).toHaveLength(1);
+});
+
+it('a provider’s lost answer stays a doubt when mail leaves by a mail server from then on', async () => {
+  const env = { SMTP_URL: '', MAIL_PROVIDER_URL: `${provider}/messages/mail`, MAIL_PROVIDER_KEY: 'key' };
+  const message = await told('mail', 'test.once', { email: 'switched@example.com' });
+  await diesAt('after-send', message, env);
+  expect(await row(message)).toMatchObject({ may_have_left_by: `${provider}/messages/mail` });
+  await due('now');
+  await world.start(worker);
+  await became(message, 'failed');
+  expect((await row(message))?.code).toBe('delivery-in-doubt');
+  expect(catcher.for('switched@example.com')).toEqual([]);
+  await world.sql(`delete from hapax.outbox where id = $1`, message);
+});
+
 it('mail waits while the mail server is away, and leaves when it is back', async () => {
   await catcher.goAway();
   const messages = [await paid('away-1@example.com'), await paid('away-2@example.com')];
