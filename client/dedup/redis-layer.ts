@@ -36,10 +36,13 @@ export function redisLayer({
   log = console.warn,
 }: RedisLayerOptions): ConnectedLayer {
   const redis = new RedisConnection(url, { within, log });
-  const nameOf = (id: string): string => `hapax:once:${space}:${id}`;
+  // Encoded, a space holds no colon: `a` with the id `b:c` and `a:b` with the id `c` have names of their own.
+  const prefix = `hapax:once:${encodeURIComponent(space)}:`;
+  const nameOf = (id: string): string => `${prefix}${id}`;
   const look = async (id: string): Promise<string | undefined> => await redis.get(nameOf(id));
 
   return {
+    place: [space],
     afterCrash: onCrash,
     look: async (id) => answeredBy(nameOf(id), await look(id)),
     copy: (id, answer, left) => redis.set(nameOf(id), kept(nameOf(id), answer, left), left),

@@ -8,11 +8,13 @@ import { FinalError } from '../../client/dedup/final-error.ts';
 import type { ConnectedLayer, Layer } from '../../client/dedup/layer.ts';
 import { memoryLayer } from '../../client/dedup/memory-layer.ts';
 import { once, type OnceOptions } from '../../client/dedup/once.ts';
+import { postgresLayer } from '../../client/dedup/postgres-layer.ts';
+import { redisLayer } from '../../client/dedup/redis-layer.ts';
 import { StillRunning } from '../../client/dedup/still-running.ts';
 import { minutes, seconds } from '../../workflows/operation/duration.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { layerOf, type StoreOf } from './stores.ts';
+import { layerOf, place, type StoreOf } from './stores.ts';
 
 const name = `once${randomBytes(4).toString('hex')}`;
 const holderProgram = fileURLToPath(new URL('./holder-process.ts', import.meta.url));
@@ -262,6 +264,9 @@ describe('a holder that was silent for longer than its lease', () => {
   });
 });
 
+/** The name in Redis of an answer that PostgreSQL has settled. */
+const copyOf = (id: string) => `hapax:once:contract-runs-again:${JSON.stringify([place.tenant, place.space, id])}`;
+
 describe('with PostgreSQL deciding', () => {
   const effect = (id: string) => async () => {
     await sql.query('insert into public.effect (id) values ($1)', [id]);
@@ -293,7 +298,7 @@ describe('with PostgreSQL deciding', () => {
     ['an answer of another form', (key: string) => `kept:${JSON.stringify([key, Date.now() + 60_000, '[]'])}`],
   ])('a Redis that holds %s is only a hint: one effect', async (_, lie) => {
     const id = randomUUID();
-    const key = `hapax:once:contract-runs-again:${id}`;
+    const key = copyOf(id);
     const layers = [connect('Redis, at least once'), connect('PostgreSQL')];
     await redis.ask((client) => client.set(key, lie(key)));
     expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
@@ -309,6 +314,37 @@ describe('with PostgreSQL deciding', () => {
     await sql.query('delete from hapax.once_entry where id = $1', [id]);
     expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
     expect(await effects(id)).toBe(1);
+  });
+});
+
+describe('ids that are equal', () => {
+  const answerOf = (id: string, layers: Layer[], answer: string) => once(id, () => answer, { layers, ...patient });
+
+  it('of two tenants and two spaces stay apart in a memory and a Redis that all of them share', async () => {
+    const id = randomUUID();
+    const [memory, cache] = [memoryLayer(), connect('Redis, at least once')];
+    const uses = [
+      ['acme', 'orders'],
+      ['beta', 'orders'],
+      ['acme', 'mails'],
+    ] as const;
+    for (const [tenant, space] of uses) {
+      const deciding = postgresLayer({ url, tenant, space });
+      connected.push(deciding);
+      for (const layers of [[memory, deciding], [cache, deciding], [deciding]])
+        expect(await answerOf(id, layers, `${tenant} ${space}`)).toBe(`${tenant} ${space}`);
+    }
+  });
+
+  it('of two spaces of one Redis stay apart, however the spaces are called', async () => {
+    const id = randomUUID();
+    const inSpace = (space: string) => {
+      const layer = redisLayer({ url: redis.url, onCrash: 'runs-again', space, within: 10_000, log: () => undefined });
+      connected.push(layer);
+      return [layer];
+    };
+    expect(await answerOf(`b:${id}`, inSpace('a'), 'of a')).toBe('of a');
+    expect(await answerOf(id, inSpace('a:b'), 'of a:b')).toBe('of a:b');
   });
 });
 

@@ -26,6 +26,7 @@ function overNetwork(layer: Layer, schedule: Scheduler, isAway: (question: strin
     };
   };
   return {
+    place: layer.place,
     afterCrash: layer.afterCrash,
     look: slow('look', layer.look),
     copy: slow('copy', layer.copy),
@@ -112,7 +113,7 @@ describe('whatever the order in which messages arrive', () => {
   it('a faster layer that others have taken the id in decides nothing', async () => {
     await tried(async (schedule, made) => {
       const [cache, deciding] = [memoryLayer(), memoryLayer()];
-      await cache.claim('id', { lease: minutes(1), window: minutes(5) });
+      await cache.claim(JSON.stringify(['id']), { lease: minutes(1), window: minutes(5) });
       const processes = [0, 1, 2].map(() => [overNetwork(cache, schedule), overNetwork(deciding, schedule)]);
       expectOnce(await told(schedule, made, processes), made);
     });
