@@ -4,6 +4,8 @@ import { once as heard } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
+import { forget } from '../../activities/stores/postgres/upkeep/forget.ts';
 import { FinalError } from '../../client/dedup/final-error.ts';
 import type { ConnectedLayer, Layer } from '../../client/dedup/layer.ts';
 import { memoryLayer } from '../../client/dedup/memory-layer.ts';
@@ -11,7 +13,7 @@ import { once, type OnceOptions } from '../../client/dedup/once.ts';
 import { postgresLayer } from '../../client/dedup/postgres-layer.ts';
 import { redisLayer } from '../../client/dedup/redis-layer.ts';
 import { StillRunning } from '../../client/dedup/still-running.ts';
-import { minutes, seconds } from '../../workflows/operation/duration.ts';
+import { hours, minutes, seconds } from '../../workflows/operation/duration.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { layerOf, place, type StoreOf } from './stores.ts';
@@ -251,6 +253,40 @@ describe('a holder that was silent for longer than its lease', () => {
       if (which === 'PostgreSQL') expect(Number(fences[1])).toBeGreaterThan(Number(fences[0]));
     },
   );
+
+  it('with PostgreSQL keeps its answer for a day, whatever upkeep forgets meanwhile', async () => {
+    const upkeep = new Database(url, 'hapax_upkeep', 1);
+    const layer = connect('PostgreSQL');
+    const terms = { lease: 1, window: minutes(5) };
+    const afterSilence = async (silence: number) => {
+      const id = randomUUID();
+      const claimed = await layer.claim(id, terms);
+      if (claimed.kind !== 'ours') return expect.unreachable();
+      const ago = `now() - $2 * interval '1 millisecond'`;
+      await sql.query(`update hapax.once_entry set until = ${ago} where id = $1`, [id, silence]);
+      await forget(upkeep, 100);
+      return await layer.settle(id, claimed.hold, '{"value":1}', terms.window);
+    };
+    try {
+      expect([await afterSilence(hours(23)), await afterSilence(hours(25))]).toEqual([true, false]);
+    } finally {
+      await upkeep.close();
+    }
+  });
+
+  it('with PostgreSQL does not run again where its row is gone, however long it ran', async () => {
+    for (const wait of [0, seconds(20)]) {
+      const id = randomUUID();
+      let runs = 0;
+      const run = async () => {
+        runs += 1;
+        await sql.query('delete from hapax.once_entry where id = $1', [id]);
+        return 'done';
+      };
+      const answer = await once(id, run, { layers: [connect('PostgreSQL')], window: minutes(5), wait });
+      expect([answer, runs]).toEqual(['done', 1]);
+    }
+  });
 
   it('is told so by its signal', async () => {
     const id = randomUUID();
