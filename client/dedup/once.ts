@@ -47,7 +47,7 @@ const underWay = new WeakMap<Layer, Map<string, Promise<Ended>>>();
  * leaves is up to the deciding layer (`afterCrash`): see docs/dedup.md. No call runs twice: one that was taken over
  * keeps its outcome in hand, and settles it where the id is free again.
  * @param run gives a JSON value, or nothing; every call gets it as JSON gives it back
- * @throws FinalError when the run has ended with one
+ * @throws FinalError when the run has ended with one, or with an answer that JSON cannot tell
  * @throws StillRunning when another call is still running after the wait
  * @example await once(message.id, () => book(message), { layers: [memoryLayer(), postgres], window: days(7) })
  */

@@ -95,6 +95,53 @@ describe.each(Object.keys(sides))('%s', (which) => {
     expect(runs).toBe(1);
   });
 
+  it.each([
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+    ['an object that tells nothing of itself', { toJSON: () => undefined }],
+  ])('keeps null for an answer that JSON leaves out: %s', async (_, answer) => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return answer;
+    };
+    for (const side of [here, here, there]) expect(await once<unknown>(id, run, side)).toBeNull();
+    expect(runs).toBe(1);
+  });
+
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  it.each([
+    ['a BigInt', 1n],
+    ['a cycle', cycle],
+  ])('does not repeat a run whose answer JSON cannot tell: %s', async (_, answer) => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return answer;
+    };
+    for (const side of [here, here, there]) {
+      const fault = await once<unknown>(id, run, side).catch((error: unknown) => error);
+      expect(fault).toBeInstanceOf(FinalError);
+      expect(String(fault)).toMatch(/This has run, but its answer has no JSON form: TypeError/);
+    }
+    expect(runs).toBe(1);
+  });
+
+  it('keeps a final error whose detail JSON cannot tell without the detail', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      throw new FinalError('The card was declined', { amount: 1n });
+    };
+    for (const side of [here, here, there])
+      await expect(once(id, run, side)).rejects.toMatchObject({ message: 'The card was declined', detail: null });
+    expect(runs).toBe(1);
+  });
+
   it('lets one of many concurrent calls run, and gives the others its answer', async () => {
     const id = randomUUID();
     let runs = 0;
