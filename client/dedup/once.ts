@@ -121,7 +121,7 @@ async function attempt(
     answer = keptValue(await whileHeld(layer, id, hold, terms, run));
   } catch (error) {
     if (!(error instanceof FinalError)) {
-      // Where this fails, the end of the lease frees the id.
+      // Where this fails, the layer tries again by itself, or the end of the lease frees the id.
       await layer.release(id, hold).catch(() => undefined);
       return { kind: 'failed', error };
     }

@@ -27,6 +27,9 @@ const copy = z.tuple([z.string(), z.number(), z.string()]);
 /** What stands under an id: `held:{token}` while its holder runs, then `kept:[name, end, answer]`. */
 const held = ({ token }: Hold): string => `held:${token}`;
 
+/** Before each try to free an id that nobody runs for: Redis may be about to start anew. Milliseconds. */
+const freeingPauses = [0, seconds(1), seconds(2), seconds(4), seconds(8), seconds(16)];
+
 /** Redis, for a fleet of processes that may do something twice, or leave it out, when one of them or Redis dies. */
 export function redisLayer({
   url,
@@ -40,6 +43,29 @@ export function redisLayer({
   const prefix = `hapax:once:${encodeURIComponent(space)}:`;
   const nameOf = (id: string): string => `${prefix}${id}`;
   const look = async (id: string): Promise<string | undefined> => await redis.get(nameOf(id));
+  const freeLater = async (id: string, hold: Hold): Promise<void> => {
+    for (const wait of freeingPauses) {
+      await pause(wait, undefined, { ref: false });
+      try {
+        await redis.remove(nameOf(id), held(hold));
+        return;
+      } catch {
+        // It is still away.
+      }
+    }
+  };
+  /**
+   * Nothing runs for this hold, but where Redis gave no answer its marker may stand all the same. With `never-again` it
+   * would keep everybody from running for the whole window.
+   */
+  const orFreeLater = async <T>(id: string, hold: Hold, asked: Promise<T>): Promise<T> => {
+    try {
+      return await asked;
+    } catch (error) {
+      void freeLater(id, hold);
+      throw error;
+    }
+  };
 
   return {
     place: [space],
@@ -56,7 +82,8 @@ export function redisLayer({
         if (found !== undefined) await redis.remove(nameOf(id), found);
         const hold = { token: randomUUID() };
         const lifetime = onCrash === 'runs-again' ? lease : window;
-        if (await redis.setIfNew(nameOf(id), held(hold), lifetime)) return { kind: 'ours', hold };
+        const isOurs = await orFreeLater(id, hold, redis.setIfNew(nameOf(id), held(hold), lifetime));
+        if (isOurs) return { kind: 'ours', hold };
       }
     },
     renew: async (id, hold, { lease, window }) => {
@@ -64,7 +91,7 @@ export function redisLayer({
       return await redis.swap(nameOf(id), held(hold), held(hold), lifetime);
     },
     settle: (id, hold, answer, window) => redis.swap(nameOf(id), held(hold), kept(nameOf(id), answer, window), window),
-    release: async (id, hold) => void (await redis.remove(nameOf(id), held(hold))),
+    release: async (id, hold) => void (await orFreeLater(id, hold, redis.remove(nameOf(id), held(hold)))),
     changed: (_id, atMost) => pause(atMost),
     close: async () => redis.close(),
   };

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once as heard } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { forget } from '../../activities/stores/postgres/upkeep/forget.ts';
 import { FinalError } from '../../client/dedup/final-error.ts';
@@ -428,6 +428,38 @@ describe('ids that are equal', () => {
     };
     expect(await answerOf(`b:${id}`, inSpace('a'), 'of a')).toBe('of a');
     expect(await answerOf(id, inSpace('a:b'), 'of a:b')).toBe('of a:b');
+  });
+});
+
+describe('a Redis that runs at most once, and loses an answer of its own', () => {
+  const space = `${place.space}-never-again`;
+  const later = (id: string) =>
+    once(id, () => 'later', { layers: [connect('Redis, at most once')], window: minutes(5), wait: seconds(20) });
+
+  it('does not keep an id for a claim that failed', async () => {
+    const id = randomUUID();
+    const log = () => undefined;
+    const layer = redisLayer({ url: redis.url, onCrash: 'never-again', space, within: 500, log });
+    connected.push(layer);
+    await vi.waitFor(() => layer.look(id), { timeout: seconds(10) });
+    // It still answers questions, and takes the claim when its caller has gone.
+    await redis.ask((client) => client.sendCommand(['CLIENT', 'PAUSE', '3000', 'WRITE']));
+    const failed = once(id, () => expect.unreachable(), { layers: [layer], ...patient });
+    await expect(failed).rejects.toThrow('Redis gave no answer');
+    expect(await later(id)).toBe('later');
+  });
+
+  it('does not keep an id whose run has thrown while it was away', async () => {
+    const id = randomUUID();
+    const run = async () => {
+      await redis.ask((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']));
+      // Until its end of the connection knows, and before there is another one.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      throw new Error('it did not work');
+    };
+    const layers = [connect('Redis, at most once')];
+    await expect(once(id, run, { layers, ...patient })).rejects.toThrow('it did not work');
+    expect(await later(id)).toBe('later');
   });
 });
 
