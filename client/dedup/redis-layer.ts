@@ -103,7 +103,7 @@ function kept(name: string, answer: string, left: number): string {
 
 /**
  * Reads what stands under a name. A copy of another id, garbage, and an answer past its end are ignored. The end is read
- * too, because a frozen process may write its copy late.
+ * too, because a frozen process may write its copy late. Nothing is signed: whoever may write to this Redis may answer.
  */
 function answeredBy(name: string, found: string | undefined): Answered | undefined {
   if (!found?.startsWith('kept:')) return undefined;

@@ -390,6 +390,17 @@ describe('with PostgreSQL deciding', () => {
     expect(await effects(id)).toBe(1);
   });
 
+  // docs/dedup.md says so: nothing is signed here.
+  it('an answer in the right form is believed, whoever wrote it', async () => {
+    const id = randomUUID();
+    const key = copyOf(id);
+    const layers = [connect('Redis, at least once'), connect('PostgreSQL')];
+    const forged = `kept:${JSON.stringify([key, Date.now() + 60_000, '{"value":"forged"}'])}`;
+    await redis.ask((client) => client.set(key, forged));
+    expect(await once<string>(id, effect(id), { layers, ...patient })).toBe('forged');
+    expect(await effects(id)).toBe(0);
+  });
+
   it('a process answers from its memory what the row has settled, and asks no more', async () => {
     const id = randomUUID();
     const layers = [memoryLayer(), connect('PostgreSQL')];
