@@ -3,6 +3,7 @@ import type { FieldsOf, SettingFields, SettingsOf } from '../activities/outside/
 import { readProtection } from '../activities/outside/protection.ts';
 import { setting } from '../activities/outside/setting.ts';
 import { systems } from '../activities/outside/systems.ts';
+import { isRedisAddress, redisAddress } from '../activities/stores/redis/redis-address.ts';
 import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
 import { mailFields } from './mail-settings.ts';
@@ -17,7 +18,6 @@ const isSafeUrl = (text: string) => {
 };
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
-const redisAddress = 'address of Redis or Valkey, such as redis://127.0.0.1:6379';
 const postgresAddress = 'address of PostgreSQL, such as postgres://user:password@127.0.0.1:5432/hapax';
 
 /** What each part of the stack answers to. A part whose variable is set is used as it is and never started locally. */
@@ -99,10 +99,7 @@ const ownFields = {
       }
     }),
   /** Where HTTP processes share copies of settled answers; see docs/dedup.md. Without it they share none. */
-  REDIS_URL: z
-    .string()
-    .regex(/^rediss?:\/\/[^/]/, `give the ${redisAddress}`)
-    .optional(),
+  REDIS_URL: z.string().refine(isRedisAddress, `give the ${redisAddress}`).optional(),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
   /** Minutes between two comparisons of our books with the payment provider's ledger; 0: only by `hapax reconcile`. */

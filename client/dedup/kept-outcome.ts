@@ -1,12 +1,32 @@
 import { FinalError } from './final-error.ts';
 
-/** The outcome of a run as text, so that every caller gets the same. A value without a JSON form becomes null. */
+/**
+ * The outcome of a run as text, so that every caller gets the same. What JSON leaves out, such as a function, becomes
+ * null. What it cannot tell (a BigInt, a cycle) is kept as a refusal: the run has had its effect, and another would
+ * repeat it.
+ */
 export function keptValue(value: unknown): string {
-  return JSON.stringify({ value: value ?? null });
+  try {
+    return `{"value":${jsonOf(value)}}`;
+  } catch (error) {
+    return keptRefusal(new FinalError(`This has run, but its answer has no JSON form: ${String(error)}`));
+  }
 }
 
+/** A detail that JSON cannot tell becomes null. */
 export function keptRefusal({ message, detail }: FinalError): string {
-  return JSON.stringify({ refused: { message, detail } });
+  let told = 'null';
+  try {
+    told = jsonOf(detail);
+  } catch {
+    // The refusal itself counts, and is not to be lost for its detail.
+  }
+  return `{"refused":{"message":${JSON.stringify(message)},"detail":${told}}}`;
+}
+
+function jsonOf(value: unknown): string {
+  // What it leaves out it gives as undefined, whatever its type says.
+  return (JSON.stringify(value) as string | undefined) ?? 'null';
 }
 
 /** Whether a text is one of ours. A faster layer may hold anything. */

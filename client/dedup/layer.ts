@@ -29,6 +29,11 @@ export type Terms = { readonly lease: number; readonly window: number };
  * because nobody then knows whether the id is free.
  */
 export type Layer = {
+  /**
+   * What keeps its ids apart from those of others, such as a tenant and a space; empty where nothing does. Faster
+   * layers before it know an id by this place, so that they may serve several deciding layers.
+   */
+  readonly place: readonly string[];
   /** What becomes of an id whose holder has died: the next call runs, or nobody does until the window has passed. */
   readonly afterCrash: 'runs-again' | 'never-again';
   /** Finds a settled answer, and takes nothing. */

@@ -35,6 +35,7 @@ export function memoryLayer({ most = 10_000 }: MemoryOptions = {}): Layer {
   };
 
   return {
+    place: [],
     afterCrash: 'runs-again',
     look: async (id) => known(id),
     copy: async (id, answer, left) => keep(id, answer, left),

@@ -26,7 +26,8 @@ export type Running = {
 
 type Ended =
   | { readonly kind: 'answered'; readonly answer: string }
-  | { readonly kind: 'taken' }
+  /** @member inHand the outcome of a run of this process that another call kept from being settled */
+  | { readonly kind: 'taken'; readonly inHand: string | undefined }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** A lease is renewed three times before it ends, so that one lost renewal does no harm. */
@@ -43,9 +44,10 @@ const underWay = new WeakMap<Layer, Map<string, Promise<Ended>>>();
  *
  * Of concurrent calls one runs, and the others wait for its answer. When the run throws, that call gets the error,
  * nothing is kept, and the next call runs: one of those that wait, or a later one. A `FinalError` is kept. What a crash
- * leaves is up to the deciding layer (`afterCrash`): see docs/dedup.md.
+ * leaves is up to the deciding layer (`afterCrash`): see docs/dedup.md. No call runs twice: one that was taken over
+ * keeps its outcome in hand, and settles it where the id is free again.
  * @param run gives a JSON value, or nothing; every call gets it as JSON gives it back
- * @throws FinalError when the run has ended with one
+ * @throws FinalError when the run has ended with one, or with an answer that JSON cannot tell
  * @throws StillRunning when another call is still running after the wait
  * @example await once(message.id, () => book(message), { layers: [memoryLayer(), postgres], window: days(7) })
  */
@@ -58,17 +60,24 @@ export async function once<T>(
   const calls = callsOf(layers.at(-1) as Layer);
   const until = performance.now() + wait;
   let pause = firstPause;
+  let inHand: string | undefined;
+  let hasRun = false;
+  const running = (told: Running) => {
+    hasRun = true;
+    return run(told);
+  };
   for (;;) {
     const other = calls.get(id);
     const ended =
       other === undefined
-        ? await lead(calls, id, () => attempt(layer, id, run, { lease, window }))
+        ? await lead(calls, id, () => attempt(layer, id, running, { lease, window }, inHand))
         : await within(other, until);
     if (ended?.kind === 'answered') return outcomeOf(ended.answer) as T;
     if (ended?.kind === 'failed' && other === undefined) throw ended.error;
     const left = until - performance.now();
-    if (left <= 0) throw new StillRunning(id);
+    if (left <= 0) throw new StillRunning(id, hasRun);
     if (ended?.kind !== 'taken') continue;
+    inHand = ended.inHand ?? inHand;
     await layer.changed(id, Math.min(pause, left));
     pause = Math.min(pause * 1.5, longestPause);
   }
@@ -91,23 +100,36 @@ async function lead(calls: Map<string, Promise<Ended>>, id: string, call: () => 
   }
 }
 
-async function attempt(layer: Layer, id: string, run: (running: Running) => unknown, terms: Terms): Promise<Ended> {
+/** @param inHand the outcome of a run that has not been settled: it is settled instead of running again */
+async function attempt(
+  layer: Layer,
+  id: string,
+  run: (running: Running) => unknown,
+  terms: Terms,
+  inHand: string | undefined,
+): Promise<Ended> {
   const claimed = await layer.claim(id, terms);
-  if (claimed.kind !== 'ours') return claimed;
+  if (claimed.kind === 'taken') return { kind: 'taken', inHand };
+  if (claimed.kind === 'answered') return claimed;
   const { hold } = claimed;
+  if (inHand !== undefined) {
+    const kept = await layer.settle(id, hold, inHand, terms.window);
+    return kept ? { kind: 'answered', answer: inHand } : { kind: 'taken', inHand };
+  }
   let answer: string;
   try {
     answer = keptValue(await whileHeld(layer, id, hold, terms, run));
   } catch (error) {
     if (!(error instanceof FinalError)) {
-      // Where this fails, the end of the lease frees the id.
+      // Where this fails, the layer tries again by itself, or the end of the lease frees the id.
       await layer.release(id, hold).catch(() => undefined);
       return { kind: 'failed', error };
     }
     answer = keptRefusal(error);
   }
   const settled = await layer.settle(id, hold, answer, terms.window);
-  return settled ? { kind: 'answered', answer } : { kind: 'taken' };
+  // Whoever has taken over may have answered, or failed and freed the id.
+  return settled ? { kind: 'answered', answer } : await attempt(layer, id, run, terms, answer);
 }
 
 async function whileHeld(

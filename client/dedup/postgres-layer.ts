@@ -25,6 +25,7 @@ export function postgresLayer({ url, tenant, space }: PostgresLayerOptions): Con
   const database = new Database(url, 'hapax_app');
   const place = { tenant, space };
   return {
+    place: [tenant, space],
     afterCrash: 'runs-again',
     look: (id) => lookOnce(database, place, id),
     // What this layer keeps it has decided itself.

@@ -27,6 +27,9 @@ const copy = z.tuple([z.string(), z.number(), z.string()]);
 /** What stands under an id: `held:{token}` while its holder runs, then `kept:[name, end, answer]`. */
 const held = ({ token }: Hold): string => `held:${token}`;
 
+/** Before each try to free an id that nobody runs for: Redis may be about to start anew. Milliseconds. */
+const freeingPauses = [0, seconds(1), seconds(2), seconds(4), seconds(8), seconds(16)];
+
 /** Redis, for a fleet of processes that may do something twice, or leave it out, when one of them or Redis dies. */
 export function redisLayer({
   url,
@@ -36,10 +39,36 @@ export function redisLayer({
   log = console.warn,
 }: RedisLayerOptions): ConnectedLayer {
   const redis = new RedisConnection(url, { within, log });
-  const nameOf = (id: string): string => `hapax:once:${space}:${id}`;
+  // Encoded, a space holds no colon: `a` with the id `b:c` and `a:b` with the id `c` have names of their own.
+  const prefix = `hapax:once:${encodeURIComponent(space)}:`;
+  const nameOf = (id: string): string => `${prefix}${id}`;
   const look = async (id: string): Promise<string | undefined> => await redis.get(nameOf(id));
+  const freeLater = async (id: string, hold: Hold): Promise<void> => {
+    for (const wait of freeingPauses) {
+      await pause(wait, undefined, { ref: false });
+      try {
+        await redis.remove(nameOf(id), held(hold));
+        return;
+      } catch {
+        // It is still away.
+      }
+    }
+  };
+  /**
+   * Nothing runs for this hold, but where Redis gave no answer its marker may stand all the same. With `never-again` it
+   * would keep everybody from running for the whole window.
+   */
+  const orFreeLater = async <T>(id: string, hold: Hold, asked: Promise<T>): Promise<T> => {
+    try {
+      return await asked;
+    } catch (error) {
+      void freeLater(id, hold);
+      throw error;
+    }
+  };
 
   return {
+    place: [space],
     afterCrash: onCrash,
     look: async (id) => answeredBy(nameOf(id), await look(id)),
     copy: (id, answer, left) => redis.set(nameOf(id), kept(nameOf(id), answer, left), left),
@@ -53,7 +82,8 @@ export function redisLayer({
         if (found !== undefined) await redis.remove(nameOf(id), found);
         const hold = { token: randomUUID() };
         const lifetime = onCrash === 'runs-again' ? lease : window;
-        if (await redis.setIfNew(nameOf(id), held(hold), lifetime)) return { kind: 'ours', hold };
+        const isOurs = await orFreeLater(id, hold, redis.setIfNew(nameOf(id), held(hold), lifetime));
+        if (isOurs) return { kind: 'ours', hold };
       }
     },
     renew: async (id, hold, { lease, window }) => {
@@ -61,7 +91,7 @@ export function redisLayer({
       return await redis.swap(nameOf(id), held(hold), held(hold), lifetime);
     },
     settle: (id, hold, answer, window) => redis.swap(nameOf(id), held(hold), kept(nameOf(id), answer, window), window),
-    release: async (id, hold) => void (await redis.remove(nameOf(id), held(hold))),
+    release: async (id, hold) => void (await orFreeLater(id, hold, redis.remove(nameOf(id), held(hold)))),
     changed: (_id, atMost) => pause(atMost),
     close: async () => redis.close(),
   };
@@ -73,7 +103,7 @@ function kept(name: string, answer: string, left: number): string {
 
 /**
  * Reads what stands under a name. A copy of another id, garbage, and an answer past its end are ignored. The end is read
- * too, because a frozen process may write its copy late.
+ * too, because a frozen process may write its copy late. Nothing is signed: whoever may write to this Redis may answer.
  */
 function answeredBy(name: string, found: string | undefined): Answered | undefined {
   if (!found?.startsWith('kept:')) return undefined;

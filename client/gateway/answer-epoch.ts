@@ -2,6 +2,8 @@ type EpochParts = {
   /** The epoch as the process found it at its start. */
   readonly begun: number;
   readonly read: () => Promise<number>;
+  /** Raises the ledger's epoch to at least this. @returns what it then is */
+  readonly raise: (least: number) => Promise<number>;
   /** Calls back with each new epoch that is heard. */
   readonly hear: (callback: (epoch: number) => void) => void;
 };
@@ -13,22 +15,29 @@ type EpochParts = {
 const readEvery = 300;
 /** After this long without a reading nobody knows whether copies still hold. Milliseconds. */
 const trustedFor = 900;
+/** More than any process can have heard beyond what this one knows. */
+const beyondAll = 1_000;
 
 /**
  * The number that every copy of a settled answer carries. It grows when an answer changes or goes before its time (erased,
  * revoked, corrected), and then all copies are stale: in memory and in Redis, in every process. One number serves the
  * whole ledger, since such a change is rare and costs one read of PostgreSQL for each key that is asked for again.
+ *
+ * A failover may lose a commit that raised it, and a backup that is restored many. The ledger would then give numbers out
+ * again that copies of a lost past carry. Whoever reads less than it knew raises the number beyond all of them.
  */
 export class AnswerEpoch {
   #newest: number;
   #readAt = performance.now();
   #reading = false;
   readonly #read: EpochParts['read'];
+  readonly #raise: EpochParts['raise'];
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ begun, read, hear }: EpochParts) {
+  constructor({ begun, read, raise, hear }: EpochParts) {
     this.#newest = begun;
     this.#read = read;
+    this.#raise = raise;
     hear((epoch) => this.#learn(epoch));
     this.#timer = setInterval(() => void this.#look(), readEvery).unref();
   }
@@ -50,9 +59,11 @@ export class AnswerEpoch {
   async #look(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
-    const asked = performance.now();
+    const [asked, known] = [performance.now(), this.#newest];
     try {
-      this.#learn(await this.#read());
+      const epoch = await this.#read();
+      // News that comes meanwhile may be newer than what was read; what was known before it was committed before.
+      this.#learn(epoch < known ? await this.#raise(known + beyondAll) : epoch);
       this.#readAt = asked;
     } catch {
       // PostgreSQL is away, and its own readers say so.

@@ -3,7 +3,7 @@ import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
 import { newsChannel, sendProbe } from '../../activities/stores/postgres/news-channel.ts';
-import { readCopyTerms } from '../../activities/stores/postgres/dedup/copy-terms.ts';
+import { raiseEpoch, readCopyTerms } from '../../activities/stores/postgres/dedup/copy-terms.ts';
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { RedisConnection } from '../../activities/stores/redis/redis-connection.ts';
 import { milliseconds } from '../../workflows/operation/duration.ts';
@@ -95,6 +95,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
   const epoch = new AnswerEpoch({
     begun: terms.epoch,
     read: async () => (await readCopyTerms(counting)).epoch,
+    raise: (least) => raiseEpoch(counting, least),
     hear: (callback) => news.hearEpochs(callback),
   });
   const redis = redisUrl === undefined ? undefined : new RedisConnection(redisUrl, { within: redisWithin, log });

@@ -224,4 +224,25 @@ describe('an answer that changes before its time', () => {
     );
     expect(Number(await epoch())).toBe(before + 1);
   });
+
+  it('does not come back to life after a failover that has lost an epoch', async () => {
+    const { json, text, name } = await paid('failed over');
+    await change(json.id, '{"corrected":1}');
+    await pause(1_000);
+    // The new primary knows nothing of the change, nor of the epoch that it began.
+    await world.sql(`update hapax.operation set answer_body = convert_to($2, 'utf8') where id = $1`, json.id, text);
+    const [{ epoch } = { epoch: '' }] = await world.sql<{ epoch: string }>(
+      'update hapax.answer_copies set epoch = epoch - 2 returning epoch',
+    );
+    await pause(1_000);
+    // The same number as then would be given out by the next change but one.
+    for (const body of ['{"corrected":2}', '{"corrected":3}']) {
+      await change(json.id, body);
+      await pause(1_000);
+      for (const door of [remembering, forgetful]) expect((await ask('failed over', door)).text).toBe(body);
+    }
+    const [now] = await world.sql<{ epoch: string }>('select epoch from hapax.answer_copies');
+    expect(Number(now?.epoch)).toBeGreaterThan(Number(epoch) + 1_000);
+    expect(await copies()).toContain(name);
+  });
 });

@@ -3,16 +3,20 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once as heard } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
+import { forget } from '../../activities/stores/postgres/upkeep/forget.ts';
 import { FinalError } from '../../client/dedup/final-error.ts';
 import type { ConnectedLayer, Layer } from '../../client/dedup/layer.ts';
 import { memoryLayer } from '../../client/dedup/memory-layer.ts';
 import { once, type OnceOptions } from '../../client/dedup/once.ts';
+import { postgresLayer } from '../../client/dedup/postgres-layer.ts';
+import { redisLayer } from '../../client/dedup/redis-layer.ts';
 import { StillRunning } from '../../client/dedup/still-running.ts';
-import { minutes, seconds } from '../../workflows/operation/duration.ts';
+import { hours, minutes, seconds } from '../../workflows/operation/duration.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { layerOf, type StoreOf } from './stores.ts';
+import { layerOf, place, type StoreOf } from './stores.ts';
 
 const name = `once${randomBytes(4).toString('hex')}`;
 const holderProgram = fileURLToPath(new URL('./holder-process.ts', import.meta.url));
@@ -88,6 +92,53 @@ describe.each(Object.keys(sides))('%s', (which) => {
       return answer;
     };
     for (const side of [here, here, there]) expect(await once<unknown>(id, run, side)).toEqual(answer ?? null);
+    expect(runs).toBe(1);
+  });
+
+  it.each([
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+    ['an object that tells nothing of itself', { toJSON: () => undefined }],
+  ])('keeps null for an answer that JSON leaves out: %s', async (_, answer) => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return answer;
+    };
+    for (const side of [here, here, there]) expect(await once<unknown>(id, run, side)).toBeNull();
+    expect(runs).toBe(1);
+  });
+
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  it.each([
+    ['a BigInt', 1n],
+    ['a cycle', cycle],
+  ])('does not repeat a run whose answer JSON cannot tell: %s', async (_, answer) => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return answer;
+    };
+    for (const side of [here, here, there]) {
+      const fault = await once<unknown>(id, run, side).catch((error: unknown) => error);
+      expect(fault).toBeInstanceOf(FinalError);
+      expect(String(fault)).toMatch(/This has run, but its answer has no JSON form: TypeError/);
+    }
+    expect(runs).toBe(1);
+  });
+
+  it('keeps a final error whose detail JSON cannot tell without the detail', async () => {
+    const id = randomUUID();
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      throw new FinalError('The card was declined', { amount: 1n });
+    };
+    for (const side of [here, here, there])
+      await expect(once(id, run, side)).rejects.toMatchObject({ message: 'The card was declined', detail: null });
     expect(runs).toBe(1);
   });
 
@@ -250,6 +301,40 @@ describe('a holder that was silent for longer than its lease', () => {
     },
   );
 
+  it('with PostgreSQL keeps its answer for a day, whatever upkeep forgets meanwhile', async () => {
+    const upkeep = new Database(url, 'hapax_upkeep', 1);
+    const layer = connect('PostgreSQL');
+    const terms = { lease: 1, window: minutes(5) };
+    const afterSilence = async (silence: number) => {
+      const id = randomUUID();
+      const claimed = await layer.claim(id, terms);
+      if (claimed.kind !== 'ours') return expect.unreachable();
+      const ago = `now() - $2 * interval '1 millisecond'`;
+      await sql.query(`update hapax.once_entry set until = ${ago} where id = $1`, [id, silence]);
+      await forget(upkeep, 100);
+      return await layer.settle(id, claimed.hold, '{"value":1}', terms.window);
+    };
+    try {
+      expect([await afterSilence(hours(23)), await afterSilence(hours(25))]).toEqual([true, false]);
+    } finally {
+      await upkeep.close();
+    }
+  });
+
+  it('with PostgreSQL does not run again where its row is gone, however long it ran', async () => {
+    for (const wait of [0, seconds(20)]) {
+      const id = randomUUID();
+      let runs = 0;
+      const run = async () => {
+        runs += 1;
+        await sql.query('delete from hapax.once_entry where id = $1', [id]);
+        return 'done';
+      };
+      const answer = await once(id, run, { layers: [connect('PostgreSQL')], window: minutes(5), wait });
+      expect([answer, runs]).toEqual(['done', 1]);
+    }
+  });
+
   it('is told so by its signal', async () => {
     const id = randomUUID();
     const layer = connect('PostgreSQL');
@@ -261,6 +346,9 @@ describe('a holder that was silent for longer than its lease', () => {
     expect(await lost).toBe('aborted');
   });
 });
+
+/** The name in Redis of an answer that PostgreSQL has settled. */
+const copyOf = (id: string) => `hapax:once:contract-runs-again:${JSON.stringify([place.tenant, place.space, id])}`;
 
 describe('with PostgreSQL deciding', () => {
   const effect = (id: string) => async () => {
@@ -293,13 +381,24 @@ describe('with PostgreSQL deciding', () => {
     ['an answer of another form', (key: string) => `kept:${JSON.stringify([key, Date.now() + 60_000, '[]'])}`],
   ])('a Redis that holds %s is only a hint: one effect', async (_, lie) => {
     const id = randomUUID();
-    const key = `hapax:once:contract-runs-again:${id}`;
+    const key = copyOf(id);
     const layers = [connect('Redis, at least once'), connect('PostgreSQL')];
     await redis.ask((client) => client.set(key, lie(key)));
     expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
     await redis.ask((client) => client.set(key, lie(key)));
     expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
     expect(await effects(id)).toBe(1);
+  });
+
+  // docs/dedup.md says so: nothing is signed here.
+  it('an answer in the right form is believed, whoever wrote it', async () => {
+    const id = randomUUID();
+    const key = copyOf(id);
+    const layers = [connect('Redis, at least once'), connect('PostgreSQL')];
+    const forged = `kept:${JSON.stringify([key, Date.now() + 60_000, '{"value":"forged"}'])}`;
+    await redis.ask((client) => client.set(key, forged));
+    expect(await once<string>(id, effect(id), { layers, ...patient })).toBe('forged');
+    expect(await effects(id)).toBe(0);
   });
 
   it('a process answers from its memory what the row has settled, and asks no more', async () => {
@@ -309,6 +408,69 @@ describe('with PostgreSQL deciding', () => {
     await sql.query('delete from hapax.once_entry where id = $1', [id]);
     expect(await once(id, effect(id), { layers, ...patient })).toBe('done');
     expect(await effects(id)).toBe(1);
+  });
+});
+
+describe('ids that are equal', () => {
+  const answerOf = (id: string, layers: Layer[], answer: string) => once(id, () => answer, { layers, ...patient });
+
+  it('of two tenants and two spaces stay apart in a memory and a Redis that all of them share', async () => {
+    const id = randomUUID();
+    const [memory, cache] = [memoryLayer(), connect('Redis, at least once')];
+    const uses = [
+      ['acme', 'orders'],
+      ['beta', 'orders'],
+      ['acme', 'mails'],
+    ] as const;
+    for (const [tenant, space] of uses) {
+      const deciding = postgresLayer({ url, tenant, space });
+      connected.push(deciding);
+      for (const layers of [[memory, deciding], [cache, deciding], [deciding]])
+        expect(await answerOf(id, layers, `${tenant} ${space}`)).toBe(`${tenant} ${space}`);
+    }
+  });
+
+  it('of two spaces of one Redis stay apart, however the spaces are called', async () => {
+    const id = randomUUID();
+    const inSpace = (space: string) => {
+      const layer = redisLayer({ url: redis.url, onCrash: 'runs-again', space, within: 10_000, log: () => undefined });
+      connected.push(layer);
+      return [layer];
+    };
+    expect(await answerOf(`b:${id}`, inSpace('a'), 'of a')).toBe('of a');
+    expect(await answerOf(id, inSpace('a:b'), 'of a:b')).toBe('of a:b');
+  });
+});
+
+describe('a Redis that runs at most once, and loses an answer of its own', () => {
+  const space = `${place.space}-never-again`;
+  const later = (id: string) =>
+    once(id, () => 'later', { layers: [connect('Redis, at most once')], window: minutes(5), wait: seconds(20) });
+
+  it('does not keep an id for a claim that failed', async () => {
+    const id = randomUUID();
+    const log = () => undefined;
+    const layer = redisLayer({ url: redis.url, onCrash: 'never-again', space, within: 500, log });
+    connected.push(layer);
+    await vi.waitFor(() => layer.look(id), { timeout: seconds(10) });
+    // It still answers questions, and takes the claim when its caller has gone.
+    await redis.ask((client) => client.sendCommand(['CLIENT', 'PAUSE', '3000', 'WRITE']));
+    const failed = once(id, () => expect.unreachable(), { layers: [layer], ...patient });
+    await expect(failed).rejects.toThrow('Redis gave no answer');
+    expect(await later(id)).toBe('later');
+  });
+
+  it('does not keep an id whose run has thrown while it was away', async () => {
+    const id = randomUUID();
+    const run = async () => {
+      await redis.ask((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']));
+      // Until its end of the connection knows, and before there is another one.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      throw new Error('it did not work');
+    };
+    const layers = [connect('Redis, at most once')];
+    await expect(once(id, run, { layers, ...patient })).rejects.toThrow('it did not work');
+    expect(await later(id)).toBe('later');
   });
 });
 

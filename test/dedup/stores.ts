@@ -7,7 +7,8 @@ export type StoreOf =
   | { readonly kind: 'redis'; readonly url: string; readonly onCrash: 'runs-again' | 'never-again' }
   | { readonly kind: 'postgres'; readonly url: string };
 
-const space = 'contract';
+/** Whose ids PostgreSQL keeps: a faster layer knows them by it. */
+export const place = { tenant: 'alpha', space: 'contract' } as const;
 
 /** Connects one process's side of a shared layer. */
 export function layerOf(store: StoreOf): ConnectedLayer {
@@ -15,9 +16,9 @@ export function layerOf(store: StoreOf): ConnectedLayer {
     case 'redis': {
       const { url, onCrash } = store;
       // On a loaded machine a question may take longer than a service would wait.
-      return redisLayer({ url, onCrash, space: `${space}-${onCrash}`, within: 10_000, log: () => undefined });
+      return redisLayer({ url, onCrash, space: `${place.space}-${onCrash}`, within: 10_000, log: () => undefined });
     }
     case 'postgres':
-      return postgresLayer({ url: store.url, tenant: 'alpha', space });
+      return postgresLayer({ url: store.url, ...place });
   }
 }

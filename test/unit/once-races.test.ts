@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Layer } from '../../client/dedup/layer.ts';
 import { memoryLayer } from '../../client/dedup/memory-layer.ts';
 import { once } from '../../client/dedup/once.ts';
+import { StillRunning } from '../../client/dedup/still-running.ts';
 import { minutes } from '../../workflows/operation/duration.ts';
 
 /** Histories that are tried of each property. */
@@ -26,6 +27,7 @@ function overNetwork(layer: Layer, schedule: Scheduler, isAway: (question: strin
     };
   };
   return {
+    place: layer.place,
     afterCrash: layer.afterCrash,
     look: slow('look', layer.look),
     copy: slow('copy', layer.copy),
@@ -112,9 +114,82 @@ describe('whatever the order in which messages arrive', () => {
   it('a faster layer that others have taken the id in decides nothing', async () => {
     await tried(async (schedule, made) => {
       const [cache, deciding] = [memoryLayer(), memoryLayer()];
-      await cache.claim('id', { lease: minutes(1), window: minutes(5) });
+      await cache.claim(JSON.stringify(['id']), { lease: minutes(1), window: minutes(5) });
       const processes = [0, 1, 2].map(() => [overNetwork(cache, schedule), overNetwork(deciding, schedule)]);
       expectOnce(await told(schedule, made, processes), made);
     });
+  });
+});
+
+describe('a call that was taken over while it ran', () => {
+  /** Another process takes the id over just before the first answer is kept, and gives it up where it is asked to. */
+  function takenOver() {
+    const shared = memoryLayer();
+    const terms = { lease: minutes(1), window: minutes(5) };
+    let stranger: { readonly token: string } | undefined;
+    const layer: Layer = {
+      ...shared,
+      async settle(id, hold, answer, window) {
+        if (stranger === undefined) {
+          await shared.release(id, hold);
+          const claimed = await shared.claim(id, terms);
+          stranger = claimed.kind === 'ours' ? claimed.hold : expect.unreachable();
+        }
+        return await shared.settle(id, hold, answer, window);
+      },
+      changed: async () => undefined,
+    };
+    const givesUp = async () => {
+      if (stranger !== undefined) await shared.release('id', stranger);
+    };
+    return { layer, givesUp };
+  }
+  const patient = { window: minutes(5), wait: minutes(5) };
+
+  it('does not run again, and nobody else does', async () => {
+    await tried(async (schedule, made) => {
+      const shared = memoryLayer();
+      let isForgotten = false;
+      const forgetful: Layer = {
+        ...shared,
+        async settle(id, hold, answer, window) {
+          // As where the row is gone while its holder runs.
+          if (!isForgotten) await shared.release(id, hold);
+          isForgotten = true;
+          return await shared.settle(id, hold, answer, window);
+        },
+      };
+      const ofOneProcess = made.map((call) => ({ ...call, process: 0 }));
+      expectOnce(await told(schedule, ofOneProcess, [[overNetwork(forgetful, schedule)]]), ofOneProcess);
+    });
+  });
+
+  it('settles what it has in hand when the other one has failed, and so does who waits beside it', async () => {
+    const { layer, givesUp } = takenOver();
+    let looks = 0;
+    const layers: Layer[] = [
+      {
+        ...layer,
+        // The first to wait is the one that ran; the one beside it finds the id free before.
+        async changed() {
+          looks += 1;
+          if (looks === 1) await new Promise((resolve) => setTimeout(resolve, 50));
+          else await givesUp();
+        },
+      },
+    ];
+    const first = once('id', () => 'in hand', { layers, ...patient });
+    const beside = once<string>('id', () => expect.unreachable(), { layers, ...patient });
+    expect(await Promise.all([first, beside])).toEqual(['in hand', 'in hand']);
+  });
+
+  it('is told that it has run, where the other one has not ended within the wait', async () => {
+    const { layer } = takenOver();
+    const options = { layers: [layer], ...patient, wait: 0 };
+    const fault = await once('id', () => 'in hand', options).catch((error: unknown) => error);
+    expect(fault).toBeInstanceOf(StillRunning);
+    expect(fault).toMatchObject({ hasRun: true });
+    expect(String(fault)).toMatch(/This call has run, .* was not kept\.$/);
+    await expect(once('id', () => expect.unreachable(), options)).rejects.toMatchObject({ hasRun: false });
   });
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createClient } from '@redis/client';
 import { circuitBreaker, ConsecutiveBreaker, handleAll, type IPolicy, timeout, TimeoutStrategy, wrap } from 'cockatiel';
 import { seconds } from '../../../workflows/operation/duration.ts';
+import { isRedisAddress, redisAddress } from './redis-address.ts';
 
 /** Redis gave no answer in time, or was not asked because it gave none before. */
 class RedisAway extends Error {
@@ -46,7 +47,9 @@ export class RedisConnection {
   #hasTried = false;
   #well = true;
 
+  /** @throws TypeError when the address cannot be read; the client's own fault would show its password */
   constructor(url: string, { within, log }: RedisOptions) {
+    if (!isRedisAddress(url)) throw new TypeError(`Redis cannot be asked: give the ${redisAddress}`);
     this.#client = createClient({
       url,
       // What cannot be asked now is not worth asking later.

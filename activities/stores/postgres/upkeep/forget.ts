@@ -35,10 +35,15 @@ delete from issued_key where key in (
   select key from issued_key where issued_at < now() - interval '30 days' limit $1)
 returning key`;
 
-/** What `hapax/dedup` has answered for its window, and ids whose holder has died. */
+/**
+ * What `hapax/dedup` has answered for its window, and ids whose holder has died. One that only stood still may yet come
+ * to keep its answer, for which it needs the row: so those stay for a day.
+ */
 const onceEntries = `
 delete from once_entry where (tenant, space, id) in (
-  select tenant, space, id from once_entry where until <= now() order by until limit $1 for update skip locked)
+  select tenant, space, id from once_entry
+  where until <= now() and (answer is not null or until <= now() - interval '1 day')
+  order by until limit $1 for update skip locked)
 returning id`;
 
 /** Content without a key that came longer ago than its window. */
