@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Mailbox } from './mail-sender.ts';
 
-/** What a message says of itself, whatever it leaves by. */
+/** What every message declares, for mail and text messages alike. */
 type About = {
   /** The `type` under which a step tells it. */
   readonly type: string;

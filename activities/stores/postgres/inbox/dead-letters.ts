@@ -5,9 +5,9 @@ import type { Database, Row } from '../database.ts';
 export type DeadLetter = {
   readonly id: string;
   readonly state: 'parked' | 'dead';
-  /** Of a message, the channel on which it is to leave. */
+  /** For a message: the channel by which it should leave. */
   readonly handler: string;
-  /** `outbox` of what is to leave. */
+  /** The source of an event, or `outbox` for a message of ours. */
   readonly source: string;
   /** The sender's id of the event, or the id of the message. */
   readonly event: string;

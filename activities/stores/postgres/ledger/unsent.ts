@@ -13,7 +13,7 @@ update step set state = case when state = 'sent' and ($4 or attempt = 1) then 'p
   not_before = now() + $5 * interval '1 millisecond'
 where operation_id = $1 and name = $2 and attempt = $3 and state in ('sent', 'unknown')`;
 
-/** @param pause how long the outside is left alone, whoever brings the next try about. Milliseconds */
+/** @param pause how long we leave the outside system alone, whatever starts the next try. Milliseconds */
 export function turnedAway(call: StepCall, attempt: number, pause: number): Statement[] {
   const values = [call.operation.id, call.step, attempt, call.effect === 'keyed', pause];
   return [...enter(call, { kind: 'record' }), { name: 'turned_away', text: away, values }];

@@ -72,7 +72,7 @@ language sql as $$
 $$;
 comment on function hapax.take_deliveries is 'Leases what is due. In doubt is what a sender was handing over when it died.';
 
--- Renews the leases of what a sender has. Gives what it still has.
+-- Renews the leases of a sender's messages. Returns the ids of those that it still holds.
 create function hapax.keep_deliveries(of_ids text[], held bigint[], lease_ms double precision) returns setof text language sql as $$
   update hapax.delivery d set next_at = now() + lease_ms * interval '1 millisecond'
   from unnest(of_ids, held) as kept (id, fence)

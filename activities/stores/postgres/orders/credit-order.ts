@@ -1,7 +1,7 @@
 import type { About } from '../../about.ts';
 import type { Statement } from '../database.ts';
 
-/** A twentieth of what was paid, rounded up to a minor unit, so that every order has some. */
+/** A twentieth of what was paid. It is rounded up, so every paid order gets at least one minor unit. */
 const credited = '(amount_minor + 19) / 20';
 
 /** Credits the buyer of a paid order, or finds it done. `order_is_credited_once` lets one event through. */
