@@ -1,9 +1,11 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freePorts } from '../../workers/local/free-port.ts';
 import { findTemporal } from '../../workers/local/find-temporal.ts';
 import { findVersitygw } from '../../workers/local/find-versitygw.ts';
+import { startTime } from '../../workers/local/process-identity.ts';
 import { scratch } from './scratch.ts';
 
 /** A machine on which nothing is installed and nothing can be reached. */
@@ -63,4 +65,35 @@ test('does not silently take another one than the one chosen', async () => {
   await program(join(machine.path, 'versitygw'));
   const find = findVersitygw({ ...machine, chosen: '/nowhere/versitygw' });
   await expect(find).rejects.toThrow('VERSITYGW is set to /nowhere/versitygw, which is not a program that can be run');
+});
+
+test('a process that exits in the middle of a build ends the compiler, and leaves nothing of the build', async () => {
+  const machine = await bareMachine();
+  const go = join(machine.path, 'go');
+  const compiler = join(dirname(machine.cache), 'compiler');
+  await mkdir(machine.path);
+  // Compiles for ever, in a process of its own, and writes where Go would.
+  await writeFile(
+    go,
+    `#!/bin/sh
+[ "$1" = version ] && exit 0
+sh -c 'echo $$ > ${compiler}; n=0; while :; do mkdir -p $GOPATH/$n; n=$((n + 1)); done'
+exit 0\n`,
+  );
+  await chmod(go, 0o755);
+  const { download, cache, path } = machine;
+  const script = `
+    import { existsSync } from 'node:fs';
+    import { findVersitygw } from './workers/local/find-versitygw.ts';
+    void findVersitygw({ ...${JSON.stringify({ download, cache, path, go })}, say() {} });
+    setInterval(() => existsSync(${JSON.stringify(compiler)}) && process.exit(1), 20);`;
+  const ended = await new Promise<{ code: unknown }>((resolve) =>
+    execFile(process.execPath, ['--input-type=module-typescript', '-e', script], { timeout: 20_000 }, (fault) =>
+      resolve({ code: fault?.code }),
+    ),
+  );
+  expect(ended).toEqual({ code: 1 });
+  expect(await readdir(cache)).toEqual([]);
+  const pid = Number(await readFile(compiler, 'utf8'));
+  await expect.poll(() => startTime(pid)).toBeUndefined();
 });

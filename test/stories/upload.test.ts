@@ -498,7 +498,7 @@ describe('an upload', () => {
 
     const used = await world.sql(
       `select payload -> 'bytes' as bytes, payload -> 'stored' as stored from hapax.outbox
-       where type = 'upload.used' and operation_id = any($1) order by id`,
+       where type = 'upload.used' and operation_id = any($1) order by array_position($1::text[], operation_id)`,
       [first.id, second.id],
     );
     expect(used).toEqual([
