@@ -191,11 +191,14 @@ export function readSettings<Fields extends SettingFields>(
   return config as SettingsOf<Fields>;
 }
 
+/** What does not fit may be their password: one that is not encoded leaves no address to find it in. */
+const addressesWithPasswords = new Set(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL']);
+
 /** A secret is not told, and an address may hold a password. */
 function said(name: string, value: string | undefined): string {
   if (value === undefined) return 'is not set';
   if (value === '') return 'is empty';
-  if (name === 'DATABASE_URL' || name === 'REDIS_URL') return 'is no address';
+  if (addressesWithPasswords.has(name)) return 'is no address';
   const secret = /KEY|SECRET|PASSWORD|TOKEN|WEBHOOKS/.test(name) || URL.parse(value)?.password;
   return secret ? 'does not fit' : `is ${JSON.stringify(value)}`;
 }

@@ -15,16 +15,19 @@ const renewEvery = seconds(5);
 const interval = milliseconds(500);
 /** A channel whose system is left alone: an outage with thousands of messages must not keep PostgreSQL busy. */
 const rest = seconds(1);
-/** What is being sent when the process is to stop may end for this long. */
-const drain = seconds(3);
+/** Until the ledger has taken down what became of a message. */
+const recordEvery = milliseconds(500);
+/** What is being handed over when the process is to stop may end for this long: containers get 30 s (docker-compose.yml). */
+const drain = seconds(20);
 
 /** The rows of the outbox, as a sender sees them. A test passes its own, to stop the sender at a boundary. */
 export type DeliveryRows = {
   take(channels: readonly Channel[], atMost: number): Promise<readonly Delivery[]>;
   /** Renews leases. @returns the ids of those that this sender still has */
   keep(held: readonly Delivery[]): Promise<ReadonlySet<string>>;
-  /** @returns false where another sender has it */
-  begin(delivery: Delivery): Promise<boolean>;
+  /** @param by the system that is about to get it @returns false where another sender has it */
+  begin(delivery: Delivery, by: string): Promise<boolean>;
+  /** Returns also where another sender has it. */
   end(delivery: Delivery, became: Delivered): Promise<void>;
 };
 
@@ -36,15 +39,29 @@ type DeliveryLoopParts = {
   readonly count: (channel: Channel, became: Outcome['state']) => void;
 };
 
-type UnderWay = { readonly delivery: Delivery; readonly lost: AbortController; readonly ended: Promise<void> };
+/** A try of a message. */
+type UnderWay = {
+  /** As it was taken last, with the fence that counts. */
+  delivery: Delivery;
+  /** It has come to the mark, or is past it: to stop it now may be too late. */
+  marks: boolean;
+  readonly stopped: AbortController;
+};
 
 /** Lets messages leave, from rows. */
 export class DeliveryLoop {
   readonly #parts: DeliveryLoopParts;
-  readonly #underWay = new Map<string, UnderWay>();
+  /** The tries by the ids of their deliveries, and when each has ended. */
+  readonly #underWay = new Map<string, UnderWay & { readonly ended: Promise<void> }>();
+  /** Since when all leases of what is under way are known to count, by `performance.now()`. */
+  #keptAt = 0;
   /** When a channel is tried again whose system is left alone, by `performance.now()`. */
   readonly #restsUntil = new Map<Channel, number>();
+  /** Ends the wait for room. */
+  #wake = (): void => undefined;
   readonly #stopped = new AbortController();
+  /** Nothing is waited for any more. */
+  readonly #over = new AbortController();
   readonly #renewing: NodeJS.Timeout;
   readonly #ended: Promise<void>;
   /** Whether the last look at the rows went well. */
@@ -52,16 +69,23 @@ export class DeliveryLoop {
 
   constructor(parts: DeliveryLoopParts) {
     this.#parts = parts;
-    this.#renewing = setInterval(() => void this.#renew(), renewEvery);
+    this.#renewing = setInterval(() => void this.#renew().catch(() => undefined), renewEvery);
     this.#ended = this.#run();
   }
 
-  /** Takes nothing new, and lets what is being sent come to its end for a while. */
+  /** Takes nothing new, gives back what no system has yet, and lets what is being handed over come to its end for a while. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#wake();
     await this.#ended;
-    const left = [...this.#underWay.values()].map(({ ended }) => ended);
-    await Promise.race([Promise.all(left), pause(drain)]);
+    const left = [...this.#underWay.values()];
+    for (const { marks, stopped } of left) if (!marks) stopped.abort(new Error('Its sender was to stop'));
+    const { signal } = this.#over;
+    await Promise.race([
+      Promise.all(left.map(({ ended }) => ended)),
+      pause(drain, undefined, { signal }).catch(() => undefined),
+    ]);
+    this.#over.abort();
     clearInterval(this.#renewing);
   }
 
@@ -70,8 +94,10 @@ export class DeliveryLoop {
     while (!signal.aborted) {
       const full = await this.#look();
       if (!full) await pause(interval, undefined, { signal }).catch(() => undefined);
-      else if (this.#underWay.size >= atOnce)
-        await Promise.race([...this.#underWay.values()].map(({ ended }) => ended));
+      else if (this.#underWay.size >= atOnce && !signal.aborted)
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
     }
   }
 
@@ -82,8 +108,10 @@ export class DeliveryLoop {
     const room = atOnce - this.#underWay.size;
     if (channels.length === 0 || room === 0) return room === 0;
     try {
+      // After an outage of PostgreSQL what is under way here would be due, and is ours as long as nobody else has taken it.
+      if (this.#underWay.size > 0 && now - this.#keptAt >= renewEvery) await this.#renew();
       const due = await this.#parts.rows.take(channels, room);
-      for (const delivery of due) this.#begin(delivery);
+      for (const delivery of due) this.#begin(delivery, now);
       this.well = true;
       return due.length === room;
     } catch (err) {
@@ -93,33 +121,68 @@ export class DeliveryLoop {
     }
   }
 
-  #begin(delivery: Delivery): void {
-    const lost = new AbortController();
-    const ended = this.#deliver(delivery, lost.signal)
+  /** @param asked when it was asked for: its lease begins later */
+  #begin(delivery: Delivery, asked: number): void {
+    const same = this.#underWay.get(delivery.id);
+    if (same !== undefined) {
+      // Its lease had ended, and it has come back to us: the try that is under way goes on, under the fence that counts now.
+      same.delivery = delivery;
+      return;
+    }
+    if (this.#underWay.size === 0) this.#keptAt = asked;
+    const tried: UnderWay = { delivery, marks: false, stopped: new AbortController() };
+    const ended = this.#deliver(tried)
       .catch((err: unknown) =>
         this.#parts.log.warn({ err, message: delivery.message.id }, 'What became of a message was not recorded'),
       )
-      .finally(() => this.#underWay.delete(delivery.id));
-    this.#underWay.set(delivery.id, { delivery, lost, ended });
+      .finally(() => {
+        this.#underWay.delete(delivery.id);
+        this.#wake();
+      });
+    this.#underWay.set(delivery.id, Object.assign(tried, { ended }));
   }
 
-  async #deliver(delivery: Delivery, signal: AbortSignal): Promise<void> {
+  async #deliver(tried: UnderWay): Promise<void> {
     const { rows, outlets, count } = this.#parts;
+    const { delivery } = tried;
+    const { signal } = tried.stopped;
     const { channel } = delivery.message;
     const outlet = outlets.get(channel);
     if (outlet === undefined) return;
     const begin = async (): Promise<boolean> => {
+      // What was stopped a moment ago leaves no mark.
+      signal.throwIfAborted();
+      tried.marks = true;
       const asked = performance.now();
       // A process that was frozen meanwhile may have lost the lease that this renews.
-      return (await rows.begin(delivery)) && performance.now() - asked < lease;
+      return (await rows.begin(tried.delivery, outlet.place)) && performance.now() - asked < lease;
     };
     const became = await deliver(delivery, { outlet, begin, signal, random: Math.random() });
     count(channel, became.state);
     if (became.state === 'taken-over') return;
-    if (became.state === 'due' && became.heldBack) this.#restsUntil.set(channel, performance.now() + rest);
+    if (became.state === 'due' && became.heldBack && !signal.aborted)
+      this.#restsUntil.set(channel, performance.now() + rest);
     this.#tell(delivery, became);
-    // A row that is not written is taken again when its lease ends.
-    await rows.end(delivery, became);
+    await this.#record(tried, became);
+  }
+
+  /**
+   * A yes that is forgotten is a mail that is sent again. So it is told until the ledger has answered, and the lease is renewed
+   * meanwhile. What cannot be recorded at all keeps its place here: the same mail again and again would be worse.
+   */
+  async #record(tried: UnderWay, became: Delivered): Promise<void> {
+    const { signal } = this.#over;
+    for (let first = true; ; first = false) {
+      try {
+        await this.#parts.rows.end(tried.delivery, became);
+        return;
+      } catch (err) {
+        if (signal.aborted) throw err;
+        const about = { err, message: tried.delivery.message.id };
+        if (first) this.#parts.log.warn(about, 'What became of a message is not recorded yet; tried until it is');
+        await pause(recordEvery, undefined, { signal }).catch(() => undefined);
+      }
+    }
   }
 
   /** The reason stands in the row. A mail server's words may hold the address of a person, so the log does not have them. */
@@ -133,12 +196,13 @@ export class DeliveryLoop {
 
   /** What another sender has taken is stopped, if that is still possible. */
   async #renew(): Promise<void> {
-    const held = [...this.#underWay.values()];
+    const held = [...this.#underWay.values()].map((tried) => ({ tried, delivery: tried.delivery }));
     if (held.length === 0) return;
-    const asked = held.map(({ delivery }) => delivery);
-    const kept = await this.#parts.rows.keep(asked).catch(() => undefined);
-    if (kept === undefined) return;
-    for (const { delivery, lost } of held)
-      if (!kept.has(delivery.id) && this.#underWay.has(delivery.id)) lost.abort(new Error('Another sender has it'));
+    const asked = performance.now();
+    const kept = await this.#parts.rows.keep(held.map(({ delivery }) => delivery));
+    this.#keptAt = asked;
+    for (const { tried, delivery } of held)
+      if (!kept.has(delivery.id) && tried.delivery === delivery)
+        tried.stopped.abort(new Error('Another sender has it'));
   }
 }

@@ -12,7 +12,7 @@ export function deliveryRows(database: Database): DeliveryRows {
   return {
     take: (channels, atMost) => takeDeliveries(database, channels, atMost, lease),
     keep: (held) => keepDeliveries(database, held, lease),
-    begin: (delivery) => beginSending(database, delivery, lease),
+    begin: (delivery, by) => beginSending(database, delivery, by, lease),
     end: (delivery, became) => endSending(database, delivery, became),
   };
 }

@@ -2,13 +2,21 @@ import { z } from 'zod';
 import { readMailbox } from '../activities/delivery/read-mailbox.ts';
 import { setting } from '../activities/outside/setting.ts';
 
+/** A password that is not encoded ends the address early: what follows its `#`, `/` or `?` would be lost. */
+function isMailServer(text: string): boolean {
+  const { protocol = '', hostname = '', pathname = '', search = '', hash } = URL.parse(text) ?? {};
+  const ends = /^\/?$/.test(pathname) && hash === '' && !search.includes('@');
+  return /^smtps?:$/.test(protocol) && hostname !== '' && ends;
+}
+
 /** By what messages leave; see docs/mail.md. What is not set waits in the outbox. */
 export const mailFields = {
   /** `smtp://user:password@host:587`, or `smtps://` for TLS from the start. The query holds further options. */
   SMTP_URL: z
     .string()
-    .refine((text) => /^smtps?:$/.test(URL.parse(text)?.protocol ?? '') && URL.parse(text)?.hostname !== '', {
-      error: 'give the address of the mail server, such as smtps://user:password@mail.example.com',
+    .refine(isMailServer, {
+      error:
+        'give the address of the mail server, such as smtps://user:password@mail.example.com, with the password encoded',
     })
     .optional(),
   /** Who our mail is from: `The shop <shop@example.com>`. Bounces go there. */

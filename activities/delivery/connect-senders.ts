@@ -24,8 +24,20 @@ export function senderFaults(settings: SenderSettings): readonly string[] {
     ...((smtp || provider) && from === undefined
       ? ['MAIL_FROM is not set: give who mail is from, such as The shop <shop@example.com>']
       : []),
+    ...(from !== undefined && isFarAway(smtp ?? provider) && ofNobody.test(from.address)
+      ? [`MAIL_FROM is ${from.address}, which stands for the local mail catcher: give an address of yours`]
+      : []),
     ...(provider && !key ? ['MAIL_PROVIDER_KEY is not set: give the key of the mail provider'] : []),
   ];
+}
+
+/** Names that nobody can have (RFC 2606): an answer, or a bounce, would go nowhere. */
+const ofNobody = /\.(?:test|example|invalid|localhost)$/i;
+
+/** Whether a server has a name of the Internet. Those of this machine and of its containers' networks have none. */
+function isFarAway(address: string | undefined): boolean {
+  const { hostname = '' } = URL.parse(address ?? '') ?? {};
+  return hostname.includes('.') && !/^127\.|\.localhost$/.test(hostname) && !ofNobody.test(hostname);
 }
 
 /** The senders whose settings are given. */

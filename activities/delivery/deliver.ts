@@ -11,6 +11,12 @@ import type { Handing } from './sender.ts';
 /** A message that a newer build told is left to it for so long. A deploy takes hours. */
 const strangersPatience = hours(24);
 
+/**
+ * No message ends with its patience before so many tries, which take most of an hour: patience counts from when it was told, and a
+ * message that waited for a mail server for days has met nothing yet.
+ */
+const fewestTries = 12;
+
 /** The longest reason that is kept. Characters. */
 const longestDetail = 1_000;
 
@@ -18,7 +24,7 @@ type DeliverParts = {
   readonly outlet: Outlet;
   /** Commits that the message is about to be handed over. False: another sender has it, and nothing is sent. */
   readonly begin: () => Promise<boolean>;
-  /** Aborted when another sender has the message. */
+  /** Aborted when another sender has the message, and when this process is to stop. */
   readonly signal: AbortSignal;
   /** Between 0 and 1. */
   readonly random: number;
@@ -34,20 +40,23 @@ class TakenOver extends Error {}
  * @throws LedgerFault where the ledger could not be asked: nothing was sent, and the lease ends by itself
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
-  const { message, dueFor } = delivery;
+  const { message, mayHaveLeft } = delivery;
+  const doubtedBefore = mayHaveLeft !== undefined;
   const declared = outlet.declared(message.type);
   if (declared === undefined)
     return later(delivery, strangersPatience, random, {
-      code: 'handler-failed',
+      ...{ code: 'handler-failed', doubted: doubtedBefore },
       detail: `This build sends no ${message.type}: a newer one told it.`,
     });
-  // A system that still knows the id takes it once, however often it is sent.
-  const mayDouble = dueFor >= outlet.knowsIdsFor;
-  const neverTwice = declared.repeats === 'at_most_once' && mayDouble;
-  if (delivery.inDoubt && neverTwice) return inDoubt('Its sender died while it was handing it over.');
+  const once = declared.repeats === 'at_most_once';
+  // The system that still knows the id takes it once, however often it is sent.
+  const known = mayHaveLeft?.by === outlet.place && mayHaveLeft.ago < outlet.knowsIdsFor;
+  if (doubtedBefore && once && !known)
+    return inDoubt('Its sender died while it was handing it over, or got no clear answer.');
   let handedOver = false;
   const handOver = async (): Promise<void> => {
     if (!(await begin())) throw new TakenOver();
+    signal.throwIfAborted();
     handedOver = true;
   };
   try {
@@ -57,15 +66,18 @@ export async function deliver(delivery: Delivery, { outlet, begin, signal, rando
     return await outlet.guard(call, async (limited) => await sent(send, { handOver, signal: limited }));
   } catch (error) {
     if (error instanceof LedgerFault) throw error;
-    if (error instanceof Refused)
-      return { state: 'failed', code: error.refusal.code, detail: cut(error.refusal.detail) };
-    if (error instanceof HeldBack)
-      return { state: 'due', code: 'delivery-failed', detail: error.message, pause: error.wait, heldBack: true };
+    const code = 'delivery-failed';
     const why = error instanceof Error ? error.message : String(error);
-    const doubtful = handedOver && !(error instanceof Throttled);
-    if (doubtful && neverTwice) return inDoubt(why);
+    if (error instanceof Refused) return refused(error.refusal, doubtedBefore);
+    const untried = { state: 'due', code, detail: cut(why), doubted: doubtedBefore, heldBack: true } as const;
+    if (error instanceof HeldBack) return { ...untried, pause: error.wait };
+    if (signal.aborted && !handedOver) return { ...untried, pause: 0 };
+    // A clear no says that this try has not left, and nothing of an earlier one.
+    const doubtedNow = handedOver && !(error instanceof Throttled);
+    if (doubtedNow && once && outlet.knowsIdsFor === 0) return inDoubt(why);
     const asked = error instanceof Throttled ? error.wait : undefined;
-    return later(delivery, declared.patience, random, { code: 'delivery-failed', detail: why }, asked);
+    const met = { code, detail: why, doubted: doubtedBefore || doubtedNow };
+    return later(delivery, declared.patience, random, met, asked);
   }
 }
 
@@ -80,22 +92,31 @@ async function sent(send: (handing: Handing) => Promise<void>, handing: Handing)
   }
 }
 
+type Met = { readonly code: string; readonly detail: string; readonly doubted: boolean };
+
 function later(
   { tries, dueFor }: Delivery,
   patience: number,
   random: number,
-  { code, detail }: { readonly code: string; readonly detail: string },
+  { code, detail, doubted }: Met,
   asked = 0,
 ): Outcome {
   const said = cut(detail);
-  if (dueFor >= patience) return { state: 'failed', code, detail: said };
+  if (dueFor >= patience && tries >= fewestTries)
+    return doubted ? inDoubt(said) : { state: 'failed', code, detail: said, doubted };
   const pause = Math.max(asked, drawPause(tries, whileDelivering, random));
-  return { state: 'due', code, detail: said, pause, heldBack: false };
+  return { state: 'due', code, detail: said, doubted, pause, heldBack: false };
+}
+
+/** It is no clear no to an earlier try. */
+function refused({ code, detail }: Refused['refusal'], doubted: boolean): Outcome {
+  const said = doubted ? `${detail} An earlier try may have left: see whether it arrived.` : detail;
+  return { state: 'failed', code, detail: cut(said), doubted };
 }
 
 function inDoubt(why: string): Outcome {
-  const detail = `It may have left, and is sent once at most: replay it if it did not arrive. ${why}`;
-  return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail) };
+  const detail = `It may have left: see whether it arrived before you replay it. ${why}`;
+  return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail), doubted: true };
 }
 
 /** What a mail server or a provider says may hold anything. */

@@ -11,7 +11,7 @@ import { soundMailbox } from './sound-mailbox.ts';
 type Message = Delivery['message'];
 
 /** The way out of one channel. */
-export type Outlet = Pick<Sender<never>, 'called' | 'knowsIdsFor' | 'longestSend'> & {
+export type Outlet = Pick<Sender<never>, 'called' | 'place' | 'knowsIdsFor' | 'longestSend'> & {
   readonly guard: Guard;
   /** What is declared of a message; undefined where this build knows no such type. */
   readonly declared: (type: string) => Pick<DeclaredMessage<never>, 'repeats' | 'patience'> | undefined;
@@ -24,21 +24,31 @@ export type Outlet = Pick<Sender<never>, 'called' | 'knowsIdsFor' | 'longestSend
 
 /** Lets the declared mails leave by this sender. */
 export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id, occurredAt: at }, { to, ...text }) => ({
+  return outlet(sender, messages, guard, ({ id, occurredAt: at, environment }, { to, subject, ...text }) => ({
     ...text,
     id,
     at,
     to: soundMailbox(to),
+    subject: marked(environment, subject),
   }));
 }
 
 /** Lets the declared text messages leave by this sender. */
 export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id }, { to, text }) => ({ id, to: soundNumber(to), text }));
+  return outlet(sender, messages, guard, ({ id, environment }, { to, text }) => ({
+    id,
+    to: soundNumber(to),
+    text: marked(environment, text),
+  }));
+}
+
+/** A test leaves as everything does, for whoever tests it, and must not be taken for a true order. */
+function marked(environment: Message['environment'], text: string): string {
+  return environment === 'test' ? `[test] ${text}` : text;
 }
 
 function outlet<Written, Ready>(
-  { called, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
+  { called, place, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
   messages: readonly DeclaredMessage<Written>[],
   guard: Guard,
   ready: (message: Message, written: Written) => Ready,
@@ -46,6 +56,7 @@ function outlet<Written, Ready>(
   const byType = new Map(messages.map((message) => [message.type, message]));
   return {
     called,
+    place,
     knowsIdsFor,
     longestSend,
     guard,

@@ -25,6 +25,7 @@ type Provider<Message> = {
  */
 export function providerSender<Message extends { readonly id: string }>(provider: Provider<Message>): Sender<Message> {
   const { called, url, key, body } = provider;
+  const { origin, pathname } = new URL(url);
   const system = `${called.charAt(0).toUpperCase()}${called.slice(1)}`;
   const answers = {
     system,
@@ -41,6 +42,7 @@ export function providerSender<Message extends { readonly id: string }>(provider
   };
   return {
     called,
+    place: `${origin}${pathname}`,
     knowsIdsFor,
     longestSend,
     async send(message, { handOver, signal }) {

@@ -2,6 +2,8 @@
 export type Sender<Message> = {
   /** As sentences call the system, such as `the mail server`. */
   readonly called: string;
+  /** Which system it is, as rows say it: another one does not know what this one has taken. Without credentials. */
+  readonly place: string;
   /**
    * For how long the system knows an id that it has taken, and does not take it twice. 0: what may have left is sent a second time,
    * or not at all. Milliseconds.

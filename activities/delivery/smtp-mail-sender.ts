@@ -25,6 +25,7 @@ export function smtpMailSender({ url, from }: Server): MailSender {
   const { auth, ...server } = parseConnectionUrl(url);
   return {
     called: 'the mail server',
+    place: `smtp:${new URL(url).hostname}`,
     knowsIdsFor: 0,
     longestSend: untilHandOver + untilTaken,
     async send(mail, { handOver, signal }) {
@@ -75,7 +76,10 @@ export function smtpMailSender({ url, from }: Server): MailSender {
   };
 }
 
-/** Connects, and logs in where the address has a login. */
+/**
+ * Connects, and logs in where the address has a login. A server that offers none would refuse each recipient as a stranger's, as if
+ * the mail were at fault.
+ */
 async function session(
   connection: SMTPConnection,
   auth: { user: string; pass: string } | undefined,
@@ -83,7 +87,12 @@ async function session(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
   expectUnicode(connection, to.address);
-  if (auth === undefined || !connection.allowsAuth) return;
+  if (auth === undefined) return;
+  if (!connection.allowsAuth)
+    throw Object.assign(new Error('it offers no login, though SMTP_URL has one: see to its port and to TLS'), {
+      command: 'AUTH',
+      responseCode: 530,
+    });
   await new Promise<void>((resolve, reject) => connection.login(auth, (error) => (error ? reject(error) : resolve())));
 }
 

@@ -10,6 +10,8 @@ const longestName = 100;
 
 /** RFC 5322 (3.2.3), and beyond ASCII what RFC 6531 adds: no quoted names, which hardly anybody has and many systems misread. */
 const local = /^[\w!#$%&'*+/=?^`{|}~\u0080-\u{10ffff}-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\u{10ffff}-]+)*$/u;
+/** As it is given. What else stands there `domainToASCII` may read as the end of the domain, or decode. */
+const givenDomain = /^[\p{L}\p{M}\p{Nd}.-]+$/u;
 const domain = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Controls, line ends, spaces of other kinds, and characters that turn the direction of a text or are not seen at all. */
 const unseen = /[\p{C}\p{Zl}\p{Zp}]/u;
@@ -25,13 +27,14 @@ const ofAddresses = /[@<>"\\,;:()[\]]/;
 export function soundMailbox({ address, name }: Mailbox): Mailbox {
   const at = address.lastIndexOf('@');
   const before = address.slice(0, at).normalize('NFC');
-  const host = domainToASCII(address.slice(at + 1));
+  const behind = address.slice(at + 1);
+  const host = domainToASCII(behind);
   // Full-width letters and the like fold to ASCII: what they fold to must be sound, too.
   const folded = before.normalize('NFKC');
   if (at < 1 || unseen.test(address) || /\s/.test(address) || !local.test(before) || !local.test(folded))
     throw refused('The address is not one that mail can be sent to: correct it.');
   if (before.startsWith('-')) throw refused('The address begins with a hyphen, which programs take for an option.');
-  if (!domain.test(host) || /(?:^|\.)\d+$/.test(host))
+  if (!givenDomain.test(behind) || !domain.test(host) || /(?:^|\.)\d+$/.test(host))
     throw refused('The part of the address after the @ is no domain: correct it.');
   const sound = `${before}@${host}`;
   if (Buffer.byteLength(before) > longestLocal || Buffer.byteLength(sound) > longestAddress)

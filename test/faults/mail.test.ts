@@ -84,7 +84,7 @@ it('the receipt of a checkout that is asked for again and again arrives once, wi
   });
   const arrived = catcher.for(to);
   expect(arrived.map((mail) => mail.id)).toEqual([`${message}@hapax.test`]);
-  expect(arrived[0]?.source).toContain(`Subject: Your receipt for order ${orderId}`);
+  expect(arrived[0]?.source).toContain(`Subject: [test] Your receipt for order ${orderId}`);
   expect(arrived[0]?.source).toContain('12.50 EUR');
   expect((await world.sql('select from hapax.delivery where message_id = $1', message)).length).toBe(1);
   // An order without an address has its receipt in the outbox, and nobody to send it to.
@@ -172,6 +172,31 @@ it('a sender that is frozen in its last moment sends nothing when it thaws, and 
   await became(slow, 'sent', 40_000);
   expect(to.map((address) => catcher.for(address).length)).toEqual([1, 1, 1]);
   expect([(await row(message))?.tries, (await row(slow))?.tries]).toEqual([2, 1]);
+});
+
+it('a sender that is to stop waits for the answer to what it has handed over', async () => {
+  const to = 'stopping@example.com';
+  // Longer than a stop used to wait.
+  catcher.manner = { late: () => 5_000 };
+  const sender = await world.start('workers/mail.ts');
+  const message = await paid(to);
+  await world.until('the server has it', async () => catcher.for(to).length === 1);
+  await sender.stop();
+  expect(await row(message)).toMatchObject({ state: 'sent', tries: 1, may_have_left_by: null });
+  expect(catcher.for(to)).toHaveLength(1);
+});
+
+it('a provider’s lost answer stays a doubt when mail leaves by a mail server from then on', async () => {
+  const env = { SMTP_URL: '', MAIL_PROVIDER_URL: `${provider}/messages/mail`, MAIL_PROVIDER_KEY: 'key' };
+  const message = await told('mail', 'test.once', { email: 'switched@example.com' });
+  await diesAt('after-send', message, env);
+  expect(await row(message)).toMatchObject({ may_have_left_by: `${provider}/messages/mail` });
+  await due('now');
+  await world.start(worker);
+  await became(message, 'failed');
+  expect((await row(message))?.code).toBe('delivery-in-doubt');
+  expect(catcher.for('switched@example.com')).toEqual([]);
+  await world.sql(`delete from hapax.outbox where id = $1`, message);
 });
 
 it('mail waits while the mail server is away, and leaves when it is back', async () => {

@@ -103,7 +103,10 @@ test('brings everything up and does the main job: one charge for three asks and 
     (await (await fetch(`${addresses['Mail catcher']}/api/email`)).json()) as { subject: string; text: string }[];
   expect(await becomes(async () => (await caught()).length > 0, 20_000)).toBe(true);
   expect(await caught()).toMatchObject([
-    { subject: expect.stringMatching(/^Your receipt for order ord_/), text: expect.stringContaining('25.00 EUR') },
+    {
+      subject: expect.stringMatching(/^\[test\] Your receipt for order ord_/),
+      text: expect.stringContaining('25.00 EUR'),
+    },
   ]);
   for (const name of ['HTTP', 'API documentation', 'Temporal UI', 'Mail catcher'])
     expect((await fetch(addresses[name] as string, { headers: { accept: 'text/html' } })).ok).toBe(true);

@@ -205,6 +205,12 @@ it('runs the fakes and the S3 server only in the profile `local`, the mail catch
   expect(defaults.get('COMPOSE_PROFILES')).toBe('local,mail');
 });
 
+it('sends mail to the catcher by .env alone: without that file it waits, and is not lost', () => {
+  const sender = compose.services['mail']?.environment ?? {};
+  expect([sender['SMTP_URL'], sender['MAIL_FROM']]).toEqual([`\${SMTP_URL:-}`, `\${MAIL_FROM:-}`]);
+  expect(defaults.get('SMTP_URL')).toBe('smtp://catcher:1025');
+});
+
 it('keeps PostgreSQL where nothing comes in from outside', () => {
   expect([compose.networks['back'], compose.services['postgres']?.networks]).toEqual([{ internal: true }, ['back']]);
   expect(compose.services['postgres']?.ports).toBeUndefined();

@@ -85,6 +85,37 @@ it.each([
   expect((await sent(catcher.url)).failed).toBeInstanceOf(kind);
 });
 
+it.each([
+  [550, '5.7.1 Relay access denied'],
+  [554, '5.7.1 <ann@example.com>: Recipient address rejected: Access denied'],
+  [550, '5.4.5 Daily user sending limit exceeded'],
+  [550, 'relay not permitted'],
+])('an answer about us is no fault of the mail, wherever it comes: %i %s', async (code, says) => {
+  const catcher = await caught();
+  catcher.manner = { refuses: () => code, says };
+  const { failed, times } = await sent(catcher.url);
+  // It is a clear no as well: nothing was taken.
+  expect([failed, times]).toEqual([expect.any(Throttled), 0]);
+  catcher.manner = { refusesMail: code, says };
+  expect((await sent(catcher.url)).failed).toBeInstanceOf(Throttled);
+  expect(catcher.mails).toEqual([]);
+});
+
+it('a mailbox that is not there is the mail’s own, though the answer has a code of its own', async () => {
+  const catcher = await caught();
+  catcher.manner = { refuses: () => 550, says: '5.1.1 No such user' };
+  expect((await sent(catcher.url)).failed).toBeInstanceOf(Refused);
+});
+
+it('a server that offers no login gets nothing where one is set', async () => {
+  const catcher = await caught();
+  const { failed, times } = await sent(catcher.url.replace('//', '//shop:secret@'));
+  for (const kind of [Refused, Throttled]) expect(failed).not.toBeInstanceOf(kind);
+  expect([(failed as Error).message, times]).toEqual([expect.stringContaining('offers no login'), 0]);
+  expect((failed as Error).message).not.toContain('secret');
+  expect(catcher.mails).toEqual([]);
+});
+
 it('a connection that breaks after the mail leaves a doubt, and one that breaks before it none', async () => {
   const catcher = await caught();
   catcher.manner = { cuts: true };

@@ -48,9 +48,9 @@ await runProcess('mail', () =>
     outlets: (own) => new Map<Channel, Outlet>([...own].map(([channel, outlet]) => [channel, watched(outlet)])),
     rows: (own) => ({
       ...own,
-      async begin(delivery) {
+      async begin(delivery, by) {
         await reach('before-mark');
-        const begun = await own.begin(delivery);
+        const begun = await own.begin(delivery, by);
         await reach('after-mark');
         return begun;
       },

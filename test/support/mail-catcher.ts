@@ -9,6 +9,8 @@ type Manner = {
   readonly refuses?: (address: string) => number | undefined;
   /** Answers to whole mails: the code by which they are refused. */
   readonly refusesMail?: number;
+  /** The words of a refusal, behind its code. */
+  readonly says?: string;
   /** Takes the mail, and cuts the connection instead of answering. */
   readonly cuts?: boolean;
   /** Takes the mail for an address, and answers so much later. Milliseconds. */
@@ -60,14 +62,14 @@ export class MailCatcher {
       },
       onRcptTo: ({ address }, _session, done) => {
         const code = this.manner.refuses?.(address);
-        done(code === undefined ? null : refused(code, 'Not this recipient'));
+        done(code === undefined ? null : refused(code, this.manner.says ?? 'Not this recipient'));
       },
       onData: (stream, session, done) => {
         const chunks: Buffer[] = [];
         stream.on('data', (chunk: Buffer) => chunks.push(chunk));
         stream.on('end', () => {
-          const { refusesMail, cuts, late } = this.manner;
-          if (refusesMail !== undefined) return done(refused(refusesMail, 'Not this mail'));
+          const { refusesMail, says = 'Not this mail', cuts, late } = this.manner;
+          if (refusesMail !== undefined) return done(refused(refusesMail, says));
           const source = Buffer.concat(chunks).toString('utf8');
           const id = /^message-id: *(?:\r\n )?<([^>]+)>/im.exec(source)?.[1] ?? '';
           for (const { address } of session.envelope.rcptTo) this.mails.push({ to: address, id, source });

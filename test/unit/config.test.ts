@@ -24,18 +24,9 @@ describe('a setting at fault', () => {
       'https://ann:hush@stripe.test',
       'STRIPE_API_BASE does not fit: give the address of the payment provider, with http or https and without credentials',
     ],
-    [
-      'SMTP_URL',
-      'mail.example.com',
-      'SMTP_URL is "mail.example.com": give the address of the mail server, such as smtps://',
-    ],
-    [
-      'SMTP_URL',
-      'http://mail.example.com',
-      'SMTP_URL is "http://mail.example.com": give the address of the mail server',
-    ],
-    ['SMTP_URL', 'smtp://', 'SMTP_URL is "smtp://": give the address of the mail server'],
-    ['SMTP_URL', 'ftp://ann:hush@mail.example.com', 'SMTP_URL does not fit: give the address of the mail server'],
+    ['SMTP_URL', 'mail.example.com', 'SMTP_URL is no address: give the address of the mail server, such as smtps://'],
+    ['SMTP_URL', 'http://mail.example.com', 'SMTP_URL is no address: give the address of the mail server'],
+    ['SMTP_URL', 'smtp://', 'SMTP_URL is no address: give the address of the mail server'],
     ['MAIL_FROM', 'The shop', 'MAIL_FROM is "The shop": give it as The shop <shop@example.com>. '],
     ['MAIL_PROVIDER_URL', 'smtp://mail.example.com', 'give the address of the mail provider, with http or https'],
     [
@@ -61,6 +52,22 @@ it('an address that holds a password is not told', () => {
   );
 });
 
+it.each([
+  'ftp://ann:hush@mail.test',
+  'smtps://ann:hu#sh@mail.test',
+  'smtp://ann:12/sh@mail.test',
+  'smtp://ann:12?sh@mail.test',
+])('an address of a mail server with a password that does not fit is refused, and not told: %s', (address) => {
+  expect(() => readConfig(['SMTP_URL'], { SMTP_URL: address })).toThrow(
+    /^(?!.*(?:hush|hu#|sh@|12)).*SMTP_URL is no address: .*encoded/s,
+  );
+});
+
+it('the address of a mail server may hold an encoded password and options', () => {
+  const address = 'smtp://ann:hu%23sh@mail.test:587/?requireTLS=true&name=shop.test';
+  expect(readConfig(['SMTP_URL'], { SMTP_URL: address })).toEqual({ SMTP_URL: address });
+});
+
 it('who mail is from is read once, with its name', () => {
   expect(readConfig(['MAIL_FROM'], { MAIL_FROM: 'The shop <shop@example.com>' })).toEqual({
     MAIL_FROM: { address: 'shop@example.com', name: 'The shop' },
@@ -75,6 +82,11 @@ it.each([
   [{ SMTP_URL: 'smtp://a' }, ['MAIL_FROM is not set']],
   [{ MAIL_PROVIDER_URL: 'http://b', MAIL_FROM: { address: 'a@b.example' } }, ['MAIL_PROVIDER_KEY is not set']],
   [{ MAIL_FROM: { address: 'a@b.example' } }, []],
+  // What the local catcher takes, a server of the Internet must not be given by mistake.
+  [{ SMTP_URL: 'smtp://mail.shop.com', MAIL_FROM: { address: 'shop@hapax.test' } }, ['MAIL_FROM is shop@hapax.test']],
+  [{ SMTP_URL: 'smtp://catcher:1025', MAIL_FROM: { address: 'shop@hapax.test' } }, []],
+  [{ SMTP_URL: 'smtp://127.0.0.1:1025', MAIL_FROM: { address: 'shop@hapax.test' } }, []],
+  [{ SMTP_URL: 'smtp://mail.shop.com', MAIL_FROM: { address: 'shop@example.com' } }, []],
   [{}, []],
 ])('settings of mail that do not go together are named: %j', (settings, words) => {
   const faults = senderFaults(settings);

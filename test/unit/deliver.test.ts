@@ -13,7 +13,7 @@ import { days, hours, minutes, seconds } from '../../workflows/operation/duratio
 const delivery: Delivery = {
   id: 'dl_1',
   fence: 1n,
-  inDoubt: false,
+  mayHaveLeft: undefined,
   tries: 1,
   dueFor: 0,
   message: {
@@ -27,22 +27,27 @@ type Case = Partial<Omit<Delivery, 'message'>> & {
   readonly knowsIdsFor?: number;
   readonly type?: string;
   readonly begins?: boolean;
+  readonly signal?: AbortSignal;
 };
+
+const place = 'https://provider.test/mail';
 
 /** Lets a message leave by a system that does what a test says. */
 async function delivered(send: (handing: Handing) => Promise<void>, given: Case = {}) {
-  const { repeats = 'at_least_once', knowsIdsFor = 0, type = 'a', begins = true, ...rest } = given;
+  const { repeats = 'at_least_once', knowsIdsFor = 0, type = 'a', begins = true, ...others } = given;
+  const { signal = new AbortController().signal, ...rest } = others;
   const outlet: Outlet = {
     called: 'the mail server',
+    place,
     knowsIdsFor,
     longestSend: seconds(1),
-    guard: async ({ signal }, make) => await make(signal),
+    guard: async (call, make) => await make(call.signal),
     declared: (asked) => (asked === 'a' ? { repeats, patience: days(3) } : undefined),
     write: () => send,
   };
   return await deliver(
     { ...delivery, ...rest, message: { ...delivery.message, type } },
-    { outlet, begin: async () => begins, signal: new AbortController().signal, random: 0.5 },
+    { outlet, begin: async () => begins, signal, random: 0.5 },
   );
 }
 
@@ -73,7 +78,7 @@ describe('a message', () => {
 
   it('that the system refuses waits for a person at once', async () => {
     expect(await delivered(throwing(refusal))).toEqual({
-      ...{ state: 'failed', code: 'message-refused', detail: 'No such mailbox' },
+      ...{ state: 'failed', code: 'message-refused', detail: 'No such mailbox', doubted: false },
     });
   });
 
@@ -99,11 +104,31 @@ describe('a message', () => {
     });
   });
 
+  it('that was stopped before it was handed over was no try either, and is due at once', async () => {
+    const stop = new AbortController();
+    const send = async ({ handOver, signal }: Handing) => {
+      stop.abort(new Error('to stop'));
+      signal.throwIfAborted();
+      await handOver();
+    };
+    const untried = { state: 'due', pause: 0, heldBack: true, doubted: false };
+    expect(await delivered(send, { signal: stop.signal })).toMatchObject(untried);
+    // The mark was under way when it was stopped: a mail that was held back there has not left.
+    expect(await delivered(taken, { signal: AbortSignal.abort(), repeats: 'at_most_once' })).toMatchObject(untried);
+  });
+
   it('waits for a person when its patience is over', async () => {
-    const gone = { dueFor: days(3) };
+    const gone = { dueFor: days(3), tries: 12 };
     expect(await delivered(throwing(new Error('connection refused')), gone)).toEqual({
-      ...{ state: 'failed', code: 'delivery-failed', detail: 'connection refused' },
+      ...{ state: 'failed', code: 'delivery-failed', detail: 'connection refused', doubted: false },
     });
+  });
+
+  it('that has waited for a mail server longer than its patience is tried a dozen times all the same', async () => {
+    const greylisted = throwing(new Throttled('451', undefined));
+    for (const tries of [1, 11])
+      expect(await delivered(greylisted, { dueFor: days(4), tries })).toMatchObject({ state: 'due' });
+    expect(await delivered(greylisted, { dueFor: days(4), tries: 12 })).toMatchObject({ state: 'failed' });
   });
 
   it('that only a newer build can write is left to it for a day', async () => {
@@ -111,7 +136,7 @@ describe('a message', () => {
       state: 'due',
       code: 'handler-failed',
     });
-    expect(await delivered(taken, { type: 'b', dueFor: hours(24) })).toMatchObject({ state: 'failed' });
+    expect(await delivered(taken, { type: 'b', dueFor: hours(24), tries: 12 })).toMatchObject({ state: 'failed' });
   });
 
   it('is left as it is where the ledger does not answer: the lease ends by itself', async () => {
@@ -124,7 +149,7 @@ describe('a message that may have left', () => {
   const doubt = new Doubtful('The connection broke');
 
   it.each([
-    ['its sender died', taken, { inDoubt: true }],
+    ['its sender died', taken, { mayHaveLeft: { by: place, ago: seconds(15) } }],
     ['the answer was lost', throwingLate(doubt), {}],
   ] as const)('is sent once at most, where it is declared so: %s', async (_, send, given) => {
     const became = await delivered(send, { repeats: 'at_most_once', ...given });
@@ -132,19 +157,51 @@ describe('a message that may have left', () => {
   });
 
   it('is sent again, where it is declared so', async () => {
-    expect(await delivered(taken, { inDoubt: true })).toEqual({ state: 'sent' });
-    expect(await delivered(throwingLate(doubt))).toMatchObject({ state: 'due' });
+    expect(await delivered(taken, { mayHaveLeft: { by: place, ago: seconds(15) } })).toEqual({ state: 'sent' });
+    expect(await delivered(throwingLate(doubt))).toMatchObject({ state: 'due', doubted: true });
   });
 
   it('is sent again where the system knows its id, and only as long as it does', async () => {
-    const once = { repeats: 'at_most_once', inDoubt: true, knowsIdsFor: hours(23) } as const;
-    expect(await delivered(taken, { ...once, dueFor: hours(22) })).toEqual({ state: 'sent' });
-    expect(await delivered(taken, { ...once, dueFor: hours(23) })).toMatchObject({ code: 'delivery-in-doubt' });
+    const once = { repeats: 'at_most_once', knowsIdsFor: hours(23) } as const;
+    const after = (ago: number, by = place) => delivered(taken, { ...once, mayHaveLeft: { by, ago } });
+    expect(await after(hours(22))).toEqual({ state: 'sent' });
+    expect(await after(hours(23))).toMatchObject({ code: 'delivery-in-doubt', doubted: true });
+    // Another system never saw the id.
+    expect(await after(seconds(1), 'smtp:mail.test')).toMatchObject({ code: 'delivery-in-doubt', doubted: true });
+    // What waited for a day before it was handed over is known from then on.
+    expect(await delivered(throwingLate(doubt), { ...once, dueFor: hours(25) })).toMatchObject({
+      ...{ state: 'due', doubted: true },
+    });
+  });
+
+  it.each([
+    ['the system says not now', throwing(new Throttled('not now', undefined)), {}],
+    ['our own protection holds it back', throwing(new HeldBack('left alone', 700)), {}],
+    ['it is stopped', taken, { signal: AbortSignal.abort() }],
+    ['this build has no template', taken, { type: 'b' }],
+    ['the connection is refused', throwing(new Error('connection refused')), {}],
+  ] as const)('stays one, whatever its later tries meet: %s', async (_, send, given) => {
+    const before = { knowsIdsFor: hours(23), mayHaveLeft: { by: place, ago: hours(1) } };
+    expect(await delivered(send, { repeats: 'at_most_once', ...before, ...given })).toMatchObject({
+      state: 'due',
+      doubted: true,
+    });
+  });
+
+  it('is told to whoever replays it as one that may have left, also when its patience ends or a later try is refused', async () => {
+    const before = { mayHaveLeft: { by: place, ago: days(2) }, dueFor: days(3), tries: 40 };
+    expect(await delivered(throwing(new Error('connection refused')), before)).toMatchObject({
+      ...{ state: 'failed', code: 'delivery-in-doubt', detail: expect.stringContaining('connection refused') },
+    });
+    expect(await delivered(throwing(refusal), before)).toMatchObject({
+      ...{ state: 'failed', code: 'message-refused', detail: expect.stringContaining('may have left'), doubted: true },
+    });
   });
 
   it('is not one that was never handed over, or that the system has turned away', async () => {
     const once = { repeats: 'at_most_once' } as const;
-    expect(await delivered(throwing(doubt), once)).toMatchObject({ state: 'due' });
-    expect(await delivered(throwingLate(new Throttled('not now', undefined)), once)).toMatchObject({ state: 'due' });
+    const clear = { state: 'due', doubted: false };
+    expect(await delivered(throwing(doubt), once)).toMatchObject(clear);
+    expect(await delivered(throwingLate(new Throttled('not now', undefined)), once)).toMatchObject(clear);
   });
 });

@@ -40,6 +40,12 @@ it.each([
   ['two dots', 'a..n@example.com'],
   ['an underscore in the domain', 'ann@exa_mple.com'],
   ['a route', 'ann@[127.0.0.1]'],
+  ['a path', 'ann@example.com/eve.example'],
+  ['a backslash', 'ann@example.com\\eve.example'],
+  ['a query', 'ann@example.com?eve.example'],
+  ['a fragment', 'ann@example.com#eve.example'],
+  ['a port', 'ann@example.com:25'],
+  ['a domain in percent', 'ann@ex%61mple.com'],
   ['65 bytes before the @', `${'a'.repeat(65)}@example.com`],
   ['too long an address', `a@${'b.'.repeat(130)}com`],
 ])('refuses %s', (_, address) => {

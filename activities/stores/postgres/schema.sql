@@ -1251,27 +1251,33 @@ grant select on hapax.aggregate to hapax_upkeep;
 
 -- How far a message of the outbox has come that leaves by mail or as a text message.
 create table hapax.delivery (
-  message_id text        not null,
-  id         text        not null default 'dl_' || substr(message_id, 5),
+  message_id       text        not null,
+  id               text        not null default 'dl_' || substr(message_id, 5),
     -- the id of its dead letter, if it becomes one
-  tenant     text        not null,
-  channel    text        not null,
-  state      text        not null default 'due', -- sending: being handed over,
+  tenant           text        not null,
+  channel          text        not null,
+  state            text        not null default 'due', -- sending: being handed over,
     or its sender died meanwhile; failed: not tried again until a person replays it
-  fence      bigint      not null default 0, -- grows with each take: a sender that had it before can no longer write
-  tries      integer     not null default 0,
+  fence            bigint      not null default 0,
+    -- grows with each take: a sender that had it before writes nothing any more, but that it has left
+  tries            integer     not null default 0,
     -- how often it was taken; a try that our own protection held back does not count
-  due_since  timestamptz not null default now(),
-  next_at    timestamptz not null default now(), -- when it may be taken; while a sender has it, the end of its lease
-  code       text,
-  detail     text,
-  changed_at timestamptz not null default now(),
+  due_since        timestamptz not null default now(),
+  next_at          timestamptz not null default now(), --
+    when it may be taken; while a sender has it, the end of its lease
+  code             text,
+  detail           text,
+  changed_at       timestamptz not null default now(),
+  may_have_left_by text,
+    -- the first system that may have taken it, without a clear answer; another one does not know its id
+  may_have_left_at timestamptz, -- when that was: systems know an id for some time only
   constraint delivery_pkey primary key (id),
   constraint message_is_delivered_once unique (message_id),
   constraint delivery_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
   constraint delivery_channel_check check (channel in ('mail', 'sms')),
   constraint delivery_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
-  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed'))
+  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed')),
+  constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null))
 );
 create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
 create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc) where (state = 'failed');
@@ -2572,26 +2578,6 @@ begin
   return null;
 end $$;
 
--- Leases what is due. In doubt is what a sender was handing over when it died.
-create function hapax.take_deliveries(of_channels text[], at_most integer, lease_ms double precision)
-returns table (
-  id text, fence bigint, in_doubt boolean, tries integer, due_ms double precision, message_id text, tenant text,
-  environment text, channel text, aggregate_id text, operation_id text, type text, payload jsonb,
-  occurred_at timestamptz) language sql
-as $$
-  with due as (
-    select d.id from hapax.delivery d
-    where d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
-    order by d.next_at limit at_most for update skip locked
-  )
-  update hapax.delivery d
-  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
-  from due, hapax.outbox o
-  where d.id = due.id and o.id = d.message_id
-  returning d.id, d.fence, d.state = 'sending', d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant,
-    o.environment, o.channel, o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at
-$$;
-
 -- Renews leases, and gives the deliveries that the sender still has.
 create function hapax.keep_deliveries(of_ids text[], held bigint[], lease_ms double precision)
 returns SETOF text language sql
@@ -2602,37 +2588,79 @@ as $$
   returning d.id
 $$;
 
--- Commits that a message is about to be handed over, unless another sender has it.
+-- Stays for one release, for senders of the build before 0041.
 create function hapax.begin_sending(of_id text, held bigint, lease_ms double precision)
-returns boolean language plpgsql
+returns boolean language sql
 as $$
-begin
-  update hapax.delivery d
-  set state = 'sending', next_at = now() + lease_ms * interval '1 millisecond', changed_at = now()
-  where d.id = of_id and d.fence = held and d.state in ('due', 'sending');
-  return found;
-end $$;
+  select hapax.begin_sending(of_id, held, lease_ms, 'a former build')
+$$;
 
--- Records what has become of a message, unless another sender has it.
+-- Stays for one release, for senders of the build before 0041.
 create function hapax.end_sending(
   of_id text, held bigint, became text, why text, said text, pause_ms double precision, held_back boolean)
-returns boolean language plpgsql
+returns boolean language sql
 as $$
-begin
-  update hapax.delivery d
-  set state = became, code = why, detail = said, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
-      tries = d.tries - held_back::integer
-  where d.id = of_id and d.fence = held and d.state in ('due', 'sending');
-  return found;
-end $$;
+  select hapax.end_sending(of_id, held, became, why, said, pause_ms, held_back, became <> 'sent')
+$$;
 
 -- Has a failed message sent again, under the same id.
 create function hapax.replay_delivery(of_id text, of_environment text)
 returns SETOF hapax.delivery language sql
 as $$
   update hapax.delivery d
-  set state = 'due', fence = d.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now()
+  set state = 'due', fence = d.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now(),
+      may_have_left_by = null, may_have_left_at = null
   from hapax.outbox o
   where d.id = of_id and o.id = d.message_id and o.environment = of_environment and d.state = 'failed'
   returning d.*
 $$;
+
+-- Leases what is due. In doubt is what may have left by an earlier try: the sender died, or got no clear answer.
+create function hapax.take_deliveries(of_channels text[], at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, in_doubt boolean, tries integer, due_ms double precision, message_id text, tenant text,
+  environment text, channel text, aggregate_id text, operation_id text, type text, payload jsonb,
+  occurred_at timestamptz, may_have_left_by text, may_have_left_ms double precision) language sql
+as $$
+  with due as (
+    select d.id from hapax.delivery d
+    where d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
+    order by d.next_at limit at_most for update skip locked
+  )
+  update hapax.delivery d
+  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due, hapax.outbox o
+  where d.id = due.id and o.id = d.message_id
+  returning d.id, d.fence, d.may_have_left_by is not null, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant,
+    o.environment, o.channel, o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at,
+    d.may_have_left_by, extract(epoch from now() - d.may_have_left_at) * 1000
+$$;
+
+-- Commits that a message is about to be handed over, unless another sender has it.
+create function hapax.begin_sending(of_id text, held bigint, lease_ms double precision, leaves_by text)
+returns boolean language plpgsql
+as $$
+begin
+  update hapax.delivery d
+  set state = 'sending', next_at = now() + lease_ms * interval '1 millisecond', changed_at = now(),
+      may_have_left_by = coalesce(d.may_have_left_by, leaves_by), may_have_left_at = coalesce(d.may_have_left_at, now())
+  where d.id = of_id and d.fence = held and d.state in ('due', 'sending');
+  return found;
+end $$;
+
+-- Records what has become of a message, unless another sender has it; that it has left, also then.
+create function hapax.end_sending(
+  of_id text, held bigint, became text, why text, said text, pause_ms double precision, held_back boolean,
+  doubted boolean)
+returns boolean language plpgsql
+as $$
+begin
+  update hapax.delivery d
+  set state = became, code = why, detail = said, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+      tries = d.tries - held_back::integer,
+      may_have_left_by = case when doubted then d.may_have_left_by end,
+      may_have_left_at = case when doubted then d.may_have_left_at end
+  where d.id = of_id
+    and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
+  return found;
+end $$;

@@ -8,8 +8,8 @@ export type Channel = 'mail' | 'sms';
 export type Delivery = {
   readonly id: string;
   readonly fence: bigint;
-  /** A sender was handing it over when it died: it may have left. */
-  readonly inDoubt: boolean;
+  /** Where an earlier try had no clear answer, or its sender died: the first system that may have taken it, and for how long. */
+  readonly mayHaveLeft: { readonly by: string; readonly ago: number } | undefined;
   /** This one included. */
   readonly tries: number;
   /** Since it was told, or since its replay. Milliseconds. */
@@ -28,23 +28,25 @@ export type Delivery = {
   };
 };
 
+/** Why it has not left, as far as we know. */
+type NotSent = {
+  readonly code: string;
+  readonly detail: string;
+  /** Whether it may have left all the same, by this try or an earlier one. */
+  readonly doubted: boolean;
+};
+
 /** What has become of it. */
 export type Delivered =
   | { readonly state: 'sent' }
-  /** Tried again after the pause, in milliseconds. What our own protection held back was no try. */
-  | {
-      readonly state: 'due';
-      readonly code: string;
-      readonly detail: string;
-      readonly pause: number;
-      readonly heldBack: boolean;
-    }
+  /** Tried again after the pause, in milliseconds. What our own protection held back, or a stop of ours, was no try. */
+  | (NotSent & { readonly state: 'due'; readonly pause: number; readonly heldBack: boolean })
   /** A person has to look at it. */
-  | { readonly state: 'failed'; readonly code: string; readonly detail: string };
+  | (NotSent & { readonly state: 'failed' });
 
 const take = `
-select id, fence, in_doubt, tries, due_ms, message_id, tenant, environment, channel, aggregate_id, operation_id, type, payload,
-  occurred_at
+select id, fence, tries, due_ms, message_id, tenant, environment, channel, aggregate_id, operation_id, type, payload, occurred_at,
+  may_have_left_by, may_have_left_ms
 from take_deliveries($1, $2, $3)`;
 
 /** @param lease how long no other sender takes what this one takes. Milliseconds */
@@ -58,7 +60,10 @@ export async function takeDeliveries(
   return rows.map((row) => ({
     id: row.id as string,
     fence: BigInt(row.fence as string),
-    inDoubt: row.in_doubt as boolean,
+    mayHaveLeft:
+      row.may_have_left_by === null
+        ? undefined
+        : { by: row.may_have_left_by as string, ago: Number(row.may_have_left_ms) },
     tries: row.tries as number,
     dueFor: Number(row.due_ms),
     message: {
@@ -89,24 +94,33 @@ export async function keepDeliveries(
   return new Set(rows.map(({ id }) => id as string));
 }
 
-/** Commits that the message is about to be handed over. @returns false where another sender has it */
-export async function beginSending(database: Database, { id, fence }: Delivery, lease: number): Promise<boolean> {
+/**
+ * Commits that the message is about to be handed over to a system. It may have left from then on.
+ * @returns false where another sender has it
+ */
+export async function beginSending(
+  database: Database,
+  { id, fence }: Delivery,
+  by: string,
+  lease: number,
+): Promise<boolean> {
   const rows = await database.alone({
-    name: 'begin_sending',
-    text: 'select begin_sending($1, $2, $3) as begun',
-    values: [id, fence, lease],
+    name: 'begin_sending_by',
+    text: 'select begin_sending($1, $2, $3, $4) as begun',
+    values: [id, fence, lease, by],
   });
   return rows[0]?.begun === true;
 }
 
-/** Records what has become of it, unless another sender has it. */
+/** Records what has become of it, unless another sender has it; that it has left, also then. */
 export async function endSending(database: Database, { id, fence }: Delivery, became: Delivered): Promise<void> {
-  const [code, detail] = became.state === 'sent' ? [null, null] : [became.code, became.detail];
+  const [code, detail, doubted] =
+    became.state === 'sent' ? [null, null, false] : [became.code, became.detail, became.doubted];
   const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
   await database.alone({
-    name: 'end_sending',
-    text: 'select end_sending($1, $2, $3, $4, $5, $6, $7)',
-    values: [id, fence, became.state, code, detail, pause, heldBack],
+    name: 'end_sending_doubted',
+    text: 'select end_sending($1, $2, $3, $4, $5, $6, $7, $8)',
+    values: [id, fence, became.state, code, detail, pause, heldBack, doubted],
   });
 }
 
