@@ -7,6 +7,7 @@ import { isRedisAddress, redisAddress } from '../activities/stores/redis/redis-a
 import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
 import { mailFields } from './mail-settings.ts';
+import { sealFields } from './seal-fields.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
@@ -140,7 +141,7 @@ const outsideFields = Object.assign(
   {},
   ...Object.values(systems).flatMap(({ settings, fake }) => [settings, fake.port]),
 ) as FieldsOf<typeof systems>;
-const fields = { ...ownFields, ...mailFields, ...outsideFields };
+const fields = { ...ownFields, ...mailFields, ...sealFields, ...outsideFields };
 
 export type Setting = keyof typeof fields;
 export type Config = SettingsOf<typeof fields>;

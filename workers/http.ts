@@ -22,7 +22,9 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
+import { payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
+import { readSeals, sealSettings } from './seals.ts';
 import {
   bodies,
   copies,
@@ -52,6 +54,8 @@ const settings = [
   'HAPAX_DESTINATIONS',
   'HAPAX_WEBHOOKS',
   ...callerSettings,
+  ...sealSettings,
+  ...payloadSettings,
   ...systemSettings,
   ...s3Settings,
 ] as const;
@@ -77,6 +81,8 @@ export async function startHttp(
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
   const openCallers = readCallers(config);
+  const seals = readSeals(config);
+  const payloadCodec = readPayloadCodec(config);
   const handlers = new EventHandlers(flows);
   const faults = handlers.faults(config.HAPAX_WEBHOOKS.all);
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
@@ -90,6 +96,7 @@ export async function startHttp(
     asksPerKey: config.HAPAX_ASKS_PER_KEY,
     redisUrl: config.REDIS_URL,
     countCopy: (became) => copies.inc({ became }),
+    ...{ seals, payloadCodec },
     terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
     inClaim: (database) => settlesInClaim(database, registered),
     log: (message, err) => log.warn({ err }, message),

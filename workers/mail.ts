@@ -13,6 +13,7 @@ import { deliveryRows } from './delivery-rows.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
+import { readSeals, sealSettings } from './seals.ts';
 import { watchGuards } from './system-guards.ts';
 import { messages, messagesSent } from './telemetry.ts';
 
@@ -25,6 +26,7 @@ export const mailSettings = [
   'SMS_PROVIDER_URL',
   'SMS_PROVIDER_KEY',
   'HAPAX_PROTECTION',
+  ...sealSettings,
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
@@ -54,16 +56,19 @@ export async function startMail(
 ): Promise<Running> {
   const faults = senderFaults(config);
   if (faults.length > 0) throw new ConfigFault(`Cannot start:\n  ${faults.join('\n  ')}`);
+  const seals = readSeals(config);
   const log = createLogger('mail', config.HAPAX_LOG_LEVEL);
   const database = new Database(config.DATABASE_URL, 'hapax_upkeep', connections);
   const ground = await Ground.prove(database, undefined, log);
   const watch = watchGuards(['mail', 'sms'], log);
-  const guard = (channel: Channel, { called }: { readonly called: string }) =>
-    deliveryGuard(channel, called, watch, config.HAPAX_PROTECTION);
+  const parts = (channel: Channel, { called }: { readonly called: string }) => ({
+    guard: deliveryGuard(channel, called, watch, config.HAPAX_PROTECTION),
+    seals,
+  });
   const { mail, sms } = connectSenders(config);
   const own = new Map<Channel, Outlet>([
-    ...(mail ? [['mail', mailOutlet(mail, [...mailMessages, ...mails], guard('mail', mail))] as const] : []),
-    ...(sms ? [['sms', smsOutlet(sms, texts, guard('sms', sms))] as const] : []),
+    ...(mail ? [['mail', mailOutlet(mail, [...mailMessages, ...mails], parts('mail', mail))] as const] : []),
+    ...(sms ? [['sms', smsOutlet(sms, texts, parts('sms', sms))] as const] : []),
   ]);
   const channels: readonly Check[] = (['mail', 'sms'] as const).map((channel) => checkOf(channel, own.get(channel)));
   for (const { state, says } of channels) log[state === 'holds' ? 'info' : 'warn'](says);

@@ -41,6 +41,7 @@ class TakenOver extends Error {}
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
   const { message, mayHaveLeft } = delivery;
+  if (isErased(message.payload)) return { state: 'erased' };
   const doubtedBefore = mayHaveLeft !== undefined;
   const declared = outlet.declared(message.type);
   if (declared === undefined)
@@ -117,6 +118,11 @@ function refused({ code, detail }: Refused['refusal'], doubted: boolean): Outcom
 function inDoubt(why: string): Outcome {
   const detail = `It may have left: see whether it arrived before you replay it. ${why}`;
   return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail), doubted: true };
+}
+
+/** Nothing is left that could be sent, and nobody has to look at it. */
+function isErased(payload: unknown): boolean {
+  return typeof payload === 'object' && payload !== null && 'erased' in payload && payload.erased === true;
 }
 
 /** What a mail server or a provider says may hold anything. */

@@ -1,11 +1,11 @@
 import { type Claimed, claim, type SettleInClaim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { Opening } from '../../workflows/operation/call.ts';
 import { firstWait } from '../../workflows/operation/flow.ts';
-import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import { workflowId } from '../../workflows/operation/key.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
 import type { Admission } from './admission.ts';
-import type { Asked } from './asked.ts';
+import { type Asked, sameIntent } from './asked.ts';
 import { claimOf } from './claim-of.ts';
 import type { ClaimTurns } from './claim-turns.ts';
 import type { NotBegun } from './reply.ts';
@@ -64,8 +64,12 @@ async function begin(
   insert: boolean,
 ): Promise<Started | undefined> {
   const { scope } = asked;
-  const claiming = (generation: number) =>
-    turns.take(() => claim(database, claimOf(asked, request, generation, insert)));
+  let stored: Opening['request'] = request;
+  const claiming = (generation: number) => {
+    const asking = claimOf(asked, request, generation, insert);
+    stored = asking.request;
+    return turns.take(() => claim(database, asking));
+  };
   let claimed = await claiming(1);
   while (claimed?.created === false && claimed.renewable && sameIntent(asked, claimed)) {
     if (!insert) return undefined;
@@ -79,18 +83,11 @@ async function begin(
     const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
     // A failed start does not concern the caller: the claim is committed, and upkeep starts the workflow within
     // seconds.
+    const { created, requestId, ageMs: age } = claimed;
     workflows
-      .start(operation, claimed.created ? { request, requestId: claimed.requestId, age: claimed.ageMs } : undefined)
+      // Temporal keeps the request too, so it gets it as it was stored.
+      .start(operation, created ? { request: stored, requestId, age } : undefined)
       .catch((error: unknown) => log(`The workflow of ${claimed.id} was not started`, error));
   }
   return { kind: 'claimed', ...claimed, workflowId: workflowId(scope, claimed.generation) };
-}
-
-/**
- * Compares with the fingerprint version that the row was written with, so that a deploy that hashes differently still
- * recognises retries.
- */
-export function sameIntent({ flow, call, digest }: Asked, claimed: Claimed): boolean {
-  if (claimed.fingerprintVersion === fingerprintVersion) return claimed.fingerprint === digest;
-  return fingerprint(flow.name, flow.intent, call.request, claimed.fingerprintVersion) === claimed.fingerprint;
 }

@@ -1,6 +1,7 @@
 import type { Gateway } from '../gateway.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import { erasureFlow } from '../../workflows/erasure.flow.ts';
 import { deriveAdditions } from './assets/derive-additions.ts';
 import { type AskNextAction, checkoutAdditions } from './payments/checkout-additions.ts';
 import { orderAdditions } from './payments/order-additions.ts';
@@ -36,5 +37,7 @@ export function additions({
     checkoutAdditions(askNextAction, gateway),
     ...orderAdditions({ gateway, database }),
     deriveAdditions({ gateway, assets: uploads.assets, publicUrl }),
+    // It takes other subjects' data away.
+    { flow: erasureFlow, role: 'operator' },
   ]);
 }

@@ -60,7 +60,7 @@ describe('the document of the API', () => {
   it('has the least role of each route, and says what the roles are', () => {
     for (const { path, method, route } of routes()) {
       const usual = method === 'GET' ? 'viewer' : 'caller';
-      const role = /\/(resolve|replay|settle)$/.test(path) ? 'operator' : usual;
+      const role = /\/(resolve|replay|settle|erase)$/.test(path) ? 'operator' : usual;
       const least = ofAllSubjects.includes(path)
         ? [{ token: ['viewer'] }, { token: ['operator'] }]
         : [{ token: [role] }];

@@ -269,7 +269,7 @@ describe('the document of the API', () => {
       const key = route.parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
       const body = example(route) ?? expect.unreachable();
       const { path = `/v1/${flow.route}`, more = {} } = (await ofWhatIsThere[flow.name]?.()) ?? {};
-      const answer = await world.ask('POST', path, { key, body: { ...body, ...more } });
+      const answer = await world.ask('POST', path, { key, token: tokenFor(path), body: { ...body, ...more } });
       expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([flow.name, 201, 'created']);
       fits(answer, route);
     }
@@ -277,7 +277,7 @@ describe('the document of the API', () => {
 
   it('says of each body whether it may be missing, as it may where the path says all', async () => {
     const optional = routes().filter(({ route }) => route.requestBody?.required === false);
-    expect(optional.map(named)).toEqual(['POST /v1/orders/{orderId}/cancel']);
+    expect(optional.map(named)).toEqual(['POST /v1/orders/{orderId}/cancel', 'POST /v1/subjects/{subject}/erase']);
     const { orderId } = (await world.checkout('cancelled without a body')).json;
     expect((await world.ask('POST', `/v1/orders/${orderId}/cancel`, { key: 'no body' })).status).toBe(201);
     expect((await world.ask('POST', '/v1/refunds', { key: 'no body' })).json.code).toBe('body-malformed');
@@ -428,6 +428,11 @@ function fits({ status, headers, json }: Answered, { responses }: Documented): v
   expect(faultsBy(content[type]?.schema, json)).toBeUndefined();
 }
 
+/** Who may begin such an operation. */
+function tokenFor(path: string): string {
+  return path.endsWith('/erase') ? 'operator-alpha' : 'local-alpha';
+}
+
 function faultsBy(documented: Schema | undefined, json: unknown): z.ZodError | undefined {
   const whole = { ...documented, $defs: document.components.schemas };
   const schema = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as object;
@@ -452,7 +457,7 @@ describe('each route that is documented', () => {
       }
       const body = example(one.route) ?? expect.unreachable();
       const before = await allEffects(world);
-      const refused = await world.ask(one.method, one.path, { body });
+      const refused = await world.ask(one.method, one.path, { token: tokenFor(one.path), body });
       expect([name, refused.status, refused.json.code]).toEqual([name, 400, 'key-missing']);
       expect(await allEffects(world)).toEqual(before);
     }

@@ -153,6 +153,7 @@ it('gives our processes only settings that are declared', () => {
   const declaring = [
     'workers/config.ts',
     'workers/mail-settings.ts',
+    'workers/seal-fields.ts',
     ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`),
   ];
   const config = declaring.map(readText).join('');
@@ -220,7 +221,7 @@ it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
     [
       ...text.matchAll(
-        /\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|PROVIDER_KEY|SMTP_URL|REDIS_URL)\w*)[-:}]/g,
+        /\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|PROVIDER_KEY|SEAL_KEYS|PAYLOAD_KEYS|SMTP_URL|REDIS_URL)\w*)[-:}]/g,
       ),
     ].map(({ groups }) => groups?.name ?? ''),
   );

@@ -15,6 +15,7 @@ type Room =
   | 's3'
   | 'stores'
   | 'file types'
+  | 'seal'
   | 'outside'
   | 'step engine'
   | 'activities'
@@ -103,6 +104,12 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'What a file is, by its bytes and its name, is asked in many rooms: it touches nothing outside.',
   },
+  seal: {
+    at: ['activities/seal/'],
+    knows: ['heart'],
+    because:
+      'Sealing knows keys and places, and neither the ledger nor who asks, so that whoever seals or opens may import it.',
+  },
   outside: {
     at: ['activities/outside/'],
     // Its adapter, which is loaded where the system is connected.
@@ -118,7 +125,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: ['step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -129,7 +136,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   gateway: {
     at: ['client/gateway.ts', 'client/gateway/'],
-    knows: ['workflows', 'declarations', 'postgres', 'redis', 'heart'],
+    knows: ['workflows', 'declarations', 'seal', 'postgres', 'redis', 'heart'],
     because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
   },
   uploads: {
@@ -163,7 +170,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['seal', 'postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -188,6 +195,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'activities',
         'step engine',
         'file types',
+        'seal',
         'postgres',
         'redis',
         's3',

@@ -5,6 +5,7 @@ import { given } from '../config.ts';
 import { migrate } from '../migrate.ts';
 import { tenantsOf } from '../tokens.ts';
 import { sandboxEvents } from './sandbox-events.ts';
+import { keptSealKeys } from '../kept-seal-keys.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
 import { provideMail } from './provide-mail.ts';
@@ -68,6 +69,9 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     HAPAX_TOKENS: tokens,
     HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
     HAPAX_WORKFLOW_BUNDLE: bundle,
+    ...(given('HAPAX_SEAL_KEYS') === undefined
+      ? { HAPAX_SEAL_KEYS_FILE: await keptSealKeys(join(context.directory, 'seal-keys')) }
+      : {}),
     ...database.environment,
     ...temporal.environment,
     ...s3.environment,

@@ -1,8 +1,8 @@
 import { systems } from '../../activities/outside/systems.ts';
 import { given, type Setting } from '../config.ts';
 
-/** The ports of the stack. Worker processes answer for their health at any free one. */
-export type PortSetting = Exclude<Extract<Setting, `HAPAX_${string}_PORT`>, 'HAPAX_HEALTH_PORT'>;
+/** The ports of the stack. Worker processes answer for their health at any free one, and the codec server is no part of it. */
+export type PortSetting = Exclude<Extract<Setting, `HAPAX_${string}_PORT`>, 'HAPAX_HEALTH_PORT' | 'HAPAX_CODEC_PORT'>;
 
 /** A part of the local stack: which settings bring one of a person's own, and which ports ours would take. */
 type Part = { readonly name: string; readonly replacedBy: readonly Setting[]; readonly ports: readonly PortSetting[] };

@@ -86,9 +86,10 @@ const enginesOwn = {
   // About the key.
   'key-reused': { status: 422, title: 'This key names another request', ...newKey },
   'key-expired': { status: 409, title: 'The answer of this key has expired', ...newKey },
+  erased: { status: 410, title: 'The data of this key were erased', ...newKey },
   'fingerprint-unknown': {
     status: 503,
-    title: 'A newer version of this service has begun the operation',
+    title: 'This process cannot compare the requests of this key',
     ...wait,
     retryAfter: 2,
   },

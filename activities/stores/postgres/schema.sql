@@ -67,6 +67,8 @@ create table hapax.operation (
   answer_expires_at   timestamptz,
   tombstone_until     timestamptz, -- the key is refused until then, with its answer or without
   sweep_at            timestamptz, -- when upkeep looks for what came too late outside; null: nothing to look for
+  erased_at           timestamptz, -- since when nothing is left of its request, its steps
+    and its answer; its fingerprint went with them (version 0)
   constraint operation_pkey primary key (id),
   constraint operation_has_one_name unique (tenant, environment, key_subject, flow, key, generation),
   constraint operation_compensates_to_an_ending check (state <> 'compensating' or ending is not null),
@@ -90,6 +92,8 @@ create index operation_to_drop on hapax.operation (tombstone_until) where (settl
 create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is not null);
 create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
+create index operation_to_erase on hapax.operation (tenant, environment, subject) where (erased_at is null);
+create index operation_erased on hapax.operation (tenant, environment, subject) where (erased_at is not null);
 create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
 create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
     and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
@@ -168,7 +172,7 @@ create policy acting_roles on hapax.arrival as restrictive to public
 create policy all_tenants on hapax.arrival to hapax_upkeep using (true);
 create policy any_insert on hapax.arrival for insert to hapax_app with check (true);
 create policy tenant_only on hapax.arrival to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.arrival to hapax_app;
+grant select, insert, delete on hapax.arrival to hapax_app;
 grant select, update, delete on hapax.arrival to hapax_upkeep;
 
 -- A key that POST /v1/keys has issued before the action.
@@ -213,6 +217,7 @@ create table hapax.outbox (
   constraint outbox_environment_check check (environment in ('live', 'test')),
   constraint outbox_id_check check (id ~ '^msg_[0-9a-z]{26}$')
 );
+create index outbox_of_operation on hapax.outbox (operation_id);
 create trigger outbox_is_delivered after insert on hapax.outbox for each row when (new.channel = 'mail'
     and (new.payload ->> 'email') is not null or new.channel = 'sms' and (new.payload ->> 'phone') is not null)
     execute function hapax.plan_delivery();
@@ -223,7 +228,7 @@ create policy acting_roles on hapax.outbox as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.outbox to hapax_upkeep using (true);
 create policy tenant_only on hapax.outbox to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.outbox to hapax_app;
+grant select, insert, update (payload) on hapax.outbox to hapax_app;
 grant select on hapax.outbox to hapax_upkeep;
 
 -- What the shop sells: prices and stock are ours, never the client's.
@@ -259,7 +264,7 @@ create table hapax.customer_order (
   amount_minor     bigint      not null, -- what the buyer pays, after the discount; 0: nothing, and no payment
   currency         text        not null,
   payment_intent   text,
-  email            text,
+  email            text, -- sealed; it opens with the place of its checkout's field `email`
   created_at       timestamptz not null default now(),
   paid_at          timestamptz,
   given_back_minor bigint      not null default 0, -- what its refunds hold
@@ -268,7 +273,9 @@ create table hapax.customer_order (
   cancelled_at     timestamptz,
   promo            text,
   discount_minor   bigint      not null default 0,
-  promo_buyer      text, -- who uses a code that each buyer may use once: the e-mail address in lower case
+  promo_buyer      text,
+    -- who uses a code that each buyer may use once: a keyed digest of the e-mail address in lower case
+  subject          text, -- who asked for the checkout; null where that was forgotten before 0043
   constraint customer_order_pkey primary key (id),
   constraint order_of_one_operation unique (operation_id),
   constraint customer_order_amount_minor_check check (amount_minor >= 0),
@@ -289,6 +296,7 @@ create index order_of_promo on hapax.customer_order (tenant, environment, promo)
 create unique index promo_is_used_once_by_each_buyer on hapax.customer_order (tenant, environment, promo, promo_buyer)
     where ((promo_buyer is not null) and (state <> 'released'));
 create index order_cancelled_at on hapax.customer_order (cancelled_at) where (cancelled_at is not null);
+create index order_of_subject on hapax.customer_order (tenant, environment, subject);
 create trigger order_counts_its_promo after insert or update of state on hapax.customer_order for each row
     when (new.promo is not null) execute function hapax.count_promo();
 alter table hapax.customer_order enable row level security, force row level security;
@@ -599,7 +607,7 @@ create policy acting_roles on hapax.awaited as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.awaited to hapax_upkeep using (true);
 create policy tenant_only on hapax.awaited to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.awaited to hapax_app;
+grant select, insert, update (evidence, sameness) on hapax.awaited to hapax_app;
 grant select, update on hapax.awaited to hapax_upkeep;
 
 -- Evidence that lost against another, or came after the end of its wait.
@@ -620,7 +628,7 @@ create policy acting_roles on hapax.stray as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.stray to hapax_upkeep using (true);
 create policy tenant_only on hapax.stray to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.stray to hapax_app;
+grant select, insert, delete on hapax.stray to hapax_app;
 grant select, delete on hapax.stray to hapax_upkeep;
 
 -- An upload whose bytes come in pieces: how many bytes are acknowledged, and who may write the next.
@@ -917,7 +925,7 @@ create table hapax.store_credit (
   tenant       text        not null,
   order_id     text        not null,
   operation_id text        not null,
-  email        text,
+  email        text, -- sealed, as in the order
   amount_minor bigint      not null,
   currency     text        not null,
   credited_at  timestamptz not null default now(),
@@ -931,7 +939,7 @@ alter table hapax.store_credit enable row level security, force row level securi
 create policy acting_roles on hapax.store_credit as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy tenant_only on hapax.store_credit to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert, update (withdrawn_at) on hapax.store_credit to hapax_app;
+grant select, insert, update (email, withdrawn_at) on hapax.store_credit to hapax_app;
 
 create table hapax.money_fact (
   provider     text        not null,
@@ -1257,7 +1265,7 @@ create table hapax.delivery (
   tenant           text        not null,
   channel          text        not null,
   state            text        not null default 'due', -- sending: being handed over,
-    or its sender died meanwhile; failed: not tried again until a person replays it
+    or its sender died meanwhile; failed: not tried again until a person replays it; erased: never sent
   fence            bigint      not null default 0,
     -- grows with each take: a sender that had it before writes nothing any more, but that it has left
   tries            integer     not null default 0,
@@ -1276,7 +1284,7 @@ create table hapax.delivery (
   constraint delivery_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
   constraint delivery_channel_check check (channel in ('mail', 'sms')),
   constraint delivery_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
-  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed')),
+  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed', 'erased')),
   constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null))
 );
 create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
@@ -1288,6 +1296,28 @@ create policy all_tenants on hapax.delivery to hapax_upkeep using (true);
 create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.delivery to hapax_app;
 grant select, update on hapax.delivery to hapax_upkeep;
+
+-- A subject whose data are to be erased: all that was claimed before `requested_at`.
+create table hapax.erasure (
+  operation_id text        not null, -- the operation that asks for it; it outlives that one's row
+  tenant       text        not null,
+  environment  text        not null,
+  subject      text        not null,
+  requested_at timestamptz not null default clock_timestamp(),
+  finished_at  timestamptz, -- when the last operation was erased; null: some are still open
+  due_at       timestamptz not null default now() + '00:01:00'::interval, --
+    when upkeep looks again for operations that have settled meanwhile
+  constraint erasure_pkey primary key (operation_id),
+  constraint erasure_environment_check check (environment in ('live', 'test'))
+);
+create index erasure_unfinished on hapax.erasure (due_at) where (finished_at is null);
+alter table hapax.erasure enable row level security, force row level security;
+create policy acting_roles on hapax.erasure as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.erasure to hapax_upkeep using (true);
+create policy tenant_only on hapax.erasure to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (finished_at) on hapax.erasure to hapax_app;
+grant select, update (due_at) on hapax.erasure to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2663,4 +2693,93 @@ begin
   where d.id = of_id
     and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
   return found;
+end $$;
+
+-- Whether a buyer uses a promo code, under any name that the buyer may be stored under.
+create function hapax.promo_used_by(of_tenant text, of_environment text, of_code text, buyers text[])
+returns boolean language plpgsql
+as $$
+begin
+  return exists (
+    select from hapax.customer_order
+    where tenant = of_tenant and environment = of_environment and promo = of_code and promo_buyer = any(buyers)
+      and state <> 'released');
+end $$;
+
+-- Erases one batch of what has settled, and gives how many operations and orders that were; 0: nothing can be erased now.
+create function hapax.erase_batch(of_erasure text, at_most integer)
+returns integer language plpgsql
+as $$
+declare
+  wish record;
+  ids text[];
+  orders text[];
+begin
+  select tenant, environment, subject, requested_at into strict wish from hapax.erasure where operation_id = of_erasure;
+  select coalesce(array_agg(due.id), '{}') into ids from (
+    select o.id from hapax.operation o
+    where o.tenant = wish.tenant and o.environment = wish.environment and o.subject = wish.subject
+      and o.flow <> 'erasure' and o.created_at <= wish.requested_at
+      and o.settled_at is not null and o.erased_at is null
+      -- What came too late outside is found by what the operation has kept. Until then only that is kept.
+      and (o.sweep_at is null or o.fingerprint_version <> 0)
+    order by o.id limit at_most for no key update) due;
+  update hapax.step set request = null, result = null, refusal = null where operation_id = any(ids);
+  update hapax.resolution
+    set evidence = 'erased', reason = 'erased', result = case when result is not null then '{}'::jsonb end,
+        verdict_says = case when verdict_says is not null then 'erased' end
+    where operation_id = any(ids);
+  delete from hapax.trouble where operation_id = any(ids);
+  delete from hapax.arrival where operation_id = any(ids);
+  update hapax.awaited a set evidence = '{}', sameness = ''
+    from hapax.operation o
+    where o.id = any(ids) and o.sweep_at is null and a.operation_id = o.id and a.outcome = 'arrived';
+  delete from hapax.stray s using hapax.operation o
+    where o.id = any(ids) and o.sweep_at is null and s.operation_id = o.id;
+  -- Copies of the answers end with this (0038): in memory and in Redis, in every process.
+  update hapax.operation o
+    set request = '{}', answer_headers = null, answer_body = null, result = null, refusal = null, ending = null,
+        fingerprint = '', fingerprint_version = 0, erased_at = case when o.sweep_at is null then now() end
+    where o.id = any(ids);
+
+  select coalesce(array_agg(due.id), '{}') into orders from (
+    select c.id from hapax.customer_order c
+    where c.tenant = wish.tenant and c.environment = wish.environment and c.created_at <= wish.requested_at
+      and (c.subject = wish.subject or c.operation_id = any(ids))
+      and c.state not in ('pending', 'cancelling')
+      and (c.email is not null or c.promo_buyer is not null)
+    order by c.id limit at_most for no key update) due;
+  update hapax.customer_order set email = null, promo_buyer = null where id = any(orders);
+  update hapax.store_credit set email = null where order_id = any(orders);
+
+  -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
+  with messages as (
+    update hapax.outbox o set payload = '{"erased": true}'
+    where o.operation_id = any(ids)
+      or o.tenant = wish.tenant and o.environment = wish.environment and o.channel in ('event', 'mail', 'sms')
+        and o.aggregate_type = 'order' and o.aggregate_id = any(orders)
+    returning o.id
+  )
+  update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
+    from messages m where d.message_id = m.id and d.state <> 'sent';
+  return cardinality(ids) + cardinality(orders);
+end $$;
+
+-- Erases the first batch, and gives how far the erasure has come. What is left, upkeep erases.
+create function hapax.erase_first(of_erasure text, at_most integer)
+returns jsonb language plpgsql
+as $$
+begin
+  perform hapax.erase_batch(of_erasure, at_most);
+  return (
+    select jsonb_build_object(
+      'erased', (
+        select count(*) from hapax.operation o
+        where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject
+          and o.erased_at is not null and o.created_at <= e.requested_at),
+      'open', (
+        select count(*) from hapax.operation o
+        where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject
+          and o.erased_at is null and o.flow <> 'erasure' and o.created_at <= e.requested_at))
+    from hapax.erasure e where e.operation_id = of_erasure);
 end $$;

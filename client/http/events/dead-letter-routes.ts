@@ -113,7 +113,7 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
       if (state === undefined) throw new HttpProblem('not-found', 'There is no such dead letter.');
       throw new HttpProblem(
         'not-a-dead-letter',
-        'It has been handled or delivered meanwhile: there is nothing to replay.',
+        'It has been handled, delivered or erased meanwhile: there is nothing to replay.',
       );
     },
   );

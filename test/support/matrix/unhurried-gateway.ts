@@ -7,6 +7,7 @@ import { Outcomes } from '../../../client/gateway/outcomes.ts';
 import { SettledNews } from '../../../client/gateway/settled-news.ts';
 import { Workflows } from '../../../client/gateway/workflows.ts';
 import { Gateway } from '../../../client/gateway.ts';
+import { testSeals } from '../seal-keys.ts';
 import type { World } from '../world.ts';
 
 export type UnhurriedGateway = Pick<ConnectedGateway, 'gateway' | 'database' | 'close'>;
@@ -31,6 +32,7 @@ export async function unhurriedGateway(world: World, taskQueue: string): Promise
     outcomes: new Outcomes(database, news),
     seen,
     cacheEntries: 0,
+    seals: testSeals,
     log: console.error,
   });
   return {

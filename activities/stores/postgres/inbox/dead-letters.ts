@@ -85,7 +85,7 @@ export async function replayDeadLetter(
 const known = `
 select h.state from inbox_handling h join inbox_event e on e.id = h.event_id where h.id = $1 and e.environment = $2
 union all
-select case d.state when 'sending' then 'due' when 'sent' then 'done' when 'failed' then 'dead' else d.state end
+select case when d.state in ('due', 'sending') then 'due' when d.state = 'failed' then 'dead' else 'done' end
 from delivery d join outbox o on o.id = d.message_id where d.id = $1 and o.environment = $2`;
 
 type LetterState = 'due' | 'parked' | 'done' | 'dead';

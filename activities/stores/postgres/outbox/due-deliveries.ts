@@ -39,6 +39,8 @@ type NotSent = {
 /** What has become of it. */
 export type Delivered =
   | { readonly state: 'sent' }
+  /** The data of its subject were erased before it left: it goes to nobody. */
+  | { readonly state: 'erased' }
   /** Tried again after the pause, in milliseconds. What our own protection held back, or a stop of ours, was no try. */
   | (NotSent & { readonly state: 'due'; readonly pause: number; readonly heldBack: boolean })
   /** A person has to look at it. */
@@ -114,8 +116,9 @@ export async function beginSending(
 
 /** Records what has become of it, unless another sender has it; that it has left, also then. */
 export async function endSending(database: Database, { id, fence }: Delivery, became: Delivered): Promise<void> {
+  // Of what was erased stays whether it may have left.
   const [code, detail, doubted] =
-    became.state === 'sent' ? [null, null, false] : [became.code, became.detail, became.doubted];
+    'code' in became ? [became.code, became.detail, became.doubted] : [null, null, became.state === 'erased'];
   const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
   await database.alone({
     name: 'end_sending_doubted',

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { defineFlow } from '../../workflows/operation/flow.ts';
+
+const { refusals: _refusals, ...checkout } = checkoutFlow;
+
+it('a flow cannot seal a field that its request does not have', () => {
+  expect(() => defineFlow({ ...checkout, sealed: ['phone' as never] })).toThrow(
+    'Flow checkout seals phone, which its request does not have',
+  );
+});
+
+it('a flow cannot seal a field of its path, which stands in logs', () => {
+  expect(() => defineFlow({ ...checkout, route: 'buyers/{email}/checkouts', sealed: ['email'] })).toThrow(
+    'Flow checkout seals email, which stands in the path of its route',
+  );
+});
+
+it('a flow that seals nothing says so by saying nothing', () => {
+  const { sealed: _sealed, ...plain } = checkout;
+  expect(defineFlow(plain).sealed).toEqual([]);
+});
