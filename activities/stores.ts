@@ -11,4 +11,8 @@ export type MediaStores = {
 };
 
 /** What the worker for operations may reach: the stores, the seals, and the client of each outside system by its name. */
-export type Stores = MediaStores & { readonly seals: Seals } & ClientsOf<typeof systems>;
+export type Stores = MediaStores & {
+  readonly seals: Seals;
+  /** What becomes of a sign-up for an address that has an account: only its owner is told, or who asks is told too. */
+  readonly takenAddresses: 'silent' | 'reveal';
+} & ClientsOf<typeof systems>;

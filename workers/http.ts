@@ -98,7 +98,7 @@ export async function startHttp(
     countCopy: (became) => copies.inc({ became }),
     ...{ seals, payloadCodec },
     terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
-    inClaim: (database) => settlesInClaim(database, registered),
+    inClaim: (database) => settlesInClaim(database, registered, seals),
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });

@@ -11,6 +11,7 @@ import { milliseconds } from '../../workflows/operation/duration.ts';
 import { KeyRing } from '../../activities/seal/key-ring.ts';
 import { convertedBy } from '../../activities/seal/payload-codec.ts';
 import { Seals } from '../../activities/seal/seals.ts';
+import { SlowHashes } from '../../activities/seal/slow-hashes.ts';
 import { Gateway } from '../gateway.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { Admission } from './admission.ts';
@@ -117,6 +118,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     workflows: new Workflows(new Client({ connection, namespace, ...convertedBy(payloadCodec) }), taskQueue),
     outcomes: new Outcomes(database, news),
     seen,
+    hashes: new SlowHashes(),
     ...(sealKeys === undefined ? {} : { seals: new Seals(KeyRing.read(sealKeys)) }),
     ...given,
     inClaim: inClaim?.(database),

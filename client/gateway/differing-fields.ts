@@ -7,7 +7,7 @@ import { openedRequest } from './sealed-request.ts';
 
 /**
  * @returns the fields of the intent that an operation's own request has otherwise, apart from those that the deployment
- *   fills in where a caller leaves them out; none when that request cannot be opened
+ *   fills in where a caller leaves them out, and those of which only a hash is kept; none when that request cannot be opened
  */
 export function differingFields(
   { seals = Seals.none, terms }: Pick<GatewayParts, 'seals' | 'terms'>,
@@ -18,8 +18,10 @@ export function differingFields(
   const own = opened(seals, flow, record);
   if (own === undefined) return [];
   const fills = terms?.[flow.name]?.fills ?? [];
+  const hashed: readonly string[] = flow.hashed;
   return flow.intent.filter(
     (field) =>
+      !hashed.includes(field) &&
       !isDeepStrictEqual(request[field], own[field]) && (request[field] !== undefined || !fills.includes(field)),
   );
 }

@@ -42,6 +42,11 @@ type Flow<
    * Temporal see only sealed text; an activity that needs the value opens it (`activities/seal/seals.ts`).
    */
   readonly sealed: readonly (keyof z.input<Request> & string)[];
+  /**
+   * The sealed fields that hold passwords. The claim of a new operation stores a slow hash in their place, and no story sees
+   * them. Their own values enter the fingerprint only, as an HMAC.
+   */
+  readonly hashed: readonly (keyof z.input<Request> & string)[];
   readonly keyScope: 'subject' | 'tenant';
   /** `outcome`: the caller waits for the end. `state`: the caller gets the current state at once. */
   readonly answers: 'outcome' | 'state';
@@ -89,11 +94,13 @@ type Flow<
   readonly steps: Steps;
 };
 
-type Declaration<F extends Flow> = Omit<F, 'refusals' | 'sealed'> & {
+type Declaration<F extends Flow> = Omit<F, 'refusals' | 'sealed' | 'hashed'> & {
   /** By default all codes of `failures`. */
   readonly refusals?: readonly FailureCode[];
   /** By default none. */
   readonly sealed?: F['sealed'];
+  /** By default none. */
+  readonly hashed?: F['hashed'];
 };
 
 export type AnyFlow = Flow;
@@ -139,9 +146,9 @@ export function defineFlow<
     throw new TypeError(
       `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\` in workflows/${name}.flow.ts.`,
     );
-  const { sealed = [] } = declaration;
+  const { sealed = [], hashed = [] } = declaration;
   const faults = [
-    ...sealFaults(name, sealed, declaration),
+    ...sealFaults(name, sealed, { ...declaration, hashed }),
     ...stepFaults(name, steps, declaration.patience),
     ...retryFaults(name, steps, declaration.retries, declaration.patience),
     ...(declaration.workflow === 'never' ? untoldFaults(declaration) : []),
@@ -149,7 +156,7 @@ export function defineFlow<
     ...contentKeyFaults(declaration),
   ];
   if (faults.length > 0) throw new TypeError([...faults, `Mend it in workflows/${name}.flow.ts.`].join('\n'));
-  return { ...declaration, refusals, sealed };
+  return { ...declaration, refusals, sealed, hashed };
 }
 
 /** What settles in its claim's transaction is that transaction's rows, and nothing else. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-type Sealing = { readonly request: z.ZodObject; readonly route?: string };
+type Sealing = { readonly request: z.ZodObject; readonly hashed: readonly string[]; readonly route?: string };
 
 /**
  * Looks whether a flow can keep the fields secret that it seals.
@@ -9,10 +9,11 @@ type Sealing = { readonly request: z.ZodObject; readonly route?: string };
 export function sealFaults(
   flow: string,
   sealed: readonly string[],
-  { request, route = '' }: Sealing,
+  { request, hashed, route = '' }: Sealing,
 ): readonly string[] {
   const unknown = sealed.filter((field) => !Object.hasOwn(request.shape, field));
   const shown = sealed.filter((field) => route.includes(`{${field}}`));
+  const bare = hashed.filter((field) => !sealed.includes(field));
   return [
     ...unknown.map(
       (field) => `Flow ${flow} seals ${field}, which its request does not have: name a field of its schema.`,
@@ -20,6 +21,10 @@ export function sealFaults(
     ...shown.map(
       (field) =>
         `Flow ${flow} seals ${field}, which stands in the path of its route and so in logs and histories: move it to the body.`,
+    ),
+    ...bare.map(
+      (field) =>
+        `Flow ${flow} hashes ${field} and does not seal it: its plain hash would stand in the fingerprint. Name it in \`sealed\` too.`,
     ),
   ];
 }
