@@ -37,7 +37,7 @@ const ownFields = {
   S3_SECRET_ACCESS_KEY: setting.required('secret key of the S3 server'),
   HAPAX_HTTP_HOST: z.string().default('127.0.0.1'),
   HAPAX_HTTP_PORT: setting.port(8080),
-  /** The door's address as callers see it, where a proxy stands in front. */
+  /** The door's address as callers see it, where a proxy stands in front. Links in mails begin with it. */
   HAPAX_PUBLIC_URL: setting.optional(),
   /** Where each worker process answers /healthz, /readyz and /metrics; a container's network asks from outside it. */
   HAPAX_HEALTH_HOST: z.string().default('127.0.0.1'),
@@ -101,6 +101,11 @@ const ownFields = {
     }),
   /** Where HTTP processes share copies of settled answers; see docs/dedup.md. Without it they share none. */
   REDIS_URL: z.string().refine(isRedisAddress, `give the ${redisAddress}`).optional(),
+  /**
+   * What becomes of a sign-up for an address that has an account: `silent` tells its owner by mail, `reveal` tells who asks; see
+   * docs/signup.md.
+   */
+  HAPAX_TAKEN_ADDRESSES: z.enum(['silent', 'reveal'], { error: 'give silent or reveal' }).default('silent'),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
   /** Minutes between two comparisons of our books with the payment provider's ledger; 0: only by `hapax reconcile`. */

@@ -14,6 +14,7 @@ import { Uploads } from '../client/uploads/uploads.ts';
 import { uploadTerms } from '../client/uploads/upload-terms.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { signupFlow } from '../workflows/signup.flow.ts';
 import { uploadFlow } from '../workflows/upload.flow.ts';
 import { BucketCors } from './bucket-cors.ts';
 import { callerSettings, readCallers } from './callers.ts';
@@ -25,6 +26,7 @@ import { type Running, runProcess } from './process.ts';
 import { payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
 import { readSeals, sealSettings } from './seals.ts';
+import { signupTerms } from './signup-terms.ts';
 import {
   bodies,
   copies,
@@ -50,6 +52,7 @@ const settings = [
   'HAPAX_ANSWER_CACHE',
   'REDIS_URL',
   'HAPAX_PUBLIC_URL',
+  'HAPAX_TAKEN_ADDRESSES',
   'HAPAX_S3_WEBHOOK_SECRET',
   'HAPAX_DESTINATIONS',
   'HAPAX_WEBHOOKS',
@@ -97,7 +100,7 @@ export async function startHttp(
     redisUrl: config.REDIS_URL,
     countCopy: (became) => copies.inc({ became }),
     ...{ seals, payloadCodec },
-    terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
+    terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS), [signupFlow.name]: signupTerms },
     inClaim: (database) => settlesInClaim(database, registered, seals),
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
@@ -128,6 +131,7 @@ export async function startHttp(
       database,
       uploads,
       publicUrl: config.HAPAX_PUBLIC_URL,
+      revealsTakenAddresses: config.HAPAX_TAKEN_ADDRESSES === 'reveal',
       askNextAction: async (payment) => (await reachOutside()).clients.payments.provider.nextAction(payment),
       countBody: (body) => bodies.inc(body),
       notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },

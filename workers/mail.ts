@@ -21,6 +21,8 @@ export const mailSettings = [
   'DATABASE_URL',
   'SMTP_URL',
   'MAIL_FROM',
+  'HAPAX_PUBLIC_URL',
+  'HAPAX_HTTP_PORT',
   'MAIL_PROVIDER_URL',
   'MAIL_PROVIDER_KEY',
   'SMS_PROVIDER_URL',
@@ -67,7 +69,7 @@ export async function startMail(
   });
   const { mail, sms } = connectSenders(config);
   const own = new Map<Channel, Outlet>([
-    ...(mail ? [['mail', mailOutlet(mail, [...mailMessages, ...mails], parts('mail', mail))] as const] : []),
+    ...(mail ? [['mail', mailOutlet(mail, [...mailMessages(publicUrlOf(config)), ...mails], parts('mail', mail))] as const] : []),
     ...(sms ? [['sms', smsOutlet(sms, texts, parts('sms', sms))] as const] : []),
   ]);
   const channels: readonly Check[] = (['mail', 'sms'] as const).map((channel) => checkOf(channel, own.get(channel)));
@@ -97,6 +99,12 @@ export async function startMail(
       await database.close();
     },
   };
+}
+
+/** Without another address, links lead to the HTTP API of this machine. */
+function publicUrlOf(config: Pick<Config, 'HAPAX_PUBLIC_URL' | 'HAPAX_HTTP_PORT'>): string {
+  const { HAPAX_PUBLIC_URL: given, HAPAX_HTTP_PORT: port } = config;
+  return (given ?? `http://127.0.0.1:${port}`).replace(/\/+$/, '');
 }
 
 /** Text messages are none of the product's own, so that a missing SMS provider is no fault. */

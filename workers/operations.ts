@@ -27,6 +27,7 @@ export const operationsSettings = [
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
   'HAPAX_PROTECTION',
+  'HAPAX_TAKEN_ADDRESSES',
   ...sealSettings,
   ...payloadSettings,
   ...healthSettings,
@@ -74,7 +75,7 @@ export async function startOperations(
         : { code: await bundleWorkflows() },
       activities: {
         ...(await activities(
-          { database, objects, seals, ...outside.clients },
+          { database, objects, seals, takenAddresses: config.HAPAX_TAKEN_ADDRESSES, ...outside.clients },
           systemGuards(config.HAPAX_PROTECTION, log),
         )),
         ...reconciler.activities,

@@ -10,6 +10,8 @@ export type FlowAdditions = {
   readonly flow: AnyFlow;
   /** The least role that may begin its operations; by default `caller`. */
   readonly role?: Role;
+  /** Whether its POST waits for an end that may come soon, where the flow itself answers with the state. */
+  readonly waits?: boolean;
   /** The flow's own routes, in a scope of their own: their parsers and hooks affect no other route. */
   readonly routes?: (app: FastifyInstance) => Promise<void> | void;
   /** Routes that know their callers by other means than a token, each in a scope of its own. */
@@ -65,6 +67,11 @@ export class Additions {
   /** Whether there are callers who may not ask. */
   mayRefuse({ name }: AnyFlow): boolean {
     return this.#byFlow.get(name)?.mayAsk !== undefined;
+  }
+
+  /** Whether the flow's POST waits for its end. */
+  waits({ name, answers }: AnyFlow): boolean {
+    return answers === 'outcome' || this.#byFlow.get(name)?.waits === true;
   }
 
   role({ name }: AnyFlow): Role {

@@ -106,6 +106,11 @@ export function messageId(operation: string, says: string): string {
   return `msg_${digest([operation, says])}`;
 }
 
+/** The key of the mail that the page of an expired link asks for: one for each link. The token itself stands in no key. */
+export function linkKey(token: string): string {
+  return `link.${digest([token])}`;
+}
+
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;
