@@ -100,6 +100,7 @@ function nameless(text: string, { id, tenant }: Subject): string {
     text
       .replaceAll(tenant, 'TENANT')
       .replaceAll(digestOf(id), 'OPERATION')
+      .replaceAll(/sealed:1:[a-z0-9-]+:[A-Za-z0-9_-]+/g, 'SEALED')
       .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'ID')
       .replaceAll(/(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}(?![A-Za-z0-9])/g, 'ID')
       .replaceAll(/\b(ticket-|seat-map-)[A-Za-z0-9]+/g, '$1ID')

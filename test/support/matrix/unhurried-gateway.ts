@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { SlowHashes } from '../../../activities/seal/slow-hashes.ts';
 import { Database } from '../../../activities/stores/postgres/database.ts';
 import { newsChannel, sendProbe } from '../../../activities/stores/postgres/news-channel.ts';
 import { SeenRequests } from '../../../client/gateway/seen-requests.ts';
@@ -33,6 +34,7 @@ export async function unhurriedGateway(world: World, taskQueue: string): Promise
     seen,
     cacheEntries: 0,
     seals: testSeals,
+    hashes: new SlowHashes(),
     log: console.error,
   });
   return {
