@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { workflowId } from '../../workflows/operation/key.ts';
 import { columnsWith } from '../support/every-column.ts';
 import { MailCatcher } from '../support/mail-catcher.ts';
+import { ownGateway } from '../support/own-flows.ts';
 import { scopeOf } from '../support/own-queue.ts';
 import { rawHistory } from '../support/raw-histories.ts';
 import { testSeals } from '../support/seal-keys.ts';
@@ -49,6 +50,15 @@ const quiet = () =>
 const accounts = () =>
   world.sql<{ id: string; state: string; operation_id: string }>('select * from hapax.account order by created_at');
 const accountOf = async (signup: string) => (await accounts()).find(({ operation_id }) => operation_id === signup);
+
+/** Its three days are over. */
+async function expire(id: string): Promise<void> {
+  const { gateway, close } = await ownGateway(world.env);
+  await world.sql(`update hapax.operation set deadline = now() where id = $1`, id);
+  const record = await gateway.status(world.tenants.alpha, id);
+  if (record !== undefined) await gateway.signal(record, 'wake');
+  await close();
+}
 
 /** The links that have come to an address, in their order. */
 function linksTo(address: string): string[] {
@@ -209,18 +219,20 @@ describe('a link', () => {
     expect(catcher.for(addressOf('late'))).toHaveLength(2);
   });
 
-  it('of a sign-up that ended says so, and the address can sign up anew', async () => {
-    const asked = await signUp('anew');
-    const link = await firstLink(addressOf('anew'));
+  it.each(['expired', 'cancelled'])('of a sign-up that was %s says so, and the address can sign up anew', async (how) => {
+    const key = `anew-${how}`;
+    const asked = await signUp(key);
+    const link = await firstLink(addressOf(key));
     await waits(asked.json.id);
-    await world.sql(`update hapax.operation set deadline = now() where id = $1`, asked.json.id);
-    await world.ask('POST', `/v1/operations/${asked.json.id}/cancel`);
-    await world.until('it has ended', async () => ['cancelled', 'expired'].includes(await world.state(asked.json.id)));
+    if (how === 'cancelled') await world.ask('POST', `/v1/operations/${asked.json.id}/cancel`);
+    else await expire(asked.json.id);
+    await world.until('it has ended', async () => (await world.state(asked.json.id)) === how);
     expect(await accountOf(asked.json.id)).toBeUndefined();
     for (const method of ['GET', 'POST']) expect((await open(method, link)).status).toBe(410);
-    const second = await signUp('anew-again', { email: addressOf('anew') });
-    await world.until('a second link comes', async () => linksTo(addressOf('anew')).length === 2);
-    expect((await open('POST', linksTo(addressOf('anew'))[1] as string)).json.id).toBe(second.json.id);
+    const second = await signUp(`${key}-again`, { email: addressOf(key) });
+    await world.until('a second link comes', async () => linksTo(addressOf(key)).length === 2);
+    expect((await open('POST', linksTo(addressOf(key))[1] as string)).json.id).toBe(second.json.id);
+    expect((await signUp(key)).status).toBe(how === 'expired' ? 410 : 409);
   });
 
   it('that nobody knows leads to a page that says so', async () => {
