@@ -43,7 +43,6 @@ describe('the form by which addresses are compared', () => {
     ['ann@bücher.example', 'ann@xn--bcher-kva.example'],
     ['ann@XN--BCHER-KVA.example', 'ann@xn--bcher-kva.example'],
     ['ａｎｎ@ｅｘａｍｐｌｅ.com', 'ann@example.com'],
-    ['ann@example。com', 'ann@example.com'],
     ['José@example.com', 'jos\u00e9@example.com'],
     ['Jose\u0301@example.com', 'jos\u00e9@example.com'],
     // What stands behind a plus is part of the address.
