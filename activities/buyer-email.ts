@@ -18,7 +18,7 @@ export class BuyerEmail {
 
   /** As the order keeps it. It opens with the place of the checkout's own field. */
   get sealed(): string | null {
-    return this.#held === undefined ? null : this.#seals.seal(this.#held, this.#place);
+    return this.#held === undefined ? null : this.#seals.resealed(this.#held, this.#place);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { link, rm, writeFile } from 'node:fs/promises';
 
 /**
  * Makes a seal key the first time, and keeps it: a stack on one machine needs no manual step, and opens after a restart
@@ -7,10 +7,15 @@ import { writeFile } from 'node:fs/promises';
  * @returns the file
  */
 export async function keptSealKeys(file: string): Promise<string> {
-  const key = `local:${randomBytes(32).toString('base64')}\n`;
-  // wx: a key that is there stays, and of two processes that start at once only one makes it.
-  await writeFile(file, key, { flag: 'wx', mode: 0o600 }).catch((fault: NodeJS.ErrnoException) => {
-    if (fault.code !== 'EEXIST') throw fault;
-  });
+  const made = `${file}.${randomBytes(4).toString('hex')}`;
+  try {
+    await writeFile(made, `local:${randomBytes(32).toString('base64')}\n`, { flag: 'wx', mode: 0o600 });
+    // The whole key gets its name at once, so nobody reads half of one. A key that is there stays.
+    await link(made, file).catch((fault: NodeJS.ErrnoException) => {
+      if (fault.code !== 'EEXIST') throw fault;
+    });
+  } finally {
+    await rm(made, { force: true });
+  }
   return file;
 }

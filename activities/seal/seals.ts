@@ -40,13 +40,17 @@ export class Seals {
     return this.#fingerprint.map(({ id }) => id);
   }
 
-  /** @returns text that only its place opens; what is sealed already stays as it is */
+  /** @returns text that only its place opens, whatever the value looks like: a caller may send text that only looks sealed */
   seal(value: unknown, place: SealedPlace): string {
-    if (isSealed(value)) return value;
     const [key] = this.#seal;
     if (key === undefined) throw noKeys(`seal the field ${place.field} of ${place.operation}`);
     const sealed = encrypt(key.bytes, Buffer.from(JSON.stringify(value)), aboutOf(place));
     return `sealed:1:${key.id}:${sealed.toString('base64url')}`;
+  }
+
+  /** @returns what a row holds as it is if it is sealed, and sealed if the build before sealed fields has stored it */
+  resealed(held: unknown, place: SealedPlace): string {
+    return isSealed(held) ? held : this.seal(held, place);
   }
 
   /**

@@ -170,6 +170,36 @@ describe('an erasure', () => {
     expect(await effectsOf(world, 'open')).toMatchObject({ operations: 1, orders: ['paid'], receipts: 1 });
   });
 
+  it('waits for an order that is being cancelled, also for one that the former build has made', async () => {
+    const ids: string[] = [];
+    for (const key of ['cancelling', 'cancelling before']) ids.push((await ask(key)).json.id);
+    const change = (table: string, changes: string, column: string) =>
+      world.sql(`update hapax.${table} set ${changes} where ${column} = any($1)`, ids);
+    await change('customer_order', `state = 'cancelling', cancelled_by = 'op_cancels_' || id`, 'operation_id');
+    await world.sql('update hapax.customer_order set subject = null where operation_id = $1', ids[1]);
+    // What was asked for a moment ago may still be behind a claim that nobody sees: as if all of it were older.
+    const older = (column: string, by: string) => `${column} = ${column} - interval '${by}'`;
+    await change('operation', older('created_at', '1 minute'), 'id');
+    await change('customer_order', older('created_at', '1 minute'), 'operation_id');
+    const { id } = (await erase('of what is being cancelled')).json;
+    await world.sql(`update hapax.erasure set ${older('requested_at', '30 seconds')} where operation_id = $1`, id);
+    const left = async () => {
+      await keepUp();
+      const [row] = await world.sql(
+        `select finished_at is not null as finished,
+           (select count(email)::int from hapax.customer_order where operation_id = any($2)) as addresses
+         from hapax.erasure where operation_id = $1`,
+        id,
+        ids,
+      );
+      return row;
+    };
+    expect(await left()).toEqual({ finished: false, addresses: 2 });
+    // The provider has said no: the order stays paid.
+    await change('customer_order', `state = 'paid', cancelled_by = null`, 'operation_id');
+    expect(await left()).toEqual({ finished: true, addresses: 0 });
+  });
+
   it('goes on where it ended, however often it was cut off and by however many', async () => {
     const keys = Array.from({ length: 6 }, (_, n) => `batch ${n}`);
     for (const key of keys) await ask(key);

@@ -1,9 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { KeyRing } from '../../activities/seal/key-ring.ts';
+import { Seals } from '../../activities/seal/seals.ts';
 import { claim } from '../../activities/stores/postgres/ledger/claim.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
+import { keyOfContent } from '../../client/gateway/key-of-content.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
+import { minutes } from '../../workflows/operation/duration.ts';
 import { fingerprint } from '../../workflows/operation/fingerprint.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { readConfig } from '../../workers/config.ts';
@@ -142,6 +146,20 @@ describe('after a rotation of keys', () => {
     const unknown = await ask('claimed after');
     expect([unknown.status, unknown.json.code]).toEqual([503, 'fingerprint-unknown']);
     for (const key of ['rotated', 'claimed after']) expect(await effectsOf(world, key)).toEqual(paidOnce);
+  });
+
+  it('content without a key that came before is the same content, for whoever knows both keys', async () => {
+    const database = new Database(world.databaseUrl, 'hapax_app', 1);
+    const flow = { ...checkoutFlow, contentKey: { window: minutes(10), because: 'a test' } };
+    const request = checkoutFlow.request.parse({ ...world.cart('content'), email });
+    const call = { tenant: world.tenants.alpha, environment: 'test', subject: 'default', request } as const;
+    const key = (keys: string) => keyOfContent({ database, seals: new Seals(KeyRing.read(keys)) }, flow, call);
+    const [former, next] = [sealKeys, `next:${keyOf('n')}`];
+    const before = await key(former);
+    expect(before).toMatch(/^content\.test:/);
+    for (const keys of [`${next},${former}`, `${former},${next}`, former]) expect(await key(keys)).toBe(before);
+    expect(await key(next)).toMatch(/^content\.next:/);
+    await database.close();
   });
 
   it('a buyer who has used a code that each may use once is still known', async () => {

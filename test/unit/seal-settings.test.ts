@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -31,6 +31,7 @@ it('a key of our own making is made once, kept, and readable by its owner alone'
   expect(await readFile(file, 'utf8')).toBe(made);
   expect(read({ HAPAX_SEAL_KEYS_FILE: file }).open(sealed, place)).toBe('x');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(await readdir(directory)).toEqual(['seal-keys']);
 });
 
 it('keys that somebody gives count before one of our own making', () => {

@@ -22,9 +22,17 @@ describe('a sealed value', () => {
     expect(seals.seal(address, place)).not.toBe(seals.seal(address, place));
   });
 
-  it('is sealed once, whoever seals it again', () => {
+  it('is sealed whatever it looks like: what a caller copies from elsewhere neither opens nor passes as sealed', () => {
+    const copied = seals.seal(address, { ...place, operation: 'another' });
+    const sealed = seals.seal(copied, place);
+    expect(sealed).not.toBe(copied);
+    expect(seals.open(sealed, place)).toBe(copied);
+  });
+
+  it('stays as it is where a row holds it, and a plain one of the build before is sealed', () => {
     const sealed = seals.seal(address, place);
-    expect(seals.seal(sealed, place)).toBe(sealed);
+    expect(seals.resealed(sealed, place)).toBe(sealed);
+    expect(seals.open(seals.resealed(address, place), place)).toBe(address);
   });
 
   it.each(['tenant', 'flow', 'operation', 'field'] as const)('opens nowhere else: another %s', (part) => {

@@ -275,7 +275,8 @@ create table hapax.customer_order (
   discount_minor   bigint      not null default 0,
   promo_buyer      text,
     -- who uses a code that each buyer may use once: a keyed digest of the e-mail address in lower case
-  subject          text, -- who asked for the checkout; null where that was forgotten before 0043
+  subject          text, -- who asked for the checkout; null where the former build has made it,
+    or that was forgotten before 0043
   constraint customer_order_pkey primary key (id),
   constraint order_of_one_operation unique (operation_id),
   constraint customer_order_amount_minor_check check (amount_minor >= 0),
@@ -2745,7 +2746,10 @@ begin
   select coalesce(array_agg(due.id), '{}') into orders from (
     select c.id from hapax.customer_order c
     where c.tenant = wish.tenant and c.environment = wish.environment and c.created_at <= wish.requested_at
-      and (c.subject = wish.subject or c.operation_id = any(ids))
+      -- The former build's orders name no subject.
+      and (c.subject = wish.subject or c.subject is null and c.operation_id in (
+        select o.id from hapax.operation o
+        where o.tenant = wish.tenant and o.environment = wish.environment and o.subject = wish.subject))
       and c.state not in ('pending', 'cancelling')
       and (c.email is not null or c.promo_buyer is not null)
     order by c.id limit at_most for no key update) due;

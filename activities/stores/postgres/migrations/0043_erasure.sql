@@ -18,7 +18,7 @@ comment on column hapax.store_credit.email is 'sealed, as in the order';
 
 -- Erasure finds what belongs to a subject. An order outlives the ledger's row, so it names its subject itself.
 alter table hapax.customer_order add column subject text;
-comment on column hapax.customer_order.subject is 'who asked for the checkout; null where that was forgotten before 0043';
+comment on column hapax.customer_order.subject is 'who asked for the checkout; null where the former build has made it, or that was forgotten before 0043';
 set local row_security = on;
 set local role hapax_upkeep;
 -- hapax_upkeep may change nothing of an order but what its refunds hold.
@@ -113,7 +113,10 @@ begin
   select coalesce(array_agg(due.id), '{}') into orders from (
     select c.id from hapax.customer_order c
     where c.tenant = wish.tenant and c.environment = wish.environment and c.created_at <= wish.requested_at
-      and (c.subject = wish.subject or c.operation_id = any(ids))
+      -- The former build's orders name no subject.
+      and (c.subject = wish.subject or c.subject is null and c.operation_id in (
+        select o.id from hapax.operation o
+        where o.tenant = wish.tenant and o.environment = wish.environment and o.subject = wish.subject))
       and c.state not in ('pending', 'cancelling')
       and (c.email is not null or c.promo_buyer is not null)
     order by c.id limit at_most for no key update) due;
