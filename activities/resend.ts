@@ -23,7 +23,10 @@ const tell = (seals: Seals): StatementStep<RequestOf<typeof resendFlow>, ResultO
 
 function notTold(row: Row | undefined): Refusal {
   if (row?.became === 'over')
-    return { code: 'signup-over', detail: 'The sign-up has ended: look how, and sign up again if the address is not confirmed.' };
+    return {
+      code: 'signup-over',
+      detail: 'The sign-up has ended: look how, and sign up again if the address is not confirmed.',
+    };
   if (row?.became === 'soon') {
     const retryAfter = Math.ceil(Number(row.left) / seconds(1));
     return {
@@ -32,7 +35,10 @@ function notTold(row: Row | undefined): Refusal {
       more: { retryAfter },
     };
   }
-  return { code: 'signup-unknown', detail: 'There is no such sign-up, or it has not begun yet: ask again in a moment.' };
+  return {
+    code: 'signup-unknown',
+    detail: 'There is no such sign-up, or it has not begun yet: ask again in a moment.',
+  };
 }
 
 export const registration: Registration = {

@@ -69,7 +69,9 @@ export async function startMail(
   });
   const { mail, sms } = connectSenders(config);
   const own = new Map<Channel, Outlet>([
-    ...(mail ? [['mail', mailOutlet(mail, [...mailMessages(publicUrlOf(config)), ...mails], parts('mail', mail))] as const] : []),
+    ...(mail
+      ? [['mail', mailOutlet(mail, [...mailMessages(publicUrlOf(config)), ...mails], parts('mail', mail))] as const]
+      : []),
     ...(sms ? [['sms', smsOutlet(sms, texts, parts('sms', sms))] as const] : []),
   ]);
   const channels: readonly Check[] = (['mail', 'sms'] as const).map((channel) => checkOf(channel, own.get(channel)));

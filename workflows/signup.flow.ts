@@ -34,7 +34,10 @@ export const signupFlow = defineFlow({
   route: 'signups',
   request: z
     .strictObject({
-      email: z.string(emailWords).max(254, emailWords).refine((text) => address.test(text), emailWords),
+      email: z
+        .string(emailWords)
+        .max(254, emailWords)
+        .refine((text) => address.test(text), emailWords),
       password: z
         .string(passwordWords)
         .min(8, passwordWords)
@@ -48,9 +51,7 @@ export const signupFlow = defineFlow({
         .optional(),
     })
     .meta({ examples: [{ email: 'ann@example.com', password: 'correct horse battery staple', name: 'Ann' }] }),
-  result: z
-    .object({ accountId: z.string() })
-    .meta({ examples: [{ accountId: 'acc_00000000000000000000000000' }] }),
+  result: z.object({ accountId: z.string() }).meta({ examples: [{ accountId: 'acc_00000000000000000000000000' }] }),
   intent: ['email', 'password', 'name'],
   sealed: ['email', 'password', 'name'],
   hashed: ['password'],
@@ -78,9 +79,7 @@ export const signupFlow = defineFlow({
       placement: 'outside',
       // A mail that came on a Friday evening is read on Monday.
       patience: days(3),
-      evidence: z
-        .strictObject({ address: z.literal('confirmed') })
-        .meta({ examples: [{ address: 'confirmed' }] }),
+      evidence: z.strictObject({ address: z.literal('confirmed') }).meta({ examples: [{ address: 'confirmed' }] }),
       same: ['address'],
       next: 'Open the link in the mail to the address, and confirm it there.',
       expired: 'The address was not confirmed in time. There is no account, and the address is free: sign up again.',

@@ -5,7 +5,7 @@ import type { Seals } from '../seal/seals.ts';
 import type { SignupLink } from '../stores/postgres/accounts/link-values.ts';
 
 /** A link that was not used within a day is asked for anew: old mails lie about for years. Milliseconds. */
-export const linkLives = hours(24);
+const linkLives = hours(24);
 
 /**
  * A new link to confirm an address: 256 random bits. The token itself is stored only sealed, in the mail that takes it away.

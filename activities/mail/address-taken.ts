@@ -14,7 +14,12 @@ export const addressTaken: MailMessage = declareMessage({
   payload,
   write({ email, account }) {
     const lines = account === 'unverified' ? waiting : active;
-    return { to: { address: email }, subject: 'You have signed up before', text: `${lines.join('\n\n')}\n`, html: page(lines) };
+    return {
+      to: { address: email },
+      subject: 'You have signed up before',
+      text: `${lines.join('\n\n')}\n`,
+      html: page(lines),
+    };
   },
 });
 

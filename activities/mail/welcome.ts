@@ -33,7 +33,17 @@ const otherwise =
   'If it was not you, do not confirm it. There is no account then, and after three days the address is free again.';
 
 function plain(link: string): string {
-  return [asked, '', 'To confirm that it is yours, open this page and press the button:', '', link, '', lives, otherwise, ''].join('\n');
+  return [
+    asked,
+    '',
+    'To confirm that it is yours, open this page and press the button:',
+    '',
+    link,
+    '',
+    lives,
+    otherwise,
+    '',
+  ].join('\n');
 }
 
 function page(link: string): string {

@@ -22,7 +22,8 @@ export function differingFields(
   return flow.intent.filter(
     (field) =>
       !hashed.includes(field) &&
-      !isDeepStrictEqual(request[field], own[field]) && (request[field] !== undefined || !fills.includes(field)),
+      !isDeepStrictEqual(request[field], own[field]) &&
+      (request[field] !== undefined || !fills.includes(field)),
   );
 }
 

@@ -99,8 +99,13 @@ describe('a sign-up', () => {
     expect(account?.state).toBe('active');
     expect((await open('GET', link)).text).toContain('Your address is confirmed');
     const again = await signUp('ann', { name: 'Ann' });
-    expect([again.status, again.json]).toEqual([201, { id: asked.json.id, state: 'succeeded', accountId: account?.id }]);
-    expect(await world.sql(`select from hapax.outbox where type = 'account.created' and aggregate_id = $1`, account?.id)).toHaveLength(1);
+    expect([again.status, again.json]).toEqual([
+      201,
+      { id: asked.json.id, state: 'succeeded', accountId: account?.id },
+    ]);
+    expect(
+      await world.sql(`select from hapax.outbox where type = 'account.created' and aggregate_id = $1`, account?.id),
+    ).toHaveLength(1);
     await quiet();
     expect(catcher.for(addressOf('ann'))).toHaveLength(1);
   });
@@ -131,7 +136,12 @@ describe('a sign-up', () => {
       'select a.password, o.request from hapax.account a join hapax.operation o on o.id = a.operation_id where o.id = $1',
       asked.json.id,
     );
-    const place = { tenant: world.tenants.alpha, flow: 'signup', operation: asked.json.id as string, field: 'password' };
+    const place = {
+      tenant: world.tenants.alpha,
+      flow: 'signup',
+      operation: asked.json.id as string,
+      field: 'password',
+    };
     expect(String(testSeals.open(row?.password, place))).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     const history = await rawHistory(world, workflowId(scopeOf(world, 'signup', 'canary'), 1));
     expect(history).toContain('sealed:1:');
@@ -165,7 +175,8 @@ describe('an address that is taken', () => {
     expect(ratio).toBeLessThan(2);
     const [seen, fresh] = await Promise.all(
       ['taken-0', 'fresh-0'].map(async (key) => {
-        const { id } = (await signUp(key, { email: key === 'taken-0' ? 'OWNER@EXAMPLE.com' : 'fresh-0@example.com' })).json;
+        const { id } = (await signUp(key, { email: key === 'taken-0' ? 'OWNER@EXAMPLE.com' : 'fresh-0@example.com' }))
+          .json;
         return (await world.ask('GET', `/v1/operations/${id}`)).text
           .replaceAll(/"\d{4}-[^"]+Z"/g, '"TIME"')
           .replaceAll(id, 'ID')
@@ -197,7 +208,10 @@ describe('a link', () => {
   it('that has expired offers a new mail, and gives one however often it is asked', async () => {
     const asked = await signUp('late');
     const old = await firstLink(addressOf('late'));
-    await world.sql(`update hapax.signup_mail set expires_at = now() - interval '1 second' where operation_id = $1`, asked.json.id);
+    await world.sql(
+      `update hapax.signup_mail set expires_at = now() - interval '1 second' where operation_id = $1`,
+      asked.json.id,
+    );
     const page = await open('GET', old);
     expect([page.status, page.text.includes('This link has expired')]).toEqual([410, true]);
     const refused = await open('POST', old);
@@ -205,9 +219,13 @@ describe('a link', () => {
     const [, action = ''] = /action="([^"]+)"/.exec(page.text) ?? [];
     const html = { accept: 'text/html' };
     expect((await open('POST', action, html)).status).toBe(429);
-    await world.sql(`update hapax.signup set mailed_at = mailed_at - interval '2 minutes' where operation_id = $1`, asked.json.id);
+    await world.sql(
+      `update hapax.signup set mailed_at = mailed_at - interval '2 minutes' where operation_id = $1`,
+      asked.json.id,
+    );
     const sent = [await open('POST', action, html), await open('POST', action, html)];
-    for (const { status, text } of sent) expect([status, text]).toEqual([200, expect.stringContaining('A new mail is on its way')]);
+    for (const { status, text } of sent)
+      expect([status, text]).toEqual([200, expect.stringContaining('A new mail is on its way')]);
     const [, fresh] = await world.until('the new mail comes', async () => {
       const links = linksTo(addressOf('late'));
       return links.length === 2 && links;
@@ -219,21 +237,24 @@ describe('a link', () => {
     expect(catcher.for(addressOf('late'))).toHaveLength(2);
   });
 
-  it.each(['expired', 'cancelled'])('of a sign-up that was %s says so, and the address can sign up anew', async (how) => {
-    const key = `anew-${how}`;
-    const asked = await signUp(key);
-    const link = await firstLink(addressOf(key));
-    await waits(asked.json.id);
-    if (how === 'cancelled') await world.ask('POST', `/v1/operations/${asked.json.id}/cancel`);
-    else await expire(asked.json.id);
-    await world.until('it has ended', async () => (await world.state(asked.json.id)) === how);
-    expect(await accountOf(asked.json.id)).toBeUndefined();
-    for (const method of ['GET', 'POST']) expect((await open(method, link)).status).toBe(410);
-    const second = await signUp(`${key}-again`, { email: addressOf(key) });
-    await world.until('a second link comes', async () => linksTo(addressOf(key)).length === 2);
-    expect((await open('POST', linksTo(addressOf(key))[1] as string)).json.id).toBe(second.json.id);
-    expect((await signUp(key)).status).toBe(how === 'expired' ? 410 : 409);
-  });
+  it.each(['expired', 'cancelled'])(
+    'of a sign-up that was %s says so, and the address can sign up anew',
+    async (how) => {
+      const key = `anew-${how}`;
+      const asked = await signUp(key);
+      const link = await firstLink(addressOf(key));
+      await waits(asked.json.id);
+      if (how === 'cancelled') await world.ask('POST', `/v1/operations/${asked.json.id}/cancel`);
+      else await expire(asked.json.id);
+      await world.until('it has ended', async () => (await world.state(asked.json.id)) === how);
+      expect(await accountOf(asked.json.id)).toBeUndefined();
+      for (const method of ['GET', 'POST']) expect((await open(method, link)).status).toBe(410);
+      const second = await signUp(`${key}-again`, { email: addressOf(key) });
+      await world.until('a second link comes', async () => linksTo(addressOf(key)).length === 2);
+      expect((await open('POST', linksTo(addressOf(key))[1] as string)).json.id).toBe(second.json.id);
+      expect((await signUp(key)).status).toBe(how === 'expired' ? 410 : 409);
+    },
+  );
 
   it('that nobody knows leads to a page that says so', async () => {
     for (const token of ['', 'x', 'A'.repeat(43), `${'A'.repeat(42)}%00`])
@@ -249,8 +270,15 @@ describe('a mail that is asked for again', () => {
     const path = `/v1/signups/${asked.json.id}/resend`;
     await firstLink(addressOf('resent'));
     const soon = await world.ask('POST', path, { key: 'resend-1' });
-    expect([soon.status, soon.json.code, Number(soon.headers.get('retry-after')) > 30]).toEqual([429, 'resent-too-soon', true]);
-    await world.sql(`update hapax.signup set mailed_at = mailed_at - interval '61 seconds' where operation_id = $1`, asked.json.id);
+    expect([soon.status, soon.json.code, Number(soon.headers.get('retry-after')) > 30]).toEqual([
+      429,
+      'resent-too-soon',
+      true,
+    ]);
+    await world.sql(
+      `update hapax.signup set mailed_at = mailed_at - interval '61 seconds' where operation_id = $1`,
+      asked.json.id,
+    );
     const answers = await Promise.all(Array.from({ length: 4 }, () => world.ask('POST', path, { key: 'resend-1' })));
     for (const { status, json } of answers) expect([status, json.signup, json.mails]).toEqual([201, asked.json.id, 2]);
     expect((await world.ask('POST', path, { key: 'resend-2' })).status).toBe(429);
@@ -259,7 +287,10 @@ describe('a mail that is asked for again', () => {
     expect([links.length, new Set(links).size]).toEqual([2, 2]);
     // Both work; there is one effect.
     const used = await Promise.all(links.map((link) => open('POST', link)));
-    expect(used.map(({ status, json }) => [status, json.id])).toEqual([[200, asked.json.id], [200, asked.json.id]]);
+    expect(used.map(({ status, json }) => [status, json.id])).toEqual([
+      [200, asked.json.id],
+      [200, asked.json.id],
+    ]);
     const over = await world.ask('POST', path, { key: 'resend-3' });
     expect([over.status, over.json.code]).toEqual([409, 'signup-over']);
     expect((await world.ask('POST', path, { key: 'resend-4', token: 'local-beta' })).status).toBe(404);
@@ -289,10 +320,15 @@ describe('bad input', () => {
     ];
     for (const [changes, status] of bad) {
       const answer = await signUp('bad', changes);
-      expect([JSON.stringify(changes).slice(0, 60), answer.status]).toEqual([JSON.stringify(changes).slice(0, 60), status]);
+      expect([JSON.stringify(changes).slice(0, 60), answer.status]).toEqual([
+        JSON.stringify(changes).slice(0, 60),
+        status,
+      ]);
       expect(answer.text).not.toContain('x'.repeat(20));
     }
-    expect((await world.ask('POST', '/v1/signups', { body: { email: 'a@example.com', password } })).json.code).toBe('key-missing');
+    expect((await world.ask('POST', '/v1/signups', { body: { email: 'a@example.com', password } })).json.code).toBe(
+      'key-missing',
+    );
     // The key was not used up.
     expect((await signUp('bad')).status).toBe(202);
   });

@@ -17,7 +17,9 @@ it('a flow cannot seal a field of its path, which stands in logs', () => {
 });
 
 it('a flow cannot hash a field that it does not seal, since its fingerprint could be guessed', () => {
-  expect(() => defineFlow({ ...checkout, hashed: ['cartId'] })).toThrow('Flow checkout hashes cartId and does not seal it');
+  expect(() => defineFlow({ ...checkout, hashed: ['cartId'] })).toThrow(
+    'Flow checkout hashes cartId and does not seal it',
+  );
 });
 
 it('a flow that seals nothing says so by saying nothing', () => {

@@ -20,7 +20,10 @@ it('a password becomes an argon2id hash with a salt of its own', async () => {
   expect(one).not.toBe(two);
   // 2 is argon2id.
   expect(parseOptions(one as string)).toMatchObject({ algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 });
-  expect([await verify(one as string, 'correct horse'), await verify(one as string, 'other horse')]).toEqual([true, false]);
+  expect([await verify(one as string, 'correct horse'), await verify(one as string, 'other horse')]).toEqual([
+    true,
+    false,
+  ]);
 });
 
 it('two keyboards that compose a letter differently write one password', async () => {

@@ -94,6 +94,9 @@ create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
 create index operation_to_erase on hapax.operation (tenant, environment, subject) where (erased_at is null);
 create index operation_erased on hapax.operation (tenant, environment, subject) where (erased_at is not null);
+create trigger account_is_erased_with_its_signup after update of fingerprint_version on hapax.operation for each row
+    when (new.flow = 'signup' and new.fingerprint_version = 0 and old.fingerprint_version <> 0)
+    execute function hapax.erase_account_with_signup();
 create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
 create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
     and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
@@ -1312,6 +1315,8 @@ create table hapax.erasure (
   constraint erasure_environment_check check (environment in ('live', 'test'))
 );
 create index erasure_unfinished on hapax.erasure (due_at) where (finished_at is null);
+create trigger old_accounts_are_erased after insert on hapax.erasure for each row
+    execute function hapax.erase_old_accounts();
 alter table hapax.erasure enable row level security, force row level security;
 create policy acting_roles on hapax.erasure as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1319,6 +1324,108 @@ create policy all_tenants on hapax.erasure to hapax_upkeep using (true);
 create policy tenant_only on hapax.erasure to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update (finished_at) on hapax.erasure to hapax_app;
 grant select, update (due_at) on hapax.erasure to hapax_upkeep;
+
+-- What a sign-up makes. Until its address is confirmed it is `unverified`, and goes away with its sign-up.
+create table hapax.account (
+  id           text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  operation_id text        not null, -- the sign-up; the account outlives that one's row
+  subject      text        not null, -- who asked for the sign-up
+  state        text        not null default 'unverified',
+  email        text, -- sealed; it opens with the place of its sign-up's field `email`, and name
+    and password with theirs
+  name         text,
+  password     text, -- the argon2id hash, sealed
+  created_at   timestamptz not null default now(),
+  verified_at  timestamptz,
+  constraint account_pkey primary key (id),
+  constraint account_of_one_signup unique (operation_id),
+  constraint account_environment_check check (environment in ('live', 'test')),
+  constraint account_id_check check (id ~ '^acc_[0-9a-z]{26}$'),
+  constraint account_is_active_when_verified check (state = 'erased' or (state = 'active') = (verified_at is not null)),
+  constraint account_is_whole_or_erased check (
+case state
+    when 'erased' then num_nonnulls(email, name, password) = 0
+    else num_nulls(email, password) = 0
+end),
+  constraint account_state_check check (state in ('unverified', 'active', 'erased'))
+);
+create index account_of_subject on hapax.account (tenant, environment, subject);
+alter table hapax.account enable row level security, force row level security;
+create policy acting_roles on hapax.account as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.account to hapax_upkeep using (true);
+create policy tenant_only on hapax.account to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.account to hapax_app;
+grant select, update, delete on hapax.account to hapax_upkeep;
+
+-- Which account has an address. The address is a keyed digest of its normal form.
+create table hapax.account_address (
+  tenant      text not null,
+  environment text not null,
+  address     text not null,
+  account_id  text not null,
+  constraint address_has_one_account primary key (tenant, environment, address),
+  constraint account_address_account_id_fkey foreign key (account_id) references hapax.account(id) on delete cascade
+);
+create index address_of_account on hapax.account_address (account_id);
+alter table hapax.account_address enable row level security, force row level security;
+create policy acting_roles on hapax.account_address as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.account_address to hapax_upkeep using (true);
+create policy tenant_only on hapax.account_address to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.account_address to hapax_app;
+grant select, update, delete on hapax.account_address to hapax_upkeep;
+
+create table hapax.signup (
+  operation_id text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  address      text        not null,
+  taken        boolean     not null, -- the address had an account already: only its owner is told
+  mails        integer     not null default 1, -- how many mails were asked for, whether they left or not
+  mailed_at    timestamptz not null default clock_timestamp(),
+  constraint signup_pkey primary key (operation_id),
+  constraint signup_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint signup_environment_check check (environment in ('live', 'test'))
+);
+alter table hapax.signup enable row level security, force row level security;
+create policy acting_roles on hapax.signup as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.signup to hapax_upkeep using (true);
+create policy tenant_only on hapax.signup to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.signup to hapax_app;
+grant select, update, delete on hapax.signup to hapax_upkeep;
+
+-- The mails that sign-ups have told, by address.
+create table hapax.signup_mail (
+  message_id   text        not null,
+  operation_id text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  address      text        not null,
+  token_hash   bytea,
+    -- SHA-256 of the token in its link: 256 random bits, so that a slow hash adds nothing. null: it has no link
+  expires_at   timestamptz,
+  told_at      timestamptz not null default clock_timestamp(),
+  constraint signup_mail_pkey primary key (message_id),
+  constraint link_leads_to_one_signup unique (token_hash),
+  constraint signup_mail_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint link_expires check ((token_hash is null) = (expires_at is null)),
+  constraint signup_mail_token_hash_check check (octet_length(token_hash) = 32)
+);
+create index signup_mail_to_address on hapax.signup_mail (tenant, environment, address, told_at);
+create index signup_mail_of_operation on hapax.signup_mail (operation_id);
+alter table hapax.signup_mail enable row level security, force row level security;
+create policy acting_roles on hapax.signup_mail as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.signup_mail to hapax_upkeep using (true);
+create policy found_by_token on hapax.signup_mail for select to hapax_app
+    using (encode(token_hash, 'hex') = NULLIF(current_setting('hapax.signup_token', true), ''));
+create policy tenant_only on hapax.signup_mail to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.signup_mail to hapax_app;
+grant select, update, delete on hapax.signup_mail to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2786,4 +2893,155 @@ begin
         where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject
           and o.erased_at is null and o.flow <> 'erasure' and o.created_at <= e.requested_at))
     from hapax.erasure e where e.operation_id = of_erasure);
+end $$;
+
+-- The sign-up that a link leads to, and whether the link has expired.
+create function hapax.find_signup_link(of_token bytea)
+returns table (tenant text, operation_id text, expired boolean) language plpgsql
+as $$
+begin
+  perform set_config('hapax.signup_token', encode(of_token, 'hex'), true);
+  return query
+    select m.tenant, m.operation_id, m.expires_at <= clock_timestamp() from hapax.signup_mail m where m.token_hash = of_token;
+end $$;
+
+-- Whether one more mail may go to an address: ten in an hour at most.
+create function hapax.may_mail_address(of_tenant text, of_environment text, addresses text[])
+returns boolean language sql
+as $$
+  select count(*) < 10 from hapax.signup_mail
+  where tenant = of_tenant and environment = of_environment and address = any(addresses)
+    and told_at > clock_timestamp() - interval '1 hour'
+$$;
+
+-- Tells an address of a link that confirms it.
+create function hapax.tell_signup_link(
+  of_operation text, of_account text, of_address text, message text, sealed_token text, token bytea,
+  lives_ms double precision)
+returns void language plpgsql
+as $$
+declare
+  op record;
+begin
+  select tenant, environment, request ->> 'email' as email into strict op from hapax.operation where id = of_operation;
+  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address, token_hash, expires_at)
+  values (message, of_operation, op.tenant, op.environment, of_address, token, clock_timestamp() + lives_ms * interval '1 millisecond');
+  perform hapax.tell(
+    message, of_operation, 'mail', 'account', of_account, 'signup.welcome',
+    jsonb_build_object('email', op.email, 'token', sealed_token));
+end $$;
+
+-- Holds an address for a new account and tells it (`held`), or finds it taken: `silent` tells its owner, `taken` and `unsound` do nothing.
+create function hapax.begin_signup(
+  of_operation text, new_account text, addresses text[], reveals boolean, message text, sealed_token text,
+  token bytea, lives_ms double precision)
+returns text language plpgsql
+as $$
+declare
+  op record;
+  holder record;
+  held integer;
+begin
+  if cardinality(addresses) = 0 then
+    return 'unsound';
+  end if;
+  select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
+  insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
+  values (
+    new_account, op.tenant, op.environment, of_operation, op.subject,
+    op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
+  insert into hapax.account_address (tenant, environment, address, account_id)
+  select op.tenant, op.environment, one, new_account from unnest(addresses) as one order by one
+  on conflict on constraint address_has_one_account do nothing;
+  get diagnostics held = row_count;
+  if held = cardinality(addresses) then
+    insert into hapax.signup (operation_id, tenant, environment, address, taken)
+    values (of_operation, op.tenant, op.environment, addresses[1], false);
+    if hapax.may_mail_address(op.tenant, op.environment, addresses) then
+      perform hapax.tell_signup_link(of_operation, new_account, addresses[1], message, sealed_token, token, lives_ms);
+    end if;
+    return 'held';
+  end if;
+  delete from hapax.account where id = new_account;
+  if reveals then
+    return 'taken';
+  end if;
+  insert into hapax.signup (operation_id, tenant, environment, address, taken)
+  values (of_operation, op.tenant, op.environment, addresses[1], true);
+  select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
+  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(addresses) limit 1;
+  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
+  if not exists (
+    select from hapax.signup_mail m
+    where m.tenant = op.tenant and m.environment = op.environment and m.address = any(addresses)
+      and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
+  then
+    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address)
+    values (message, of_operation, op.tenant, op.environment, addresses[1]);
+    perform hapax.tell(
+      message, of_operation, 'mail', 'account', holder.id, 'signup.taken',
+      jsonb_build_object('email', op.request ->> 'email', 'account', holder.state));
+  end if;
+  return 'silent';
+end $$;
+
+-- Tells the address of a sign-up again, with a link of its own. The pause before each mail is twice as long as the one before.
+create function hapax.resend_signup_mail(
+  of_signup text, message text, sealed_token text, token bytea, lives_ms double precision, pause_ms double precision)
+returns jsonb language plpgsql
+as $$
+declare
+  it record;
+  left_ms double precision;
+  account text;
+begin
+  select s.tenant, s.environment, s.address, s.taken, s.mails, s.mailed_at, o.settled_at into it
+  from hapax.signup s join hapax.operation o on o.id = s.operation_id
+  where s.operation_id = of_signup for update of s;
+  if not found then
+    return jsonb_build_object('became', 'unknown');
+  end if;
+  if it.settled_at is not null then
+    return jsonb_build_object('became', 'over');
+  end if;
+  left_ms := pause_ms * 2 ^ (it.mails - 1) - extract(epoch from clock_timestamp() - it.mailed_at) * 1000;
+  if left_ms > 0 then
+    return jsonb_build_object('became', 'soon', 'left', ceil(left_ms));
+  end if;
+  update hapax.signup set mails = mails + 1, mailed_at = clock_timestamp() where operation_id = of_signup;
+  select id into account from hapax.account where operation_id = of_signup;
+  if account is not null and hapax.may_mail_address(it.tenant, it.environment, array[it.address]) then
+    perform hapax.tell_signup_link(of_signup, account, it.address, message, sealed_token, token, lives_ms);
+  end if;
+  return jsonb_build_object('became', 'told', 'mails', it.mails + 1);
+end $$;
+
+-- Erases the account of a sign-up.
+create function hapax.erase_account(of_operation text)
+returns void language sql
+as $$
+  delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
+  update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
+  delete from hapax.signup_mail where operation_id = of_operation;
+  delete from hapax.signup where operation_id = of_operation;
+$$;
+
+-- Erases the account of a sign-up whose data are erased.
+create function hapax.erase_account_with_signup()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(new.id);
+  return null;
+end $$;
+
+-- Erases the accounts of a subject whose sign-ups are forgotten.
+create function hapax.erase_old_accounts()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(a.operation_id) from hapax.account a
+  where a.tenant = new.tenant and a.environment = new.environment and a.subject = new.subject and a.state <> 'erased'
+    and not exists (select from hapax.operation o where o.id = a.operation_id);
+  return null;
 end $$;

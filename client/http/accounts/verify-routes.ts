@@ -8,7 +8,7 @@ import type { Gateway } from '../../gateway.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { ignoreBodies } from '../protocol/ignore-bodies.ts';
 import { pageHtml, signupPages } from './signup-pages.ts';
-import { signupStanding } from './signup-standing.ts';
+import { type SignupStanding, signupStanding } from './signup-standing.ts';
 
 type Parts = { readonly database: Database; readonly gateway: Gateway };
 type Asked = { Querystring: { readonly token?: unknown } };
@@ -34,8 +34,7 @@ export function verifyRoutes(app: FastifyInstance, parts: Parts): void {
     const token = tokenOf(request.query);
     const standing = await confirmed(parts, token);
     if (wantsPage(request)) return sendPage(reply, signupPages[standing.kind](token));
-    if (standing.kind === 'confirmed')
-      return secret(reply).send({ id: standing.record.id, address: 'confirmed' });
+    if (standing.kind === 'confirmed') return secret(reply).send({ id: standing.record.id, address: 'confirmed' });
     const { title, says } = signupPages[standing.kind](token);
     throw new HttpProblem(standing.kind === 'unknown' ? 'not-found' : 'expired', `${title}. ${says}`);
   });
@@ -49,7 +48,7 @@ export function verifyRoutes(app: FastifyInstance, parts: Parts): void {
 }
 
 /** Confirms the address where its sign-up still waits for that. Repeatable. */
-async function confirmed(parts: Parts, token: string): ReturnType<typeof signupStanding> {
+async function confirmed(parts: Parts, token: string): Promise<SignupStanding> {
   const standing = await signupStanding(parts, token);
   if (standing.kind !== 'waits') return standing;
   const { record } = standing;

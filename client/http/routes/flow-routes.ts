@@ -151,7 +151,11 @@ function schemaOf(flow: PostedFlow, additions: Additions) {
         ? {
             201:
               firstWait(flow) === undefined
-                ? documented('The operation has succeeded.', succeeded.meta({ examples: examples.succeeded }), flowHeaders)
+                ? documented(
+                    'The operation has succeeded.',
+                    succeeded.meta({ examples: examples.succeeded }),
+                    flowHeaders,
+                  )
                 : documented(
                     'The operation waits for its caller and says what to do next, or it has succeeded.',
                     z.union([open, succeeded]).meta({ examples: [...examples.waiting, ...examples.succeeded] }),

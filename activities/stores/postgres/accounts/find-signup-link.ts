@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 import { tokenHash } from './link-values.ts';
 
-export type FoundLink = { readonly tenant: string; readonly operation: string; readonly expired: boolean };
+type FoundLink = { readonly tenant: string; readonly operation: string; readonly expired: boolean };
 
 /** @returns the sign-up that a link leads to; undefined where nobody has told of such a link */
 export async function findSignupLink(database: Database, token: string): Promise<FoundLink | undefined> {
