@@ -11,13 +11,14 @@ import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
 import { reconcilePart } from './reconcile/reconcile-part.ts';
 import { replayPart } from './replay/replay-part.ts';
+import { signupPart } from './signup/signup-part.ts';
 import { startServers } from './stack/servers.ts';
 import { uploadsPart } from './uploads/uploads-part.ts';
 import { waitingPart } from './waiting/waiting-part.ts';
 import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup|signup] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, Part>> = {
   waiting: waitingPart,
   reconcile: reconcilePart,
   dedup: dedupPart,
+  signup: signupPart,
 };
 
 const { values } = parseArgs({

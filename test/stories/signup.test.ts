@@ -5,14 +5,14 @@ import { MailCatcher } from '../support/mail-catcher.ts';
 import { ownGateway } from '../support/own-flows.ts';
 import { scopeOf } from '../support/own-queue.ts';
 import { rawHistory } from '../support/raw-histories.ts';
-import { testSeals } from '../support/seal-keys.ts';
+import { keyOf, sealKeys, testSeals } from '../support/seal-keys.ts';
 import { type Answered, type Ask, World } from '../support/world.ts';
 
 const password = 'correct horse battery staple';
 
 let world: World;
 let catcher: MailCatcher;
-/** The door of a deployment that tells callers which addresses are taken, with a worker of its own. */
+/** The door of a deployment that tells callers which addresses are taken, after a rotation of seal keys; it has a worker of its own. */
 let revealing: number;
 beforeAll(async () => {
   catcher = await MailCatcher.start();
@@ -20,14 +20,16 @@ beforeAll(async () => {
     doors: 2,
     env: { SMTP_URL: catcher.url, MAIL_FROM: 'The shop <shop@hapax.test>' },
   });
+  const rotated = { HAPAX_SEAL_KEYS: `next:${keyOf('n')},${sealKeys}` };
   const reveal = {
+    ...rotated,
     HAPAX_TAKEN_ADDRESSES: 'reveal',
     HAPAX_TASK_QUEUE: `${world.env.HAPAX_TASK_QUEUE}-reveal`,
   };
   const [door] = await Promise.all([
     world.start('workers/http.ts', reveal),
     world.start('workers/operations.ts', reveal),
-    world.start('workers/mail.ts'),
+    world.start('workers/mail.ts', rotated),
   ]);
   revealing = world.doors.push(door) - 1;
 });
@@ -184,6 +186,18 @@ describe('an address that is taken', () => {
       }),
     );
     expect(seen).toBe(fresh);
+    await world.sql(`update hapax.signup set mailed_at = mailed_at - interval '61 seconds'`);
+    const resent = await Promise.all(
+      ['taken-0', 'fresh-0'].map(async (key) => {
+        const [row] = await world.sql<{ id: string }>('select id from hapax.operation where key = $1', key);
+        const { status, json } = await world.ask('POST', `/v1/signups/${row?.id}/resend`, { key: `resend-${key}` });
+        return [status, json.state, json.mails, json.signup === row?.id];
+      }),
+    );
+    expect(resent).toEqual([
+      [201, 'succeeded', 2, true],
+      [201, 'succeeded', 2, true],
+    ]);
     await quiet();
     const mails = catcher.mails.filter(({ to }) => to.toLowerCase() === 'owner@example.com');
     expect(mails).toHaveLength(2);
@@ -199,8 +213,41 @@ describe('an address that is taken', () => {
     expect([refused.status, refused.json.code, refused.json.sameKeySafe]).toEqual([409, 'address-taken', false]);
     const again = await signUp('known-again', { email: 'Known@Example.COM' }, ask);
     expect([again.status, again.headers.get('idempotent-replayed'), again.text]).toEqual([409, 'true', refused.text]);
+    // An account from before a rotation of keys has its address, and one from after it too.
+    const before = await signUp('before');
+    await waits(before.json.id);
+    expect((await signUp('before-again', { email: addressOf('before') }, ask)).json.code).toBe('address-taken');
+    const after = await signUp('known-elsewhere', { email: addressOf('known') });
+    await waits(after.json.id);
+    expect(await accountOf(after.json.id)).toBeUndefined();
     await quiet();
     expect(catcher.for(addressOf('known'))).toHaveLength(1);
+  });
+
+  it('has one account, whatever writes it', async () => {
+    const [address] = await world.sql<{ tenant: string; address: string }>(
+      'select * from hapax.account_address limit 1',
+    );
+    const second = world.sql(
+      `with other as (
+         insert into hapax.account (id, tenant, environment, operation_id, subject, email, password)
+         values ('acc_00000000000000000000000000', $1, 'test', 'op_other', 'default', 'sealed', 'sealed') returning id)
+       insert into hapax.account_address (tenant, environment, address, account_id) select $1, 'test', $2, id from other`,
+      ...[address?.tenant, address?.address],
+    );
+    await expect(second).rejects.toThrow(/address_has_one_account/);
+  });
+
+  it('gets ten mails in an hour at most, however often others sign up with it and cancel', async () => {
+    const email = 'bombed@example.com';
+    for (let n = 0; n < 12; n += 1) {
+      const { json } = await signUp(`bombed-${n}`, { email });
+      await waits(json.id);
+      await world.ask('POST', `/v1/operations/${json.id}/cancel`);
+      await world.until('it is cancelled', async () => (await world.state(json.id)) === 'cancelled');
+    }
+    await quiet();
+    expect(catcher.for(email)).toHaveLength(10);
   });
 });
 
@@ -295,6 +342,35 @@ describe('a mail that is asked for again', () => {
     expect([over.status, over.json.code]).toEqual([409, 'signup-over']);
     expect((await world.ask('POST', path, { key: 'resend-4', token: 'local-beta' })).status).toBe(404);
     expect((await world.ask('POST', path, {})).json.code).toBe('key-missing');
+  });
+});
+
+describe('a crowd', () => {
+  it('is hashed as fast as it can be: who comes too late is told when to come again, and does', async () => {
+    const asked = await Promise.all(Array.from({ length: 80 }, (_, n) => signUp(`crowd-${n}`)));
+    const busy = asked.filter(({ status }) => status === 503);
+    expect(busy.length).toBeGreaterThan(0);
+    for (const { json, headers } of busy)
+      expect([json.code, json.sameKeySafe, headers.get('retry-after')]).toEqual(['overloaded', true, '2']);
+    expect(asked.filter(({ status }) => status === 202)).toHaveLength(80 - busy.length);
+    const late = asked.findIndex(({ status }) => status === 503);
+    await world.until('it is taken', async () => (await signUp(`crowd-${late}`)).status === 202, 30_000, 500);
+  });
+});
+
+describe('an erasure', () => {
+  it('takes the account with it, and its address is free', async () => {
+    const ask = { token: 'local-beta' };
+    const asked = await signUp('erased', { name: 'Erased' }, ask);
+    await open('POST', await firstLink(addressOf('erased')));
+    await world.until('the account is made', async () => (await world.state(asked.json.id)) === 'succeeded');
+    const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase', token: 'operator-beta' });
+    expect(erased.status).toBe(201);
+    expect(await accountOf(asked.json.id)).toMatchObject({ state: 'erased', email: null, name: null, password: null });
+    expect(await world.sql('select from hapax.signup_mail where operation_id = $1', asked.json.id)).toEqual([]);
+    const second = await signUp('erased-again', { email: addressOf('erased') }, ask);
+    await waits(second.json.id);
+    expect((await accountOf(second.json.id))?.state).toBe('unverified');
   });
 });
 

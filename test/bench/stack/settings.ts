@@ -56,6 +56,7 @@ export function benchConfig(settings: WorkerSettings): Config {
       'HAPAX_HTTP_HOST',
       'HAPAX_HTTP_PORT',
       'HAPAX_PUBLIC_URL',
+      'HAPAX_TAKEN_ADDRESSES',
       ...callerSettings.filter((name) => name !== 'DATABASE_URL'),
       'HAPAX_NEW_PER_MINUTE',
       'HAPAX_ASKS_PER_KEY',
