@@ -89,17 +89,21 @@ describe.each(['static token', 'JWT', 'API key'])('a viewer with a %s', (way) =>
     const upload = await uploader.announced(`for a viewer with a ${way}`, picture);
     const file = (await uploader.upload(`file for a viewer with a ${way}`, Buffer.from(way))).json.result
       .assetId as string;
+    const body = { email: 'seen@example.com', password: 'correct horse battery staple' };
+    const signup = (await world.ask('POST', '/v1/signups', { key: `seen by a viewer with a ${way}`, body })).json
+      .id as string;
+    await world.until('the sign-up waits', async () => (await world.state(signup)) === 'waiting');
     const before = await allEffects(world);
     let refused = 0;
     for (const { method, path } of routes()) {
-      const named: Record<string, string> = { assets: file, uploads: upload.id, refunds: refund };
+      const named: Record<string, string> = { assets: file, uploads: upload.id, refunds: refund, signups: signup };
       const id = named[path.split('/')[2] as string] ?? (paid.json.id as string);
-      const body = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
+      const sentBody = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
       for (const sent of [{ key }, { key: null }, { key: 'not, sound' }]) {
         const answer = await world.ask(method, path.replace('{id}', id).replace('{name}', 'thumbnails'), {
           token,
           ...sent,
-          ...body,
+          ...sentBody,
         });
         if (method === 'GET') {
           expect([path, answer.status]).toEqual([path, 200]);
@@ -234,6 +238,7 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
           token,
           headers,
           ...(method === 'PUT' ? { body: 'x' } : {}),
+          ...(path.endsWith('/resend') ? { key: 'to see it' } : {}),
           ...(path.endsWith('/parts') ? { body: { parts: [{ number: 1, sha256: '0'.repeat(64) }] } } : {}),
           ...(path.endsWith('/resolve') ? { body: found } : {}),
           ...(path.endsWith('/settle') ? { body: { reason: 'to see it' } } : {}),

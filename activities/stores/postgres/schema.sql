@@ -1382,7 +1382,7 @@ create table hapax.signup (
   operation_id text        not null,
   tenant       text        not null,
   environment  text        not null,
-  address      text        not null,
+  addresses    text[]      not null, -- its address, as account_address has it: a digest for each seal key
   taken        boolean     not null, -- the address had an account already: only its owner is told
   mails        integer     not null default 1, -- how many mails were asked for, whether they left or not
   mailed_at    timestamptz not null default clock_timestamp(),
@@ -1404,7 +1404,7 @@ create table hapax.signup_mail (
   operation_id text        not null,
   tenant       text        not null,
   environment  text        not null,
-  address      text        not null,
+  addresses    text[]      not null,
   token_hash   bytea,
     -- SHA-256 of the token in its link: 256 random bits, so that a slow hash adds nothing. null: it has no link
   expires_at   timestamptz,
@@ -1415,7 +1415,7 @@ create table hapax.signup_mail (
   constraint link_expires check ((token_hash is null) = (expires_at is null)),
   constraint signup_mail_token_hash_check check (octet_length(token_hash) = 32)
 );
-create index signup_mail_to_address on hapax.signup_mail (tenant, environment, address, told_at);
+create index signup_mail_to_address on hapax.signup_mail USING gin (addresses);
 create index signup_mail_of_operation on hapax.signup_mail (operation_id);
 alter table hapax.signup_mail enable row level security, force row level security;
 create policy acting_roles on hapax.signup_mail as restrictive to public
@@ -2906,17 +2906,17 @@ begin
 end $$;
 
 -- Whether one more mail may go to an address: ten in an hour at most.
-create function hapax.may_mail_address(of_tenant text, of_environment text, addresses text[])
+create function hapax.may_mail_address(of_tenant text, of_environment text, of_addresses text[])
 returns boolean language sql
 as $$
   select count(*) < 10 from hapax.signup_mail
-  where tenant = of_tenant and environment = of_environment and address = any(addresses)
+  where tenant = of_tenant and environment = of_environment and addresses && of_addresses
     and told_at > clock_timestamp() - interval '1 hour'
 $$;
 
 -- Tells an address of a link that confirms it.
 create function hapax.tell_signup_link(
-  of_operation text, of_account text, of_address text, message text, sealed_token text, token bytea,
+  of_operation text, of_account text, of_addresses text[], message text, sealed_token text, token bytea,
   lives_ms double precision)
 returns void language plpgsql
 as $$
@@ -2924,8 +2924,8 @@ declare
   op record;
 begin
   select tenant, environment, request ->> 'email' as email into strict op from hapax.operation where id = of_operation;
-  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address, token_hash, expires_at)
-  values (message, of_operation, op.tenant, op.environment, of_address, token, clock_timestamp() + lives_ms * interval '1 millisecond');
+  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses, token_hash, expires_at)
+  values (message, of_operation, op.tenant, op.environment, of_addresses, token, clock_timestamp() + lives_ms * interval '1 millisecond');
   perform hapax.tell(
     message, of_operation, 'mail', 'account', of_account, 'signup.welcome',
     jsonb_build_object('email', op.email, 'token', sealed_token));
@@ -2933,7 +2933,7 @@ end $$;
 
 -- Holds an address for a new account and tells it (`held`), or finds it taken: `silent` tells its owner, `taken` and `unsound` do nothing.
 create function hapax.begin_signup(
-  of_operation text, new_account text, addresses text[], reveals boolean, message text, sealed_token text,
+  of_operation text, new_account text, of_addresses text[], reveals boolean, message text, sealed_token text,
   token bytea, lives_ms double precision)
 returns text language plpgsql
 as $$
@@ -2942,7 +2942,7 @@ declare
   holder record;
   held integer;
 begin
-  if cardinality(addresses) = 0 then
+  if cardinality(of_addresses) = 0 then
     return 'unsound';
   end if;
   select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
@@ -2951,14 +2951,14 @@ begin
     new_account, op.tenant, op.environment, of_operation, op.subject,
     op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
   insert into hapax.account_address (tenant, environment, address, account_id)
-  select op.tenant, op.environment, one, new_account from unnest(addresses) as one order by one
+  select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
   on conflict on constraint address_has_one_account do nothing;
   get diagnostics held = row_count;
-  if held = cardinality(addresses) then
-    insert into hapax.signup (operation_id, tenant, environment, address, taken)
-    values (of_operation, op.tenant, op.environment, addresses[1], false);
-    if hapax.may_mail_address(op.tenant, op.environment, addresses) then
-      perform hapax.tell_signup_link(of_operation, new_account, addresses[1], message, sealed_token, token, lives_ms);
+  if held = cardinality(of_addresses) then
+    insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+    values (of_operation, op.tenant, op.environment, of_addresses, false);
+    if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
+      perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
     end if;
     return 'held';
   end if;
@@ -2966,18 +2966,18 @@ begin
   if reveals then
     return 'taken';
   end if;
-  insert into hapax.signup (operation_id, tenant, environment, address, taken)
-  values (of_operation, op.tenant, op.environment, addresses[1], true);
+  insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+  values (of_operation, op.tenant, op.environment, of_addresses, true);
   select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
-  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(addresses) limit 1;
+  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses) limit 1;
   -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
   if not exists (
     select from hapax.signup_mail m
-    where m.tenant = op.tenant and m.environment = op.environment and m.address = any(addresses)
+    where m.tenant = op.tenant and m.environment = op.environment and m.addresses && of_addresses
       and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
   then
-    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address)
-    values (message, of_operation, op.tenant, op.environment, addresses[1]);
+    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses)
+    values (message, of_operation, op.tenant, op.environment, of_addresses);
     perform hapax.tell(
       message, of_operation, 'mail', 'account', holder.id, 'signup.taken',
       jsonb_build_object('email', op.request ->> 'email', 'account', holder.state));
@@ -2995,7 +2995,7 @@ declare
   left_ms double precision;
   account text;
 begin
-  select s.tenant, s.environment, s.address, s.taken, s.mails, s.mailed_at, o.settled_at into it
+  select s.tenant, s.environment, s.addresses, s.taken, s.mails, s.mailed_at, o.settled_at into it
   from hapax.signup s join hapax.operation o on o.id = s.operation_id
   where s.operation_id = of_signup for update of s;
   if not found then
@@ -3010,8 +3010,8 @@ begin
   end if;
   update hapax.signup set mails = mails + 1, mailed_at = clock_timestamp() where operation_id = of_signup;
   select id into account from hapax.account where operation_id = of_signup;
-  if account is not null and hapax.may_mail_address(it.tenant, it.environment, array[it.address]) then
-    perform hapax.tell_signup_link(of_signup, account, it.address, message, sealed_token, token, lives_ms);
+  if account is not null and hapax.may_mail_address(it.tenant, it.environment, it.addresses) then
+    perform hapax.tell_signup_link(of_signup, account, it.addresses, message, sealed_token, token, lives_ms);
   end if;
   return jsonb_build_object('became', 'told', 'mails', it.mails + 1);
 end $$;

@@ -40,11 +40,12 @@ create table hapax.signup (
   operation_id text not null primary key references hapax.operation on delete cascade,
   tenant       text not null,
   environment  text not null check (environment in ('live', 'test')),
-  address      text not null,
+  addresses    text[] not null,
   taken        boolean not null,
   mails        integer not null default 1,
   mailed_at    timestamptz not null default clock_timestamp()
 );
+comment on column hapax.signup.addresses is 'its address, as account_address has it: a digest for each seal key';
 comment on column hapax.signup.taken is 'the address had an account already: only its owner is told';
 comment on column hapax.signup.mails is 'how many mails were asked for, whether they left or not';
 
@@ -53,14 +54,14 @@ create table hapax.signup_mail (
   operation_id text not null references hapax.operation on delete cascade,
   tenant       text not null,
   environment  text not null,
-  address      text not null,
+  addresses    text[] not null,
   token_hash   bytea check (octet_length(token_hash) = 32),
   expires_at   timestamptz,
   told_at      timestamptz not null default clock_timestamp(),
   constraint link_leads_to_one_signup unique (token_hash),
   constraint link_expires check ((token_hash is null) = (expires_at is null))
 );
-create index signup_mail_to_address on hapax.signup_mail (tenant, environment, address, told_at);
+create index signup_mail_to_address on hapax.signup_mail using gin (addresses);
 create index signup_mail_of_operation on hapax.signup_mail (operation_id);
 comment on table hapax.signup_mail is 'The mails that sign-ups have told, by address.';
 comment on column hapax.signup_mail.token_hash is 'SHA-256 of the token in its link: 256 random bits, so that a slow hash adds nothing. null: it has no link';
@@ -95,22 +96,22 @@ end $$;
 comment on function hapax.find_signup_link is 'The sign-up that a link leads to, and whether the link has expired.';
 
 -- Whether one more mail may go to an address: ten in an hour are enough for whoever owns it, whatever others ask for.
-create function hapax.may_mail_address(of_tenant text, of_environment text, addresses text[]) returns boolean language sql as $$
+create function hapax.may_mail_address(of_tenant text, of_environment text, of_addresses text[]) returns boolean language sql as $$
   select count(*) < 10 from hapax.signup_mail
-  where tenant = of_tenant and environment = of_environment and address = any(addresses)
+  where tenant = of_tenant and environment = of_environment and addresses && of_addresses
     and told_at > clock_timestamp() - interval '1 hour'
 $$;
 comment on function hapax.may_mail_address is 'Whether one more mail may go to an address: ten in an hour at most.';
 
 create function hapax.tell_signup_link(
-  of_operation text, of_account text, of_address text, message text, sealed_token text, token bytea, lives_ms double precision)
+  of_operation text, of_account text, of_addresses text[], message text, sealed_token text, token bytea, lives_ms double precision)
 returns void language plpgsql as $$
 declare
   op record;
 begin
   select tenant, environment, request ->> 'email' as email into strict op from hapax.operation where id = of_operation;
-  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address, token_hash, expires_at)
-  values (message, of_operation, op.tenant, op.environment, of_address, token, clock_timestamp() + lives_ms * interval '1 millisecond');
+  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses, token_hash, expires_at)
+  values (message, of_operation, op.tenant, op.environment, of_addresses, token, clock_timestamp() + lives_ms * interval '1 millisecond');
   perform hapax.tell(
     message, of_operation, 'mail', 'account', of_account, 'signup.welcome',
     jsonb_build_object('email', op.email, 'token', sealed_token));
@@ -120,7 +121,7 @@ comment on function hapax.tell_signup_link is 'Tells an address of a link that c
 -- Holds an address for a new account and tells it, or finds it taken. Two sign-ups at once meet at address_has_one_account: the
 -- second waits for the first, and sees it.
 create function hapax.begin_signup(
-  of_operation text, new_account text, addresses text[], reveals boolean,
+  of_operation text, new_account text, of_addresses text[], reveals boolean,
   message text, sealed_token text, token bytea, lives_ms double precision)
 returns text language plpgsql as $$
 declare
@@ -128,7 +129,7 @@ declare
   holder record;
   held integer;
 begin
-  if cardinality(addresses) = 0 then
+  if cardinality(of_addresses) = 0 then
     return 'unsound';
   end if;
   select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
@@ -137,14 +138,14 @@ begin
     new_account, op.tenant, op.environment, of_operation, op.subject,
     op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
   insert into hapax.account_address (tenant, environment, address, account_id)
-  select op.tenant, op.environment, one, new_account from unnest(addresses) as one order by one
+  select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
   on conflict on constraint address_has_one_account do nothing;
   get diagnostics held = row_count;
-  if held = cardinality(addresses) then
-    insert into hapax.signup (operation_id, tenant, environment, address, taken)
-    values (of_operation, op.tenant, op.environment, addresses[1], false);
-    if hapax.may_mail_address(op.tenant, op.environment, addresses) then
-      perform hapax.tell_signup_link(of_operation, new_account, addresses[1], message, sealed_token, token, lives_ms);
+  if held = cardinality(of_addresses) then
+    insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+    values (of_operation, op.tenant, op.environment, of_addresses, false);
+    if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
+      perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
     end if;
     return 'held';
   end if;
@@ -152,18 +153,18 @@ begin
   if reveals then
     return 'taken';
   end if;
-  insert into hapax.signup (operation_id, tenant, environment, address, taken)
-  values (of_operation, op.tenant, op.environment, addresses[1], true);
+  insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+  values (of_operation, op.tenant, op.environment, of_addresses, true);
   select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
-  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(addresses) limit 1;
+  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses) limit 1;
   -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
   if not exists (
     select from hapax.signup_mail m
-    where m.tenant = op.tenant and m.environment = op.environment and m.address = any(addresses)
+    where m.tenant = op.tenant and m.environment = op.environment and m.addresses && of_addresses
       and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
   then
-    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, address)
-    values (message, of_operation, op.tenant, op.environment, addresses[1]);
+    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses)
+    values (message, of_operation, op.tenant, op.environment, of_addresses);
     perform hapax.tell(
       message, of_operation, 'mail', 'account', holder.id, 'signup.taken',
       jsonb_build_object('email', op.request ->> 'email', 'account', holder.state));
@@ -181,7 +182,7 @@ declare
   left_ms double precision;
   account text;
 begin
-  select s.tenant, s.environment, s.address, s.taken, s.mails, s.mailed_at, o.settled_at into it
+  select s.tenant, s.environment, s.addresses, s.taken, s.mails, s.mailed_at, o.settled_at into it
   from hapax.signup s join hapax.operation o on o.id = s.operation_id
   where s.operation_id = of_signup for update of s;
   if not found then
@@ -196,8 +197,8 @@ begin
   end if;
   update hapax.signup set mails = mails + 1, mailed_at = clock_timestamp() where operation_id = of_signup;
   select id into account from hapax.account where operation_id = of_signup;
-  if account is not null and hapax.may_mail_address(it.tenant, it.environment, array[it.address]) then
-    perform hapax.tell_signup_link(of_signup, account, it.address, message, sealed_token, token, lives_ms);
+  if account is not null and hapax.may_mail_address(it.tenant, it.environment, it.addresses) then
+    perform hapax.tell_signup_link(of_signup, account, it.addresses, message, sealed_token, token, lives_ms);
   end if;
   return jsonb_build_object('became', 'told', 'mails', it.mails + 1);
 end $$;
