@@ -18,6 +18,7 @@ type Room =
   | 'seal'
   | 'outside'
   | 'step engine'
+  | 'delivery'
   | 'activities'
   | 'dedup'
   | 'gateway'
@@ -123,9 +124,14 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knowsByType: ['outside'],
     because: 'The step engine knows no flow and no caller: activities import it, never the reverse.',
   },
+  delivery: {
+    at: ['activities/delivery/'],
+    knows: ['step engine', 'seal', 'postgres', 'stores', 'outside', 'heart'],
+    because: 'How messages leave knows no flow. Flows tell the outbox, and this room alone speaks to mail servers.',
+  },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: ['delivery', 'step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -169,7 +175,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   workers: {
     at: ['workers/'],
     knows: [
-      ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
+      ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities', 'delivery'] as const),
       ...(['seal', 'postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
@@ -193,6 +199,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
       ] as const),
       ...([
         'activities',
+        'delivery',
         'step engine',
         'file types',
         'seal',
@@ -224,7 +231,7 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   standardwebhooks: ['events'],
   cockatiel: ['step engine', 'redis'],
   '@redis/client': ['redis'],
-  nodemailer: ['activities'],
+  nodemailer: ['delivery'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };
