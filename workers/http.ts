@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { connectSystems } from '../activities/outside/connect-systems.ts';
 import { systems, systemSettings } from '../activities/outside/systems.ts';
+import { Seals } from '../activities/seal/seals.ts';
+import { SubjectTokens } from '../activities/seal/subject-tokens.ts';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { admissionCheck } from '../client/http/health/admission-check.ts';
@@ -25,7 +27,7 @@ import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
 import { payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
-import { readSeals, sealSettings } from './seals.ts';
+import { readSealKeys, sealSettings } from './seals.ts';
 import { signupTerms } from './signup-terms.ts';
 import {
   bodies,
@@ -83,8 +85,10 @@ export async function startHttp(
   extend?: (app: FastifyInstance) => void,
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
-  const openCallers = readCallers(config);
-  const seals = readSeals(config);
+  const sealKeys = readSealKeys(config);
+  const seals = new Seals(sealKeys);
+  const subjectTokens = new SubjectTokens(sealKeys);
+  const openCallers = readCallers(config, subjectTokens);
   const payloadCodec = readPayloadCodec(config);
   const handlers = new EventHandlers(flows);
   const faults = handlers.faults(config.HAPAX_WEBHOOKS.all);
@@ -137,6 +141,7 @@ export async function startHttp(
       notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },
     }),
     authenticate: callers.authenticate,
+    issueSubject: (who, until) => subjectTokens.issue(who, until),
     log,
     metrics: metricsText,
     countProblem: (refusal) => {

@@ -36,6 +36,7 @@ export const resendFlow = defineFlow({
     .object({ signup: z.string(), mails: z.int().describe('How many mails this sign-up has asked for.') })
     .meta({ examples: [{ signup: 'op_00000000000000000000000000', mails: 2 }] }),
   intent: ['id'],
+  anonymous: true,
   keyScope: 'subject',
   answers: 'outcome',
   workflow: 'never',

@@ -55,6 +55,7 @@ export const signupFlow = defineFlow({
   intent: ['email', 'password', 'name'],
   sealed: ['email', 'password', 'name'],
   hashed: ['password'],
+  anonymous: true,
   keyScope: 'subject',
   // Whoever asks is answered before anybody has looked whether the address is taken.
   answers: 'state',

@@ -120,6 +120,13 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     expect(keys.map(({ status }) => status)).toEqual([201, 201]);
     expect(await allEffects(world)).toEqual(before);
   },
+  // Nothing is kept of a token.
+  async 'POST /v1/subjects'() {
+    const before = await allEffects(world);
+    const tokens = await Promise.all([world.ask('POST', '/v1/subjects'), world.ask('POST', '/v1/subjects')]);
+    expect(new Set(tokens.map(({ status, json }) => `${status} ${json.subject}`)).size).toBe(2);
+    expect(await allEffects(world)).toEqual(before);
+  },
   async 'POST /v1/operations/{id}/cancel'() {
     const id = await holdConfirm(world, 'cancelled-twice');
     const first = world.checkout('cancelled-twice');

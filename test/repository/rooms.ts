@@ -131,7 +131,18 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['delivery', 'step engine', 'file types', 'seal', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: [
+      'delivery',
+      'step engine',
+      'file types',
+      'seal',
+      'postgres',
+      's3',
+      'stores',
+      'outside',
+      'declarations',
+      'heart',
+    ],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -175,7 +186,17 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   workers: {
     at: ['workers/'],
     knows: [
-      ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities', 'delivery'] as const),
+      ...([
+        'sandbox',
+        'http',
+        'events',
+        'uploads',
+        'gateway',
+        'workflows',
+        'declarations',
+        'activities',
+        'delivery',
+      ] as const),
       ...(['seal', 'postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',

@@ -358,6 +358,48 @@ describe('a crowd', () => {
   });
 });
 
+describe('a browser without a user', () => {
+  const browser = async () => (await world.ask('POST', '/v1/subjects')).json as { subject: string; token: string };
+
+  it('signs up with a token of its own, and sees its sign-up alone', async () => {
+    const [one, other] = await Promise.all([browser(), browser()]);
+    const asked = await signUp('browser', {}, { token: one.token });
+    const same = await signUp('browser', { email: 'another.browser@example.com' }, { token: other.token, door: 1 });
+    expect([asked.status, same.status]).toEqual([202, 202]);
+    expect(same.json.id).not.toBe(asked.json.id);
+    await waits(asked.json.id);
+    expect(await accountOf(asked.json.id)).toMatchObject({ subject: one.subject });
+    const path = `/v1/operations/${asked.json.id}`;
+    expect((await world.ask('GET', path, { token: one.token })).json.state).toBe('waiting');
+    expect((await world.ask('GET', path, { token: other.token })).status).toBe(404);
+    const resend = `/v1/signups/${asked.json.id}/resend`;
+    expect((await world.ask('POST', resend, { token: other.token, key: 'resend' })).status).toBe(404);
+    expect((await world.ask('POST', resend, { token: one.token, key: 'resend' })).json.code).toBe('resent-too-soon');
+    expect((await world.ask('POST', `${path}/cancel`, { token: one.token })).status).toBe(202);
+  });
+
+  it('begins nothing else, and passes for nobody else', async () => {
+    const { token } = await browser();
+    const refused = [
+      await world.checkout('of a browser', {}, { token }),
+      await world.ask('GET', '/v1/operations', { token }),
+      await world.ask('POST', '/v1/subjects', { token }),
+      await world.ask('POST', '/v1/keys', { token }),
+      await world.ask('GET', '/v1/assets/ast_00000000000000000000000000', { token }),
+    ];
+    expect(refused.map(({ status, json }) => [status, json.code])).toEqual(refused.map(() => [403, 'forbidden']));
+    const [body = '', id, mac] = token.split('~');
+    const forged = Buffer.from(body.slice(4), 'base64url')
+      .toString()
+      .replace(/anon-[^"]+/, 'default');
+    for (const fake of [
+      `hpa_${Buffer.from(forged).toString('base64url')}~${id}~${mac}`,
+      `${body}~${id}~${'A'.repeat(43)}`,
+    ])
+      expect((await signUp('forged', {}, { token: fake })).status).toBe(401);
+  });
+});
+
 describe('an erasure', () => {
   it('takes the account with it, and its address is free', async () => {
     const ask = { token: 'local-beta' };

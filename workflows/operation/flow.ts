@@ -47,6 +47,8 @@ type Flow<
    * them. Their own values enter the fingerprint only, as an HMAC.
    */
   readonly hashed: readonly (keyof z.input<Request> & string)[];
+  /** Whether browsers without a user may begin it, with a token of `POST /v1/subjects`; by default they may not. */
+  readonly anonymous?: boolean;
   readonly keyScope: 'subject' | 'tenant';
   /** `outcome`: the caller waits for the end. `state`: the caller gets the current state at once. */
   readonly answers: 'outcome' | 'state';

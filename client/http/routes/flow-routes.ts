@@ -38,7 +38,12 @@ export function flowRoutes(
   for (const flow of flows.filter(isPosted)) {
     const { path, params, body, bodyless } = flowRoute(flow);
     const options = {
-      config: { takesKey: true, role: additions.role(flow), ...(bodyless ? { bodyless } : {}) } as const,
+      config: {
+        takesKey: true,
+        role: additions.role(flow),
+        anonymous: flow.anonymous === true,
+        ...(bodyless ? { bodyless } : {}),
+      } as const,
       onRequest: flow.contentKey === undefined ? requireKey : takeKey,
       bodyLimit: jsonLimit,
       schema: { ...schemaOf(flow, additions), body, ...(params === undefined ? {} : { params }) },
