@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 
 const algorithm = 'aes-256-gcm';
 /**
@@ -13,7 +13,7 @@ const tagLength = 16;
  * @param about authenticated and not stored: whoever opens has to give the same
  * @returns nonce, tag and ciphertext
  */
-export function encrypt(key: Uint8Array, plain: Uint8Array, about: Uint8Array): Buffer {
+export function encrypt(key: KeyObject, plain: Uint8Array, about: Uint8Array): Buffer {
   const nonce = randomBytes(nonceLength);
   const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagLength });
   cipher.setAAD(about);
@@ -22,7 +22,7 @@ export function encrypt(key: Uint8Array, plain: Uint8Array, about: Uint8Array): 
 }
 
 /** @throws when the bytes, the key or `about` are not those of the encryption */
-export function decrypt(key: Uint8Array, sealed: Uint8Array, about: Uint8Array): Buffer {
+export function decrypt(key: KeyObject, sealed: Uint8Array, about: Uint8Array): Buffer {
   const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceLength), { authTagLength: tagLength });
   decipher.setAAD(about);
   decipher.setAuthTag(sealed.subarray(nonceLength, nonceLength + tagLength));

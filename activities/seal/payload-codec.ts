@@ -27,7 +27,7 @@ export class EncryptedPayloads implements PayloadCodec {
     if (!this.#encrypts || key === undefined) return payloads;
     return payloads.map((payload) => ({
       metadata: { encoding: Buffer.from(encoding), 'encryption-key-id': Buffer.from(key.id) },
-      data: encrypt(key.bytes, Buffer.from(JSON.stringify(textOf(payload))), about),
+      data: encrypt(key.secret, Buffer.from(JSON.stringify(textOf(payload))), about),
     }));
   };
 
@@ -45,7 +45,7 @@ export class EncryptedPayloads implements PayloadCodec {
         `Temporal's payloads are encrypted with key ${name}, which this process does not have: add the key to HAPAX_PAYLOAD_KEYS.`,
       );
     try {
-      return payloadOf(JSON.parse(decrypt(key.bytes, payload.data, about).toString()) as PayloadText);
+      return payloadOf(JSON.parse(decrypt(key.secret, payload.data, about).toString()) as PayloadText);
     } catch {
       throw new SealFault(`A payload of Temporal's was changed, or key ${name} is another one here.`);
     }

@@ -44,7 +44,7 @@ export class Seals {
   seal(value: unknown, place: SealedPlace): string {
     const [key] = this.#seal;
     if (key === undefined) throw noKeys(`seal the field ${place.field} of ${place.operation}`);
-    const sealed = encrypt(key.bytes, Buffer.from(JSON.stringify(value)), aboutOf(place));
+    const sealed = encrypt(key.secret, Buffer.from(JSON.stringify(value)), aboutOf(place));
     return `sealed:1:${key.id}:${sealed.toString('base64url')}`;
   }
 
@@ -66,7 +66,7 @@ export class Seals {
         `The field ${place.field} of ${place.operation} was sealed with key ${id}, which this process does not have: add the key to HAPAX_SEAL_KEYS.`,
       );
     try {
-      return JSON.parse(decrypt(key.bytes, Buffer.from(bytes, 'base64url'), aboutOf(place)).toString());
+      return JSON.parse(decrypt(key.secret, Buffer.from(bytes, 'base64url'), aboutOf(place)).toString());
     } catch {
       throw new SealFault(
         `The field ${place.field} of ${place.operation} cannot be opened: it was changed, it belongs to another operation, or key ${id} is another one here.`,
@@ -97,8 +97,8 @@ export class Seals {
   }
 }
 
-function hmac({ id, bytes }: { readonly id: string; readonly bytes: Buffer }, text: string): string {
-  return `${id}:${createHmac('sha256', bytes).update(text).digest('hex')}`;
+function hmac({ id, secret }: ReturnType<KeyRing['derive']>[number], text: string): string {
+  return `${id}:${createHmac('sha256', secret).update(text).digest('hex')}`;
 }
 
 function isSealed(value: unknown): value is string {
