@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
 /** Who a token speaks for. */
@@ -25,7 +25,7 @@ export class SubjectTokens {
     const [key] = this.#keys;
     if (key === undefined) throw new TypeError('Tokens are signed with the seal keys, and there are none');
     const body = `hpa_${Buffer.from(JSON.stringify([tenant, environment, subject, until])).toString('base64url')}`;
-    return `${body}~${key.id}~${macOf(key.bytes, body).toString('base64url')}`;
+    return `${body}~${key.id}~${macOf(key.secret, body).toString('base64url')}`;
   }
 
   /**
@@ -35,13 +35,13 @@ export class SubjectTokens {
   read(token: string, now: number): Named | undefined {
     const [, body = '', id, mac = ''] = form.exec(token) ?? [];
     const key = this.#keys.find((one) => one.id === id);
-    if (key === undefined || !timingSafeEqual(macOf(key.bytes, body), Buffer.from(mac, 'base64url'))) return undefined;
+    if (key === undefined || !timingSafeEqual(macOf(key.secret, body), Buffer.from(mac, 'base64url'))) return undefined;
     const said = JSON.parse(Buffer.from(body.slice('hpa_'.length), 'base64url').toString()) as [...string[], number];
     const [tenant, environment, subject, until] = said as [string, string, string, number];
     return now < until ? { tenant, environment, subject } : undefined;
   }
 }
 
-function macOf(key: Buffer, body: string): Buffer {
+function macOf(key: KeyObject, body: string): Buffer {
   return createHmac('sha256', key).update(body).digest();
 }
