@@ -32,12 +32,23 @@ const register = ({ seals, takenAddresses }: Pick<Stores, 'seals' | 'takenAddres
     );
   },
   result: z.null(),
-  refusal: (row): Refusal =>
-    row?.became === 'taken'
-      ? { code: 'address-taken', detail: 'There is an account with this address: sign in, or take another address.' }
-      : { code: 'address-unsound', detail: 'No mail can be sent to this address: correct it.' },
+  refusal: (row) => notHeld(row?.became),
   undo: async (tx, { operation }) => void (await tx.run(withdrawAccount(operation))),
 });
+
+function notHeld(became: unknown): Refusal {
+  if (became === 'taken')
+    return {
+      code: 'address-taken',
+      detail: 'There is an account with this address: sign in, or take another address.',
+    };
+  if (became === 'spent')
+    return {
+      code: 'key-expired',
+      detail: 'This key was used so long ago that its answer is forgotten: make a new key.',
+    };
+  return { code: 'address-unsound', detail: 'No mail can be sent to this address: correct it.' };
+}
 
 const activate: StatementStep<null, null> = {
   effect: (_input, { operation, step }) => activateAccount(operation, step),

@@ -128,6 +128,20 @@ describe('a sign-up', () => {
     expect(states.filter((state) => state === 'succeeded')).toHaveLength(1);
   });
 
+  it('does not begin anew under a key that is forgotten', async () => {
+    const asked = await signUp('forgotten');
+    await open('POST', await firstLink(addressOf('forgotten')));
+    await world.until('the account is made', async () => (await world.state(asked.json.id)) === 'succeeded');
+    await world.sql('delete from hapax.operation where id = $1', asked.json.id);
+    // Another process has no copy of the answer.
+    expect((await signUp('forgotten', {}, { door: 1 })).status).toBe(202);
+    await world.until('it is refused', async () => (await world.state(asked.json.id)) === 'refused');
+    expect((await signUp('forgotten', {}, { door: 1 })).json.code).toBe('key-expired');
+    expect(await accountOf(asked.json.id)).toMatchObject({ state: 'active' });
+    await quiet();
+    expect(catcher.for(addressOf('forgotten'))).toHaveLength(1);
+  });
+
   it('keeps the password nowhere, and its hash sealed and out of Temporal', async () => {
     const secret = 'canary-password-4711';
     const asked = await signUp('canary', { password: secret, name: 'Canary Person' });

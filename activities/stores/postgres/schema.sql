@@ -2931,7 +2931,7 @@ begin
     jsonb_build_object('email', op.email, 'token', sealed_token));
 end $$;
 
--- Holds an address for a new account and tells it (`held`), or finds it taken: `silent` tells its owner, `taken` and `unsound` do nothing.
+-- Holds an address for a new account and tells it (`held`), or finds it taken: `silent` tells its owner, `taken`, `unsound` and `spent` do nothing.
 create function hapax.begin_signup(
   of_operation text, new_account text, of_addresses text[], reveals boolean, message text, sealed_token text,
   token bytea, lives_ms double precision)
@@ -2944,6 +2944,12 @@ declare
 begin
   if cardinality(of_addresses) = 0 then
     return 'unsound';
+  end if;
+  -- Account and mails outlive the row of their sign-up, and with it the tombstone of its key.
+  if exists (select from hapax.account a where a.operation_id = of_operation)
+    or exists (select from hapax.outbox o where o.id = message)
+  then
+    return 'spent';
   end if;
   select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
   insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
