@@ -128,6 +128,30 @@ describe('a sign-up', () => {
     expect(states.filter((state) => state === 'succeeded')).toHaveLength(1);
   });
 
+  it('is one, and mails once, where its worker is killed meanwhile and its caller asks again', async () => {
+    const keys = Array.from({ length: 8 }, (_, n) => `killed-${n}`);
+    const [worker] = world.running('workers/operations.ts');
+    const asked = Promise.all(keys.map((key) => signUp(key)));
+    await world.until(
+      'one is held',
+      async () =>
+        (
+          await world.sql(
+            `select from hapax.account a join hapax.operation o on o.id = a.operation_id where o.key like 'killed-%'`,
+          )
+        ).length > 0,
+    );
+    await worker?.kill();
+    await world.start('workers/operations.ts');
+    const again = await Promise.all(keys.map((key, n) => signUp(key, {}, { door: n % 2 })));
+    expect(again.map(({ json }) => json.id)).toEqual((await asked).map(({ json }) => json.id));
+    for (const { json } of again) await waits(json.id);
+    await quiet();
+    expect(keys.map((key) => catcher.for(addressOf(key)).length)).toEqual(keys.map(() => 1));
+    const ids = again.map(({ json }) => json.id as string);
+    expect((await accounts()).filter(({ operation_id }) => ids.includes(operation_id))).toHaveLength(keys.length);
+  });
+
   it('does not begin anew under a key that is forgotten', async () => {
     const asked = await signUp('forgotten');
     await open('POST', await firstLink(addressOf('forgotten')));
