@@ -110,7 +110,7 @@ const ownFields = {
     .default('{}')
     .transform((text, context) => {
       try {
-        return readProtection(text, [...Object.keys(systems), 'mail', 'sms']);
+        return readProtection(text, [...Object.keys(systems), 'mail', 'sms', 'webhook']);
       } catch (error) {
         context.addIssue({ code: 'custom', message: (error as Error).message });
         return z.NEVER;

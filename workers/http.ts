@@ -51,6 +51,7 @@ const settings = [
   'HAPAX_S3_WEBHOOK_SECRET',
   'HAPAX_DESTINATIONS',
   'HAPAX_WEBHOOKS',
+  'HAPAX_WEBHOOK_LOOPBACK',
   ...callerSettings,
   ...systemSettings,
   ...s3Settings,
@@ -150,6 +151,7 @@ export async function startHttp(
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
+    endpoints: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' },
     ...(extend === undefined ? {} : { extend }),
   });
   sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);

@@ -71,7 +71,7 @@ export const handlings = new Gauge({
 /** Messages that have not left, as the mail process last counted them. */
 export const messages = new Gauge({
   name: 'hapax_messages',
-  help: 'Messages that have not left, by channel (mail, sms) and state (due, sending, failed)',
+  help: 'Messages that have not left, by channel (mail, sms, webhook) and state (due, sending, failed)',
   labelNames: ['channel', 'state'],
   registers: [registry],
 });
@@ -103,7 +103,7 @@ export const turnedAway = new Counter({
 /** Which outside systems are left alone because they give no clear answers. */
 export const breakers = new Gauge({
   name: 'hapax_outside_breaker_open',
-  help: '1 while the breaker before the outside system is open in this process, 0 while it is closed',
+  help: '1 while the breaker before the outside system is open in this process, 0 while it is closed; for webhook, how many endpoints have an open one',
   labelNames: ['system'],
   registers: [registry],
 });

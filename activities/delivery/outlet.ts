@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import type { RetrySchedule } from '../../workflows/operation/retry-schedule.ts';
 import type { Guard } from '../engine/guard.ts';
 import { Refused } from '../stores/outcomes/refused.ts';
-import type { Delivery } from '../stores/postgres/outbox/due-deliveries.ts';
+import type { Channel, Delivery, Webhook } from '../stores/postgres/outbox/due-deliveries.ts';
 import type { DeclaredMessage, MailMessage, SmsMessage } from './declared-message.ts';
 import type { MailSender } from './mail-sender.ts';
 import type { Handing, Sender } from './sender.ts';
@@ -13,14 +14,24 @@ type Message = Delivery['message'];
 /** The way out of one channel. */
 export type Outlet = Pick<Sender<never>, 'called' | 'place' | 'knowsIdsFor' | 'longestSend'> & {
   readonly guard: Guard;
+  /** The pauses between the tries; those of mail unless said otherwise. */
+  readonly schedule?: RetrySchedule;
+  /**
+   * Whether a message ends with its patience though it had few tries: a system that is dead for days must not collect messages for
+   * ever. Otherwise each gets a fair number of tries.
+   */
+  readonly endsWithPatience?: true;
   /** What is declared of a message; undefined where this build knows no such type. */
   readonly declared: (type: string) => Pick<DeclaredMessage<never>, 'repeats' | 'patience'> | undefined;
   /**
    * Writes the message and says how to send it.
    * @throws Refused where it cannot be written, or has no sound recipient
    */
-  readonly write: (message: Message) => (handing: Handing) => Promise<void>;
+  readonly write: (message: Message, webhook?: Webhook) => (handing: Handing) => Promise<void>;
 };
+
+/** The way out of each channel. That of a webhook depends on where it goes. */
+export type Outlets = ReadonlyMap<Channel, Outlet | ((delivery: Delivery) => Outlet)>;
 
 /** Lets the declared mails leave by this sender. */
 export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], guard: Guard): Outlet {

@@ -5,6 +5,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import type { EndpointRules } from '../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
@@ -38,6 +39,7 @@ import { requestLog } from './request-log.ts';
 import { resolveRoute } from './routes/resolve-route.ts';
 import { type Check, isReady, readinessText } from './health/readiness.ts';
 import { documentRoles, requireRole } from './callers/require-role.ts';
+import { endpointRoutes } from './webhook-endpoints/endpoint-routes.ts';
 import { requireSoundCoding } from './protocol/sound-coding.ts';
 import { requireSoundExpectation } from './protocol/sound-expectation.ts';
 import { requireSoundHost } from './protocol/sound-host.ts';
@@ -62,6 +64,8 @@ type DoorParts = {
   readonly inbox: Inbox;
   /** Called with what became of each delivery of an event. */
   readonly countDelivery?: CountDelivery;
+  /** Where outgoing webhooks may go. Default: addresses of the Internet alone. */
+  readonly endpoints?: EndpointRules;
   /** Further routes behind authentication. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -214,6 +218,8 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     keyRoutes(guarded, parts.database);
     await guarded.register(async (scope) => deadLetterRoutes(scope, parts.database));
     await guarded.register(async (scope) => await differenceRoutes(scope, parts.database));
+    const { database, endpoints: rules = { loopback: false } } = parts;
+    await guarded.register(async (scope) => await endpointRoutes(scope, { database, rules }));
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
     await additions.register(guarded);
     parts.extend?.(guarded);

@@ -9,8 +9,8 @@ export const enginePlaces = [
   // The list of flows, and what tells Temporal of it.
   ...['workflows/flows.ts', 'workflows/index.ts'],
   'activities/engine/',
-  // How messages leave, whatever they say.
-  'activities/delivery/',
+  // How messages leave, whatever they say, and where they may go.
+  ...['activities/delivery/', 'activities/endpoint-address/'],
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],

@@ -15,6 +15,7 @@ type Room =
   | 's3'
   | 'stores'
   | 'file types'
+  | 'endpoint addresses'
   | 'outside'
   | 'step engine'
   | 'activities'
@@ -103,6 +104,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'What a file is, by its bytes and its name, is asked in many rooms: it touches nothing outside.',
   },
+  'endpoint addresses': {
+    at: ['activities/endpoint-address/'],
+    knows: ['heart'],
+    because: 'Where a webhook may go is asked where endpoints are declared and where webhooks leave: it knows neither.',
+  },
   outside: {
     at: ['activities/outside/'],
     // Its adapter, which is loaded where the system is connected.
@@ -118,7 +124,10 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: [
+      ...(['step engine', 'file types', 'endpoint addresses', 'postgres', 's3', 'stores', 'outside'] as const),
+      ...(['declarations', 'heart'] as const),
+    ],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -144,9 +153,12 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   http: {
     at: ['client/http/'],
-    knows: ['events', 'uploads', 'gateway', 'workflows', 'declarations', 'file types', 'postgres', 's3', 'heart'],
+    knows: [
+      ...(['events', 'uploads', 'gateway', 'workflows', 'declarations', 'file types', 'endpoint addresses'] as const),
+      ...(['postgres', 's3', 'heart'] as const),
+    ],
     because:
-      'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3 and file-type only.',
+      'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3, file-type and endpoint-address only.',
   },
   sdk: {
     at: ['client/sdk/'],
@@ -188,6 +200,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'activities',
         'step engine',
         'file types',
+        'endpoint addresses',
         'postgres',
         'redis',
         's3',
@@ -213,7 +226,8 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   // The gateway listens on a connection that it is given.
   pg: ['postgres', 'gateway', 'workers'],
   stripe: ['stores', 'outside', 'activities', 'events'],
-  standardwebhooks: ['events'],
+  standardwebhooks: ['events', 'activities'],
+  'ipaddr.js': ['endpoint addresses'],
   cockatiel: ['step engine', 'redis'],
   '@redis/client': ['redis'],
   nodemailer: ['activities'],

@@ -67,6 +67,8 @@ export async function bringUp(context: Context): Promise<LocalStack> {
   const processes = await startProcesses(context, {
     HAPAX_TOKENS: tokens,
     HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
+    // Who tries webhooks out has a receiver on this machine.
+    HAPAX_WEBHOOK_LOOPBACK: given('HAPAX_WEBHOOK_LOOPBACK') ?? 'on',
     HAPAX_WORKFLOW_BUNDLE: bundle,
     ...database.environment,
     ...temporal.environment,

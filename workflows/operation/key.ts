@@ -106,6 +106,17 @@ export function messageId(operation: string, says: string): string {
   return `msg_${digest([operation, says])}`;
 }
 
+/** The id of an endpoint for webhooks: one for each key of those who create some. */
+export function endpointId(creator: Pick<Scope, 'tenant' | 'environment' | 'subject' | 'key'>): string {
+  const { tenant, environment, subject, key } = creator;
+  return `we_${digest([tenant, environment, subject, key])}`;
+}
+
+/** The id of an endpoint's secret: the first one, or that of a rotation, by the key with which somebody asked for it. */
+export function secretId(endpoint: string, rotation?: Pick<Scope, 'subject' | 'key'>): string {
+  return `ws_${digest([endpoint, ...(rotation === undefined ? [] : [rotation.subject, rotation.key])])}`;
+}
+
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;

@@ -213,6 +213,8 @@ create table hapax.outbox (
   constraint outbox_environment_check check (environment in ('live', 'test')),
   constraint outbox_id_check check (id ~ '^msg_[0-9a-z]{26}$')
 );
+create trigger outbox_goes_to_endpoints after insert on hapax.outbox for each row when (new.channel = 'event')
+    execute function hapax.plan_webhooks();
 create trigger outbox_is_delivered after insert on hapax.outbox for each row when (new.channel = 'mail'
     and (new.payload ->> 'email') is not null or new.channel = 'sms' and (new.payload ->> 'phone') is not null)
     execute function hapax.plan_delivery();
@@ -1252,8 +1254,7 @@ grant select on hapax.aggregate to hapax_upkeep;
 -- How far a message of the outbox has come that leaves by mail or as a text message.
 create table hapax.delivery (
   message_id       text        not null,
-  id               text        not null default 'dl_' || substr(message_id, 5),
-    -- the id of its dead letter, if it becomes one
+  id               text        not null, -- the id of its dead letter, if it becomes one
   tenant           text        not null,
   channel          text        not null,
   state            text        not null default 'due', -- sending: being handed over,
@@ -1271,23 +1272,80 @@ create table hapax.delivery (
   may_have_left_by text,
     -- the first system that may have taken it, without a clear answer; another one does not know its id
   may_have_left_at timestamptz, -- when that was: systems know an id for some time only
+  endpoint_id      text, -- where a webhook goes: a message has a delivery for each endpoint that wants it
   constraint delivery_pkey primary key (id),
-  constraint message_is_delivered_once unique (message_id),
+  constraint message_is_delivered_once unique NULLS not distinct (message_id, endpoint_id),
+  constraint delivery_endpoint_id_fkey foreign key (endpoint_id) references hapax.webhook_endpoint(id) on delete cascade,
   constraint delivery_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
-  constraint delivery_channel_check check (channel in ('mail', 'sms')),
+  constraint delivery_channel_check check (channel in ('mail', 'sms', 'webhook')),
   constraint delivery_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
   constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed')),
-  constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null))
+  constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null)),
+  constraint webhook_has_an_endpoint check ((channel = 'webhook') = (endpoint_id is not null))
 );
 create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
 create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc) where (state = 'failed');
+create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at) where ((endpoint_id is not null)
+    and (state in ('due', 'sending')));
 alter table hapax.delivery enable row level security, force row level security;
 create policy acting_roles on hapax.delivery as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.delivery to hapax_upkeep using (true);
 create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert, update on hapax.delivery to hapax_app;
+grant select, insert, update, delete on hapax.delivery to hapax_app;
 grant select, update on hapax.delivery to hapax_upkeep;
+
+-- Where a tenant has its events sent.
+create table hapax.webhook_endpoint (
+  id               text        not null, -- made of the key of the request that created it: the same for each retry
+  tenant           text        not null,
+  environment      text        not null,
+  url              text        not null,
+  types            text[], -- the types of the events that it wants; null: all
+  description      text,
+  created_by       text        not null,
+  created_at       timestamptz not null default now(),
+  disabled_at      timestamptz, -- nothing is sent until an operator enables it again
+  disabled_because text,
+  deleted_at       timestamptz, -- its row stays, so that a late retry does not create it anew
+  constraint webhook_endpoint_pkey primary key (id),
+  constraint disabled_endpoint_says_why check ((disabled_at is null) = (disabled_because is null)),
+  constraint endpoint_wants_something check (cardinality(types) > 0),
+  constraint webhook_endpoint_environment_check check (environment in ('live', 'test')),
+  constraint webhook_endpoint_id_check check (id ~ '^we_[0-9a-z]{26}$')
+);
+create index endpoint_listed on hapax.webhook_endpoint (tenant, environment, created_at desc, id desc)
+    where (deleted_at is null);
+alter table hapax.webhook_endpoint enable row level security, force row level security;
+create policy acting_roles on hapax.webhook_endpoint as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.webhook_endpoint to hapax_upkeep using (true);
+create policy tenant_only on hapax.webhook_endpoint to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.webhook_endpoint to hapax_app;
+grant select, update on hapax.webhook_endpoint to hapax_upkeep;
+
+-- What signs the webhooks of an endpoint: the newest secret, and for a while the one before.
+create table hapax.webhook_secret (
+  id          text        not null, -- made of the key of the request that created it: the same for each retry
+  endpoint_id text        not null,
+  tenant      text        not null,
+  secret      text, -- null once it signs nothing any more
+  made_at     timestamptz not null default now(),
+  signs_until timestamptz,
+  constraint webhook_secret_pkey primary key (id),
+  constraint webhook_secret_endpoint_id_fkey foreign key (endpoint_id) references hapax.webhook_endpoint(id) on delete cascade,
+  constraint secret_is_kept_while_it_signs check (secret is not null or signs_until is not null),
+  constraint webhook_secret_id_check check (id ~ '^ws_[0-9a-z]{26}$')
+);
+create unique index endpoint_has_one_newest_secret on hapax.webhook_secret (endpoint_id) where (signs_until is null);
+create index secret_of_endpoint on hapax.webhook_secret (endpoint_id);
+alter table hapax.webhook_secret enable row level security, force row level security;
+create policy acting_roles on hapax.webhook_secret as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.webhook_secret to hapax_upkeep using (true);
+create policy tenant_only on hapax.webhook_secret to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.webhook_secret to hapax_app;
+grant select on hapax.webhook_secret to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2574,7 +2632,8 @@ create function hapax.plan_delivery()
 returns trigger language plpgsql
 as $$
 begin
-  insert into hapax.delivery (message_id, tenant, channel) values (new.id, new.tenant, new.channel);
+  insert into hapax.delivery (id, message_id, tenant, channel)
+  values ('dl_' || substr(new.id, 5), new.id, new.tenant, new.channel);
   return null;
 end $$;
 
@@ -2663,4 +2722,84 @@ begin
   where d.id = of_id
     and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
   return found;
+end $$;
+
+-- Plans a delivery of an event for each endpoint that wants its type.
+create function hapax.plan_webhooks()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.delivery (id, message_id, tenant, channel, endpoint_id)
+  select 'dl_' || left(encode(sha256(convert_to(new.id || '/' || e.id, 'utf8')), 'hex'), 26), new.id, new.tenant, 'webhook', e.id
+  from hapax.webhook_endpoint e
+  where e.tenant = new.tenant and e.environment = new.environment and e.deleted_at is null and e.disabled_at is null
+    and (e.types is null or new.type = any(e.types));
+  return null;
+end $$;
+
+-- Leases webhooks that are due, a fair share for each endpoint.
+create function hapax.take_webhooks(
+  at_most integer, for_each integer, busy text[], under_way integer[], lease_ms double precision)
+returns table (
+  id text, fence bigint, tries integer, due_ms double precision, message_id text, tenant text, environment text,
+  channel text, aggregate_id text, operation_id text, type text, payload jsonb, occurred_at timestamptz,
+  may_have_left_by text, may_have_left_ms double precision, aggregate_type text, sequence bigint, cause text,
+  endpoint_id text, url text, disabled boolean, secrets text[]) language sql
+as $$
+  with recursive open_endpoint as (
+    (select d.endpoint_id from hapax.delivery d
+    where d.endpoint_id is not null and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
+    union all
+    select (
+      select d.endpoint_id from hapax.delivery d
+      where d.endpoint_id > o.endpoint_id and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
+    from open_endpoint o where o.endpoint_id is not null
+  ), candidate as (
+    select one.id
+    from open_endpoint o
+    left join unnest(busy, under_way) as b (endpoint_id, count) on b.endpoint_id = o.endpoint_id
+    cross join lateral (
+      select first.id, first.next_at, row_number() over (order by first.next_at) as place
+      from (
+        select d.id, d.next_at from hapax.delivery d
+        where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
+        order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) first) one
+    order by one.place, one.next_at limit at_most
+  ), due as (
+    select d.id from hapax.delivery d
+    where d.id in (select c.id from candidate c) and d.state in ('due', 'sending') and d.next_at <= now()
+    for update skip locked
+  )
+  update hapax.delivery d
+  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due, hapax.outbox o, hapax.webhook_endpoint e
+  where d.id = due.id and o.id = d.message_id and e.id = d.endpoint_id
+  returning d.id, d.fence, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant, o.environment, d.channel,
+    o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at, d.may_have_left_by,
+    extract(epoch from now() - d.may_have_left_at) * 1000, o.aggregate_type, o.sequence, o.cause, e.id, e.url,
+    e.disabled_at is not null or e.deleted_at is not null, (
+      select array_agg(s.secret order by s.made_at desc) from hapax.webhook_secret s
+      where s.endpoint_id = e.id and s.secret is not null and (s.signs_until is null or s.signs_until > now()))
+$$;
+
+-- Makes a new secret of an endpoint, and lets the former one sign beside it for a while.
+create function hapax.rotate_webhook_secret(
+  of_endpoint text, of_environment text, new_id text, new_secret text, beside_ms double precision)
+returns boolean language plpgsql
+as $$
+begin
+  perform from hapax.webhook_endpoint e
+  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for update;
+  if not found then
+    return false;
+  end if;
+  if exists (select from hapax.webhook_secret s where s.id = new_id) then
+    return true;
+  end if;
+  update hapax.webhook_secret s set secret = null where s.endpoint_id = of_endpoint and s.signs_until <= now();
+  update hapax.webhook_secret s set signs_until = now() + beside_ms * interval '1 millisecond'
+  where s.endpoint_id = of_endpoint and s.signs_until is null;
+  insert into hapax.webhook_secret (id, endpoint_id, tenant, secret, made_at)
+  select new_id, e.id, e.tenant, new_secret, clock_timestamp() from hapax.webhook_endpoint e where e.id = of_endpoint;
+  return true;
 end $$;

@@ -26,7 +26,7 @@ const letter = z.object({
     .describe('`parked`: tried again by itself. `dead`: tried again when it is replayed.'),
   handler: z
     .string()
-    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail` or `sms`.'),
+    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail`, `sms` or `webhook`.'),
   source: z.string().describe('Who sent the event; `outbox` of a message that did not leave.'),
   event: z.string().describe("The sender's id of the event, or the id of the message."),
   type: z.string(),
@@ -41,6 +41,7 @@ const letter = z.object({
   receivedAt: z.string(),
   changedAt: z.string(),
   nextAt: z.string().optional(),
+  endpoint: z.string().optional().describe('Of a webhook: the endpoint to which it was to go.'),
   requestId: z.string().describe('Of the first delivery; of a message, the request that began its operation.'),
 });
 
@@ -119,11 +120,12 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
   );
 }
 
-function shown({ object, operation, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
+function shown({ object, operation, endpoint, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
   return {
     ...rest,
     ...(object === null ? {} : { object }),
     ...(operation === null ? {} : { operation }),
+    ...(endpoint === null ? {} : { endpoint }),
     receivedAt: receivedAt.toISOString(),
     changedAt: changedAt.toISOString(),
     ...(nextAt === null ? {} : { nextAt: nextAt.toISOString() }),

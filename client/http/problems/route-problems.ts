@@ -36,6 +36,7 @@ export const routeCodes = {
       'message-unwritable',
       'delivery-failed',
       'delivery-in-doubt',
+      'endpoint-disabled',
     ] as const),
   ],
   replays: ['not-a-dead-letter'],

@@ -23,6 +23,8 @@ export type DeadLetter = {
   /** When it is tried next; null for what is dead. */
   readonly nextAt: Date | null;
   readonly requestId: string;
+  /** Where a webhook should go. */
+  readonly endpoint: string | null;
 };
 
 type DeadLetterQuery = {
@@ -38,7 +40,7 @@ type DeadLetterQuery = {
 const list = `
 select * from (
   (select h.id, h.state, h.handler, e.source, e.event, e.type, e.object, h.operation_id, h.code, h.detail, h.tries, e.received_at,
-    h.changed_at, case when h.state = 'parked' then h.next_at end as next_at, e.request_id
+    h.changed_at, case when h.state = 'parked' then h.next_at end as next_at, e.request_id, null::text as endpoint_id
   from inbox_handling h join inbox_event e on e.id = h.event_id
   where h.tenant = $1 and e.environment = $2 and h.state in ('parked', 'dead')
     and ($3::text is null or h.state = $3) and ($4::text is null or e.source = $4) and ($5::text is null or h.handler = $5)
@@ -46,7 +48,7 @@ select * from (
   order by date_trunc('milliseconds', h.changed_at) desc, h.id desc limit $8)
   union all
   (select d.id, 'dead', d.channel, 'outbox', o.id, o.type, o.aggregate_id, o.operation_id, d.code, d.detail, d.tries, o.occurred_at,
-    d.changed_at, null, o.cause
+    d.changed_at, null, o.cause, d.endpoint_id
   from delivery d join outbox o on o.id = d.message_id
   where d.tenant = $1 and o.environment = $2 and d.state = 'failed'
     and ($3::text is null or $3 = 'dead') and ($4::text is null or $4 = 'outbox') and ($5::text is null or d.channel = $5)
@@ -65,7 +67,7 @@ export async function deadLetters(
     ...[tenant, environment, state ?? null, source ?? null, handler ?? null],
     ...[after?.changedAt ?? null, after?.id ?? null, limit],
   ];
-  const [rows] = await database.flush(tenant, { name: 'dead_letters_both_ways', text: list, values });
+  const [rows] = await database.flush(tenant, { name: 'dead_letters_with_endpoints', text: list, values });
   return (rows ?? []).map(letterOf);
 }
 
@@ -118,5 +120,6 @@ function letterOf(row: Row): DeadLetter {
     changedAt: row.changed_at as Date,
     nextAt: row.next_at as Date | null,
     requestId: row.request_id as string,
+    endpoint: row.endpoint_id as string | null,
   };
 }
