@@ -19,7 +19,7 @@ const resolveTries = 2;
  * The addresses of a name by DNS alone: what the machine's own files call a name is none of the Internet's. It needs no thread, of
  * which Node has four: a name whose server hangs does not keep other names waiting.
  */
-export const resolveByDns: ResolveName = async (name) => {
+const resolveByDns: ResolveName = async (name) => {
   const resolver = new Resolver({ timeout: resolveTimeout, tries: resolveTries });
   // A name often has addresses of one family alone.
   const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);

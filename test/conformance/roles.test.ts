@@ -53,17 +53,19 @@ const routes = () =>
     Object.entries(methods).map(([method, route]) => ({ method: method.toUpperCase(), path, route })),
   );
 /** Lists of what concerns every subject of a tenant. */
-const ofAllSubjects = ['/v1/dead-letters', '/v1/differences'];
+const ofAllSubjects = ['/v1/dead-letters', '/v1/differences', '/v1/webhook-endpoints', '/v1/webhook-endpoints/{id}'];
 const picture = Buffer.from('the bytes of a picture');
 
 describe('the document of the API', () => {
   it('has the least role of each route, and says what the roles are', () => {
     for (const { path, method, route } of routes()) {
       const usual = method === 'GET' ? 'viewer' : 'caller';
-      const role = /\/(resolve|replay|settle)$/.test(path) ? 'operator' : usual;
-      const least = ofAllSubjects.includes(path)
-        ? [{ token: ['viewer'] }, { token: ['operator'] }]
-        : [{ token: [role] }];
+      const operates = /\/(resolve|replay|settle)$|^\/v1\/webhook-endpoints/.test(path);
+      const role = operates ? 'operator' : usual;
+      const least =
+        method === 'GET' && ofAllSubjects.includes(path)
+          ? [{ token: ['viewer'] }, { token: ['operator'] }]
+          : [{ token: [role] }];
       expect([method, path, route.security]).toEqual([method, path, path === '/v1/config' ? [] : least]);
     }
     for (const role of roles) expect(document.components.securitySchemes.token?.description).toContain(`\`${role}\``);
@@ -89,10 +91,19 @@ describe.each(['static token', 'JWT', 'API key'])('a viewer with a %s', (way) =>
     const upload = await uploader.announced(`for a viewer with a ${way}`, picture);
     const file = (await uploader.upload(`file for a viewer with a ${way}`, Buffer.from(way))).json.result
       .assetId as string;
+    const endpoint = await world.ask('POST', '/v1/webhook-endpoints', {
+      ...{ token: people.operator[way] as string, key: `endpoint for ${way}`, body: { url: 'https://93.184.216.34/' } },
+    });
+    expect(endpoint.status).toBe(201);
     const before = await allEffects(world);
     let refused = 0;
     for (const { method, path } of routes()) {
-      const named: Record<string, string> = { assets: file, uploads: upload.id, refunds: refund };
+      const named: Record<string, string> = {
+        assets: file,
+        uploads: upload.id,
+        refunds: refund,
+        'webhook-endpoints': endpoint.json.id,
+      };
       const id = named[path.split('/')[2] as string] ?? (paid.json.id as string);
       const body = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
       for (const sent of [{ key }, { key: null }, { key: 'not, sound' }]) {

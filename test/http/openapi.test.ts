@@ -104,6 +104,11 @@ const ofWhatIsThere: Readonly<Record<string, () => Promise<{ readonly path?: str
   cancellation: async () => ({ path: `/v1/orders/${(await world.checkout('to be cancelled')).json.orderId}/cancel` }),
 };
 
+async function webhookEndpoint(key: string) {
+  const asked = { token: 'operator-alpha', key, body: { url: 'https://93.184.216.34/' } };
+  return (await world.ask('POST', '/v1/webhook-endpoints', asked)).json as { readonly id: string };
+}
+
 /** Routes that write and take no key: each is asked twice, and shows that this had one effect. */
 const repeatable: Readonly<Record<string, () => Promise<void>>> = {
   // A key alone does nothing: each call gives another name for an operation that nobody has begun.
@@ -163,6 +168,18 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
       world.ask('POST', `/v1/differences/${id}/settle`, { token: 'operator-alpha', body: { reason } });
     const answers = [await settle('first'), await settle('second')];
     expect(answers.map(({ status, json }) => [status, json.reason])).toEqual(Array(2).fill([200, 'first']));
+  },
+  async 'DELETE /v1/webhook-endpoints/{id}'() {
+    const { id } = await webhookEndpoint('deleted twice');
+    const remove = () => world.ask('DELETE', `/v1/webhook-endpoints/${id}`, { token: 'operator-alpha' });
+    const answers = await Promise.all([remove(), remove()]);
+    expect(answers.map(({ status, json }) => [status, json.state])).toEqual(Array(2).fill([200, 'deleted']));
+  },
+  async 'POST /v1/webhook-endpoints/{id}/enable'() {
+    const { id } = await webhookEndpoint('enabled twice');
+    const enable = () => world.ask('POST', `/v1/webhook-endpoints/${id}/enable`, { token: 'operator-alpha' });
+    const answers = await Promise.all([enable(), enable()]);
+    expect(answers.map(({ status, json }) => [status, json.state])).toEqual(Array(2).fill([200, 'enabled']));
   },
   async 'PUT /v1/uploads/{id}/content'() {
     const bytes = Buffer.from('one');
