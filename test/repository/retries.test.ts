@@ -12,6 +12,7 @@ import {
   type RetrySchedule,
   scheduleOf,
   whileCallerWaits,
+  whileCallingOut,
   whileDelivering,
   whileUndoing,
 } from '../../workflows/operation/retry-schedule.ts';
@@ -54,6 +55,7 @@ const schedules: readonly (readonly [string, RetrySchedule])[] = [
   ['schedule of [`books`]', booksFlow.retries as RetrySchedule],
   ['schedule of undos', whileUndoing],
   ['[messages] that leave', whileDelivering],
+  ['[webhooks] that leave', whileCallingOut],
 ];
 
 it.each(schedules)('the table of retries has the pauses of %s', (place, { jitter, ...pauses }) => {

@@ -83,5 +83,5 @@ async function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 function why(error: unknown, { aborted }: AbortSignal): string {
   if (aborted) return ' in time';
   const { code } = error as { readonly code?: unknown };
-  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? ` (${code})` : '';
+  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? ` (${code})` : '';
 }

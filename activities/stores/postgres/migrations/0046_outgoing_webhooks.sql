@@ -66,6 +66,28 @@ alter table hapax.delivery
 comment on column hapax.delivery.endpoint_id is 'where a webhook goes: a message has a delivery for each endpoint that wants it';
 create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at)
   where endpoint_id is not null and state in ('due', 'sending');
+-- Mail does not look through the webhooks that wait.
+drop index hapax.delivery_due;
+create index delivery_due on hapax.delivery (next_at) where endpoint_id is null and state in ('due', 'sending');
+create or replace function hapax.take_deliveries(of_channels text[], at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, in_doubt boolean, tries integer, due_ms double precision, message_id text, tenant text,
+  environment text, channel text, aggregate_id text, operation_id text, type text, payload jsonb, occurred_at timestamptz,
+  may_have_left_by text, may_have_left_ms double precision)
+language sql as $$
+  with due as (
+    select d.id from hapax.delivery d
+    where d.endpoint_id is null and d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
+    order by d.next_at limit at_most for update skip locked
+  )
+  update hapax.delivery d
+  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due, hapax.outbox o
+  where d.id = due.id and o.id = d.message_id
+  returning d.id, d.fence, d.may_have_left_by is not null, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant,
+    o.environment, o.channel, o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at,
+    d.may_have_left_by, extract(epoch from now() - d.may_have_left_at) * 1000
+$$;
 -- Deleting an endpoint takes what has not left with it.
 grant delete on hapax.delivery to hapax_app;
 
