@@ -145,8 +145,9 @@ describe('an event', () => {
     for (const { place, secret } of [one, all]) {
       const { headers, body } = receiver.arrived.findLast((arrived) => arrived.path === place) ?? expect.unreachable();
       expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toMatchObject({
-        ...{ id: message, type: 'test.told', subject: 'signed', data: { name: 'Größe' }, operation, sequence: 1 },
-        source: `/${world.tenants.alpha}/test/test`,
+        ...{ id: message, type: 'test.told', subject: 'test/signed', data: { name: 'Größe' } },
+        ...{ sequence: '0000000000000000001', hapaxoperation: operation },
+        source: `/hapax/${world.tenants.alpha}/test`,
       });
       expect(headers['webhook-id']).toBe(message);
     }

@@ -34,7 +34,7 @@ describe('an address is public', () => {
     ['IPv4 in 6to4 and Teredo', '2002:7f00:1::', '2002:808:808::1', '2001::1', '2001:0:4136:e378::1'],
     ['of documents', '2001:db8::1', '3fff::1', '3fff:fff::1'],
     ['not routed', '4000::1', '100::1', '1fff::1', '5f00::1'],
-    ['ORCHID', '2001:10::1', '2001:20::1'],
+    ['of a protocol of the IETF', '2001:10::1', '2001:20::1', '2001:5::1', '2001:1ff::1', '2620:4f:8000::1'],
     [
       'no address as a resolver has it',
       '',

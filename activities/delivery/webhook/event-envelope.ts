@@ -1,11 +1,16 @@
 import type { Delivery, Webhook } from '../../stores/postgres/outbox/due-deliveries.ts';
 
-/** An event as others get it, by CloudEvents 1.0. */
+/** As many digits as the largest bigint has: padded, they sort as text as they do as numbers. */
+const sequenceDigits = 19;
+
+/**
+ * An event as others get it: CloudEvents 1.0 in its JSON format. `sequence` is CloudEvents' own extension, whose values sort as text;
+ * ours count within the subject, from one and without a gap. Names of extensions have lower-case letters and digits only.
+ */
 type EventEnvelope = {
   readonly specversion: '1.0';
   /** Of the message: the same however often it arrives. */
   readonly id: string;
-  /** Whose event it is, and what kind of thing it is about. */
   readonly source: string;
   readonly type: string;
   /** What it is about. */
@@ -13,12 +18,11 @@ type EventEnvelope = {
   readonly time: string;
   readonly datacontenttype: 'application/json';
   readonly data: unknown;
-  /** What told it. */
-  readonly operation: string;
-  /** The request that began the operation. */
-  readonly cause?: string;
-  /** From 1, in the order of what happened to the subject, without a gap. */
-  readonly sequence: number;
+  readonly sequence: string;
+  /** The operation that told it. */
+  readonly hapaxoperation: string;
+  /** The request, or the delivery of an event, that began the operation. */
+  readonly hapaxcause?: string;
 };
 
 /** What is sent of an event: the same bytes at each try. */
@@ -26,18 +30,17 @@ export function eventEnvelope(
   message: Delivery['message'],
   { aggregate, sequence, cause }: Webhook['event'],
 ): EventEnvelope {
-  const { id, tenant, environment, type, about, occurredAt, payload, operation } = message;
   return {
     specversion: '1.0',
-    id,
-    source: `/${[tenant, environment, aggregate].map(encodeURIComponent).join('/')}`,
-    type,
-    subject: about,
-    time: occurredAt.toISOString(),
+    id: message.id,
+    source: `/hapax/${message.tenant}/${message.environment}`,
+    type: message.type,
+    subject: `${aggregate}/${message.about}`,
+    time: message.occurredAt.toISOString(),
     datacontenttype: 'application/json',
-    data: payload,
-    operation,
-    ...(cause === null ? {} : { cause }),
-    sequence,
+    data: message.payload,
+    sequence: String(sequence).padStart(sequenceDigits, '0'),
+    hapaxoperation: message.operation,
+    ...(cause === null ? {} : { hapaxcause: cause }),
   };
 }

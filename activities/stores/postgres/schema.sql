@@ -1283,10 +1283,10 @@ create table hapax.delivery (
   constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null)),
   constraint webhook_has_an_endpoint check ((channel = 'webhook') = (endpoint_id is not null))
 );
-create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
 create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc) where (state = 'failed');
 create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at) where ((endpoint_id is not null)
     and (state in ('due', 'sending')));
+create index delivery_due on hapax.delivery (next_at) where ((endpoint_id is null) and (state in ('due', 'sending')));
 alter table hapax.delivery enable row level security, force row level security;
 create policy acting_roles on hapax.delivery as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -2683,7 +2683,7 @@ returns table (
 as $$
   with due as (
     select d.id from hapax.delivery d
-    where d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
+    where d.endpoint_id is null and d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
     order by d.next_at limit at_most for update skip locked
   )
   update hapax.delivery d
