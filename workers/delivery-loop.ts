@@ -206,10 +206,11 @@ export class DeliveryLoop {
   }
 
   /** The reason stands in the row. A mail server's words may hold the address of a person, so the log does not have them. */
-  #tell({ message, tries }: Delivery, became: Delivered): void {
+  #tell({ message, tries, webhook }: Delivery, became: Delivered): void {
     if (became.state === 'sent' || (became.state === 'due' && became.heldBack)) return;
     const { id, operation, channel, type } = message;
-    const about = { message: id, operation, channel, type, tries, code: became.code };
+    const to = webhook === undefined ? {} : { endpoint: webhook.endpoint };
+    const about = { message: id, operation, channel, type, ...to, tries, code: became.code };
     if (became.state === 'failed') this.#parts.log.error(about, 'A message did not leave, and waits for a person');
     else this.#parts.log.info(about, 'A message did not leave, and is tried again');
   }
