@@ -24,7 +24,7 @@ export function soundEndpoint(text: string, rules: EndpointRules): URL {
   if (url === null) throw new EndpointFault('is no address: give one such as https://shop.example.com/webhooks');
   const local = rules.loopback && isLoopback(url);
   if (url.protocol !== 'https:' && !(local && url.protocol === 'http:'))
-    throw new EndpointFault('does not begin with https://, without which anyone on the way could read the events');
+    throw new EndpointFault('must begin with https://: otherwise anyone on the way could read the events');
   if (url.username !== '' || url.password !== '')
     throw new EndpointFault('holds a user or a password: verify the signature instead, which proves who sends');
   if (text.includes('#'))
