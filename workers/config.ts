@@ -6,6 +6,7 @@ import { systems } from '../activities/outside/systems.ts';
 import { isRedisAddress, redisAddress } from '../activities/stores/redis/redis-address.ts';
 import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
+import { brokerFields } from './broker-settings.ts';
 import { mailFields } from './mail-settings.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
@@ -131,6 +132,7 @@ const ownFields = {
   /** Binaries of one's own; without them the local stack looks on the PATH, in its cache, then fetches them. */
   TEMPORAL_CLI: setting.optional(),
   VERSITYGW: setting.optional(),
+  NATS_SERVER: setting.optional(),
   PATH: z.string().default(''),
   HAPAX_LOG_LEVEL: z.enum(levels, { error: `give one of ${levels.join(', ')}` }).default('info'),
 } as const;
@@ -140,7 +142,7 @@ const outsideFields = Object.assign(
   {},
   ...Object.values(systems).flatMap(({ settings, fake }) => [settings, fake.port]),
 ) as FieldsOf<typeof systems>;
-const fields = { ...ownFields, ...mailFields, ...outsideFields };
+const fields = { ...ownFields, ...mailFields, ...brokerFields, ...outsideFields };
 
 export type Setting = keyof typeof fields;
 export type Config = SettingsOf<typeof fields>;
@@ -192,14 +194,14 @@ export function readSettings<Fields extends SettingFields>(
 }
 
 /** What does not fit may be their password: one that is not encoded leaves no address to find it in. */
-const addressesWithPasswords = new Set(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL']);
+const addressesWithPasswords = new Set(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'NATS_URL']);
 
 /** A secret is not told, and an address may hold a password. */
 function said(name: string, value: string | undefined): string {
   if (value === undefined) return 'is not set';
   if (value === '') return 'is empty';
   if (addressesWithPasswords.has(name)) return 'is no address';
-  const secret = /KEY|SECRET|PASSWORD|TOKEN|WEBHOOKS/.test(name) || URL.parse(value)?.password;
+  const secret = /KEY|SECRET|PASSWORD|TOKEN|CREDENTIALS|WEBHOOKS/.test(name) || URL.parse(value)?.password;
   return secret ? 'does not fit' : `is ${JSON.stringify(value)}`;
 }
 

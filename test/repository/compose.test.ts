@@ -153,6 +153,7 @@ it('gives our processes only settings that are declared', () => {
   const declaring = [
     'workers/config.ts',
     'workers/mail-settings.ts',
+    'workers/broker-settings.ts',
     ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`),
   ];
   const config = declaring.map(readText).join('');

@@ -19,6 +19,7 @@ export const enginePlaces = [
   ),
   'activities/stores/postgres/*',
   'activities/stores/redis/',
+  'activities/stores/nats/',
   ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
     (folder) => `activities/stores/postgres/${folder}/`,
   ),

@@ -12,6 +12,7 @@ type Room =
   | 'workflows'
   | 'postgres'
   | 'redis'
+  | 'nats'
   | 's3'
   | 'stores'
   | 'file types'
@@ -88,6 +89,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'Redis keeps copies and markers only, and knows nothing of what they mean.',
   },
+  nats: {
+    at: ['activities/stores/nats/'],
+    knows: ['heart'],
+    because: 'The broker carries messages, and knows nothing of what they mean.',
+  },
   s3: {
     at: ['activities/stores/s3/'],
     knows: ['postgres', 'stores', 'heart'],
@@ -163,7 +169,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['postgres', 'redis', 'nats', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -190,6 +196,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
         'file types',
         'postgres',
         'redis',
+        'nats',
         's3',
         'stores',
         'outside',
@@ -216,6 +223,7 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   standardwebhooks: ['events'],
   cockatiel: ['step engine', 'redis'],
   '@redis/client': ['redis'],
+  '@nats-io': ['nats', 'workers'],
   nodemailer: ['activities'],
 };
 

@@ -8,6 +8,7 @@ import { sandboxEvents } from './sandbox-events.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
 import { provideMail } from './provide-mail.ts';
+import { provideNats } from './provide-nats.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
 import { provideRedis } from './provide-redis.ts';
 import { provideS3 } from './provide-s3.ts';
@@ -50,7 +51,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, redis, outside, mail, bundle] = await Promise.all([
+  const [database, temporal, s3, redis, nats, outside, mail, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
@@ -58,6 +59,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ready('Temporal', provideTemporal(context)),
     ready('S3', provideS3(context)),
     provideRedis(context),
+    provideNats(context),
     provideOutside(context),
     provideMail(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
@@ -72,6 +74,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...temporal.environment,
     ...s3.environment,
     ...redis.environment,
+    ...nats.environment,
     STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
     ...mail.environment,
@@ -84,13 +87,20 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...temporal.addresses,
     ...s3.addresses,
     ...redis.addresses,
+    ...nats.addresses,
     ...outside.addresses,
     ...mail.addresses,
     ...database.addresses,
     ...processes.addresses,
   };
   await context.stack.ready(addresses, {
-    ...{ ...database.environment, ...temporal.environment, ...s3.environment, ...redis.environment },
+    ...{
+      ...database.environment,
+      ...temporal.environment,
+      ...s3.environment,
+      ...redis.environment,
+      ...nats.environment,
+    },
     ...outside.environment,
   });
   const [firstEntry = ''] = tokens.split(',');

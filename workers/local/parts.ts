@@ -13,6 +13,7 @@ const parts: readonly Part[] = [
   { name: 'Temporal', replacedBy: ['TEMPORAL_ADDRESS'], ports: ['HAPAX_TEMPORAL_PORT', 'HAPAX_TEMPORAL_UI_PORT'] },
   { name: 'the S3 server', replacedBy: ['S3_ENDPOINT'], ports: ['HAPAX_S3_PORT'] },
   { name: 'Redis', replacedBy: ['REDIS_URL'], ports: ['HAPAX_REDIS_PORT'] },
+  { name: 'the broker', replacedBy: ['NATS_URL'], ports: ['HAPAX_NATS_PORT'] },
   {
     name: 'the mail catcher',
     replacedBy: ['SMTP_URL', 'MAIL_PROVIDER_URL'],
