@@ -10,6 +10,7 @@ import { figureTable } from './measure/figure-table.ts';
 import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
 import { reconcilePart } from './reconcile/reconcile-part.ts';
+import { relayPart } from './relay/relay-part.ts';
 import { replayPart } from './replay/replay-part.ts';
 import { startServers } from './stack/servers.ts';
 import { uploadsPart } from './uploads/uploads-part.ts';
@@ -17,7 +18,7 @@ import { waitingPart } from './waiting/waiting-part.ts';
 import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup|relay] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, Part>> = {
   waiting: waitingPart,
   reconcile: reconcilePart,
   dedup: dedupPart,
+  relay: relayPart,
 };
 
 const { values } = parseArgs({

@@ -283,6 +283,8 @@ const ofNobody = new Set([
   'sweep_pass',
   'reclaimed',
   'sweep_trouble',
+  'relay',
+  'relay_shard',
 ]);
 
 describe('behind the door PostgreSQL itself', () => {

@@ -11,6 +11,7 @@ export const enginePlaces = [
   'activities/engine/',
   // How messages leave, whatever they say.
   'activities/delivery/',
+  'activities/relay/',
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],

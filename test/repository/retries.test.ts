@@ -13,6 +13,7 @@ import {
   scheduleOf,
   whileCallerWaits,
   whileDelivering,
+  whilePublishing,
   whileUndoing,
 } from '../../workflows/operation/retry-schedule.ts';
 import { filesUnder, readText } from './source-files.ts';
@@ -54,6 +55,7 @@ const schedules: readonly (readonly [string, RetrySchedule])[] = [
   ['schedule of [`books`]', booksFlow.retries as RetrySchedule],
   ['schedule of undos', whileUndoing],
   ['[messages] that leave', whileDelivering],
+  ['[events] that are published', whilePublishing],
 ];
 
 it.each(schedules)('the table of retries has the pauses of %s', (place, { jitter, ...pauses }) => {
@@ -95,7 +97,7 @@ it('the table of retries has the other numbers too', () => {
 
 /** Words by which code says that it does something once more. */
 const repeats =
-  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|reconnectStrategy|retry: \d|#retry = setTimeout/;
+  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|reconnectStrategy|reconnectTimeWait|retry: \d|#retry = setTimeout/;
 /** They only hand on what a place above has decided. */
 const handOn = new Set([
   'activities/engine/report-trouble.ts',

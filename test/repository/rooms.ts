@@ -124,7 +124,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: ['step engine', 'file types', 'postgres', 'nats', 's3', 'stores', 'outside', 'declarations', 'heart'],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },

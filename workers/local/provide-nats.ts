@@ -12,7 +12,7 @@ export async function provideNats(context: Context): Promise<Service> {
   if (own !== undefined) {
     await reachable('NATS_URL', 'the broker', () => expectJetStream(own, credentials));
     say('The broker is ready (yours, by NATS_URL)');
-    return { environment: {}, addresses: {} };
+    return { environment: {}, addresses: { NATS: new URL(own.split(',')[0] ?? own).host } };
   }
   const binary = await findNatsServer({ chosen: settings.NATS_SERVER, path: settings.PATH, cache, say }).catch(
     (fault: Error) => {

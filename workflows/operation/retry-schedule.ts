@@ -64,6 +64,17 @@ export const whileDelivering: BackgroundSchedule = {
   jitter: half,
 };
 
+/**
+ * Events, while the broker gives no answer. One that elects a leader is back within seconds. No pause is longer than `longestPause`,
+ * which is part of the time for which the broker has to know an id.
+ */
+export const whilePublishing: BackgroundSchedule = {
+  firstPause: milliseconds(500),
+  growth: 2,
+  longestPause: seconds(30),
+  jitter: { from: 0.5, to: 1 },
+};
+
 /** @param behindCaller the first pause behind the caller of an interactive flow. Milliseconds. */
 export function scheduleOf(retries: Retries, behindCaller: number): RetrySchedule {
   if (retries !== 'interactive') return retries;

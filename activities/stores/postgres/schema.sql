@@ -216,6 +216,8 @@ create table hapax.outbox (
 create trigger outbox_is_delivered after insert on hapax.outbox for each row when (new.channel = 'mail'
     and (new.payload ->> 'email') is not null or new.channel = 'sms' and (new.payload ->> 'phone') is not null)
     execute function hapax.plan_delivery();
+create trigger outbox_is_published after insert on hapax.outbox for each row when (new.channel = 'event')
+    execute function hapax.plan_publication();
 create trigger outbox_of_former_build before insert on hapax.outbox for each row when (new.id is null)
     execute function hapax.hear_former_outbox();
 alter table hapax.outbox enable row level security, force row level security;
@@ -1288,6 +1290,99 @@ create policy all_tenants on hapax.delivery to hapax_upkeep using (true);
 create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.delivery to hapax_app;
 grant select, update on hapax.delivery to hapax_upkeep;
+
+-- How far an event of the outbox has come, which a relay publishes.
+create table hapax.publication (
+  message_id     text        not null,
+  id             text        default 'dl_' || substr(message_id, 5), -- the id of its dead letter, if it becomes one
+  tenant         text        not null,
+  environment    text        not null,
+  aggregate_type text        not null,
+  aggregate_id   text        not null,
+  shard          smallint    default (hashtextextended((((((tenant || '/') || environment) || '/') || aggregate_type) ||
+    '/') || aggregate_id, 0::bigint) & 15::bigint), -- the same for all events of an aggregate
+  place          bigint      not null generated always as identity,
+    -- drawn under the lock of the aggregate, so in the order of its events. No cursor: a row that commits late may have a low one
+  state          text        not null default 'due', -- failed: the broker has refused it; it
+    and the later events of its aggregate wait until a person replays it
+  tried_at       timestamptz, -- when the broker may first have got it: it knows an id for some time only
+  tries          integer     not null default 0, -- how often the broker has refused it
+  position       bigint, -- its place in the log of its shard, in the order of publishing, without a gap
+  published_at   timestamptz,
+  code           text,
+  detail         text,
+  changed_at     timestamptz not null default now(),
+  constraint message_is_published_once primary key (message_id),
+  constraint publication_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
+  constraint publication_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
+  constraint publication_state_check check (state in ('due', 'published', 'failed')),
+  constraint what_is_published_has_its_position check ((state = 'published') = ("position" is not null)
+    and (state = 'published') = (published_at is not null))
+);
+create index publication_due on hapax.publication (shard, place) where (state = 'due');
+create index publication_blocks on hapax.publication (tenant, environment, aggregate_type, aggregate_id)
+    where (state = 'failed');
+create index publication_listed on hapax.publication (tenant, changed_at desc, id desc) where (state = 'failed');
+create unique index publication_has_its_own_position on hapax.publication (shard, "position")
+    where ("position" is not null);
+alter table hapax.publication enable row level security, force row level security;
+create policy acting_roles on hapax.publication as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.publication to hapax_upkeep using (true);
+create policy tenant_only on hapax.publication to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.publication to hapax_app;
+grant select, update on hapax.publication to hapax_upkeep;
+
+-- Relays that are at work, so that each takes no more than its share of the shards.
+create table hapax.relay (
+  id    text        not null,
+  until timestamptz not null,
+  constraint relay_pkey primary key (id)
+);
+alter table hapax.relay enable row level security, force row level security;
+create policy acting_roles on hapax.relay as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.relay to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.relay to hapax_upkeep;
+
+-- Which relay publishes the events of a shard.
+create table hapax.relay_shard (
+  shard    smallint    not null,
+  holder   text,
+  fence    bigint      not null default 0,
+    -- grows with each take: a relay that had the shard before records nothing any more
+  until    timestamptz not null default now(), -- the end of the lease, which its holder renews
+  position bigint      not null default 0, -- of the newest event in the log of the shard
+  constraint relay_shard_pkey primary key (shard),
+  constraint relay_shard_shard_check check (shard >= 0 and shard <= 15)
+);
+alter table hapax.relay_shard enable row level security, force row level security;
+create policy acting_roles on hapax.relay_shard as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.relay_shard to hapax_upkeep using (true);
+grant select, update on hapax.relay_shard to hapax_upkeep;
+
+-- Published events: for each shard (0 to 15) a log whose positions have no gap and become visible in their order.
+create view hapax.event_log with (security_invoker=true) as
+ select p.shard,
+    p."position",
+    p.published_at,
+    o.id,
+    o.tenant,
+    o.environment,
+    o.aggregate_type,
+    o.aggregate_id,
+    o.sequence,
+    o.type,
+    o.operation_id,
+    o.cause,
+    o.payload,
+    o.occurred_at
+   from hapax.publication p
+     join hapax.outbox o on o.id = p.message_id
+  where p.state = 'published';
+grant select on hapax.event_log to hapax_app;
+grant select on hapax.event_log to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2664,3 +2759,134 @@ begin
     and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
   return found;
 end $$;
+
+-- Plans the publication of an event. It runs while the aggregate is locked, also where the former build writes the outbox.
+create function hapax.plan_publication()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.publication (message_id, tenant, environment, aggregate_type, aggregate_id)
+  values (new.id, new.tenant, new.environment, new.aggregate_type, new.aggregate_id);
+  return null;
+end $$;
+
+-- Renews the leases of a relay and takes free shards up to its share. Gives those that it holds.
+create function hapax.keep_shards(me text, lease_ms double precision)
+returns table (shard smallint, fence bigint, share integer) language plpgsql
+as $$
+declare
+  fair integer;
+  lease interval := lease_ms * interval '1 millisecond';
+begin
+  insert into hapax.relay as r (id, until) values (me, clock_timestamp() + lease)
+    on conflict (id) do update set until = excluded.until;
+  delete from hapax.relay r where r.id in (
+    select o.id from hapax.relay o where o.until < clock_timestamp() - lease for update skip locked);
+  select ceil(16.0 / count(*)) into fair from hapax.relay r where r.until > clock_timestamp();
+  update hapax.relay_shard s set until = clock_timestamp() + lease where s.holder = me;
+  update hapax.relay_shard s set holder = me, fence = s.fence + 1, until = clock_timestamp() + lease
+  from (
+    select f.shard from hapax.relay_shard f where f.holder is null or f.until < clock_timestamp()
+    order by f.shard
+    limit greatest(0, fair - (select count(*) from hapax.relay_shard h where h.holder = me))
+    for update skip locked) free
+  where s.shard = free.shard;
+  return query select s.shard, s.fence, fair from hapax.relay_shard s where s.holder = me order by s.shard;
+end $$;
+
+-- Gives shards back, so that another relay takes them at once.
+create function hapax.leave_shards(me text, shards smallint[], goes boolean)
+returns void language plpgsql
+as $$
+begin
+  update hapax.relay_shard s set holder = null where s.holder = me and s.shard = any(shards);
+  if goes then
+    delete from hapax.relay r where r.id = me;
+  end if;
+end $$;
+
+-- Events of a shard that may be published, in the order in which they are.
+create function hapax.due_publications(of_shard smallint, at_most integer)
+returns table (message_id text, place bigint, tried_at timestamptz) language sql stable
+as $$
+  select p.message_id, p.place, p.tried_at from hapax.publication p
+  where p.shard = of_shard and p.state = 'due' and not exists (
+    select from hapax.publication f
+    where f.state = 'failed' and f.tenant = p.tenant and f.environment = p.environment
+      and f.aggregate_type = p.aggregate_type and f.aggregate_id = p.aggregate_id)
+  order by p.place limit at_most
+$$;
+
+-- The next events of a shard for the relay that holds it. `tried_ms` is since the broker may first have got it; null for what is new.
+create function hapax.take_publications(of_shard smallint, held bigint, at_most integer)
+returns table (
+  id text, tenant text, environment text, aggregate_type text, aggregate_id text, sequence bigint, type text,
+  operation_id text, cause text, payload jsonb, occurred_at timestamptz, tried_ms double precision) language sql
+as $$
+  with due as materialized (
+    select d.* from hapax.due_publications(of_shard, at_most) d
+    where exists (select from hapax.relay_shard s where s.shard = of_shard and s.fence = held)
+  ), marked as (
+    update hapax.publication p set tried_at = clock_timestamp()
+    from due where p.message_id = due.message_id and due.tried_at is null and p.state = 'due'
+  )
+  select o.id, o.tenant, o.environment, o.aggregate_type, o.aggregate_id, o.sequence, o.type, o.operation_id, o.cause, o.payload,
+    o.occurred_at, extract(epoch from clock_timestamp() - due.tried_at) * 1000
+  from due join hapax.outbox o on o.id = due.message_id
+  order by due.place
+$$;
+
+-- Records that events are published, each at the next position of its shard, unless another relay has taken the shard.
+create function hapax.record_published(of_shard smallint, held bigint, ids text[])
+returns integer language plpgsql
+as $$
+declare
+  newest bigint;
+  count integer;
+begin
+  select s.position into newest from hapax.relay_shard s where s.shard = of_shard and s.fence = held for update;
+  if not found then
+    return null;
+  end if;
+  update hapax.publication p
+  set state = 'published', position = newest + n.nth, published_at = clock_timestamp(), changed_at = clock_timestamp(), code = null,
+    detail = null
+  from (
+    select d.message_id, row_number() over (order by d.place) as nth from hapax.publication d
+    where d.message_id = any(ids) and d.shard = of_shard and d.state = 'due') n
+  where p.message_id = n.message_id;
+  get diagnostics count = row_count;
+  update hapax.relay_shard s set position = newest + count where s.shard = of_shard;
+  return count;
+end $$;
+
+-- Puts the next events of a shard into its log, without a broker.
+create function hapax.publish_here(of_shard smallint, held bigint, at_most integer)
+returns integer language sql
+as $$
+  select hapax.record_published(of_shard, held, array(select d.message_id from hapax.due_publications(of_shard, at_most) d))
+$$;
+
+-- Records that the broker has refused an event: it has not got it. The later ones of its aggregate wait behind it.
+create function hapax.refuse_publication(of_shard smallint, held bigint, of_id text, why text, said text)
+returns boolean language plpgsql
+as $$
+begin
+  perform from hapax.relay_shard s where s.shard = of_shard and s.fence = held for update;
+  if not found then
+    return false;
+  end if;
+  update hapax.publication p
+  set state = 'failed', code = why, detail = said, tries = p.tries + 1, tried_at = null, changed_at = clock_timestamp()
+  where p.message_id = of_id and p.state = 'due';
+  return true;
+end $$;
+
+-- Has a failed event published again, under the same id.
+create function hapax.replay_publication(of_id text, of_environment text)
+returns SETOF hapax.publication language sql
+as $$
+  update hapax.publication p set state = 'due', changed_at = clock_timestamp()
+  where p.message_id = 'msg_' || substr(of_id, 4) and p.environment = of_environment and p.state = 'failed'
+  returning p.*
+$$;

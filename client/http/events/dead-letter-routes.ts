@@ -26,7 +26,7 @@ const letter = z.object({
     .describe('`parked`: tried again by itself. `dead`: tried again when it is replayed.'),
   handler: z
     .string()
-    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail` or `sms`.'),
+    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail`, `sms` or `event`.'),
   source: z.string().describe('Who sent the event; `outbox` of a message that did not leave.'),
   event: z.string().describe("The sender's id of the event, or the id of the message."),
   type: z.string(),
