@@ -84,6 +84,22 @@ export const messagesSent = new Counter({
   registers: [registry],
 });
 
+/** Messages that consumers were given, and what became of each. */
+export const consumed = new Counter({
+  name: 'hapax_consumed_total',
+  help: 'Messages by consumer and by what became of them: done, repeated, stale, waiting, gap, failed or due (tried again), dead, too-far, ignored, nobodys',
+  labelNames: ['consumer', 'became'],
+  registers: [registry],
+});
+
+/** What consumers have not done, as the consumer process last counted it. */
+export const held = new Gauge({
+  name: 'hapax_consumer_messages',
+  help: 'Messages that PostgreSQL keeps for a consumer, by state: due, waiting (for an earlier one), parked (a gap), dead; and undelivered ones of the stream as behind',
+  labelNames: ['consumer', 'state'],
+  registers: [registry],
+});
+
 /** Calls of outside systems that were made, each a try of a step or of an undo, or a look. */
 export const callsOutside = new Counter({
   name: 'hapax_outside_calls_total',

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { assetsPart } from './assets/assets-part.ts';
 import { checkoutPart } from './checkout/checkout-part.ts';
+import { consumerPart } from './consumer/consumer-part.ts';
 import { prepareDatabase } from './checkout/prepare-database.ts';
 import { dedupPart } from './dedup/dedup-part.ts';
 import { type Figure, isMet } from './measure/figure.ts';
@@ -17,7 +18,7 @@ import { waitingPart } from './waiting/waiting-part.ts';
 import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup|consumer] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, Part>> = {
   waiting: waitingPart,
   reconcile: reconcilePart,
   dedup: dedupPart,
+  consumer: consumerPart,
 };
 
 const { values } = parseArgs({

@@ -9,8 +9,10 @@ export const enginePlaces = [
   // The list of flows, and what tells Temporal of it.
   ...['workflows/flows.ts', 'workflows/index.ts'],
   'activities/engine/',
-  // How messages leave, whatever they say.
+  // How messages leave, whatever they say, and how they are consumed.
   'activities/delivery/',
+  'activities/consume/',
+  'activities/stores/message-source.ts',
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],
@@ -20,7 +22,7 @@ export const enginePlaces = [
   'activities/stores/postgres/*',
   'activities/stores/redis/',
   'activities/stores/nats/',
-  ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
+  ...['callers', 'consumer', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
     (folder) => `activities/stores/postgres/${folder}/`,
   ),
 ] as const;

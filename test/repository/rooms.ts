@@ -91,7 +91,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   nats: {
     at: ['activities/stores/nats/'],
-    knows: ['heart'],
+    knows: ['stores', 'heart'],
     because: 'The broker carries messages, and knows nothing of what they mean.',
   },
   s3: {

@@ -106,6 +106,18 @@ export function messageId(operation: string, says: string): string {
   return `msg_${digest([operation, says])}`;
 }
 
+/** By what a message is known to one consumer. Two consumers of it are two names, and so are two sources that use one id. */
+type MessageName = Pick<Scope, 'tenant' | 'environment'> & {
+  readonly consumer: string;
+  readonly source: string;
+  readonly message: string;
+};
+
+/** The id of the dead letter that a message becomes where its consumer cannot use it. */
+export function consumedId({ tenant, environment, consumer, source, message }: MessageName): string {
+  return `dl_${digest([tenant, environment, consumer, source, message])}`;
+}
+
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;

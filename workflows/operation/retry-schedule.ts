@@ -64,6 +64,14 @@ export const whileDelivering: BackgroundSchedule = {
   jitter: half,
 };
 
+/** An effect of a consumer. Twelve tries take some 27 minutes. */
+export const whileConsuming: BackgroundSchedule = {
+  firstPause: seconds(1),
+  growth: 2,
+  longestPause: minutes(10),
+  jitter: half,
+};
+
 /** @param behindCaller the first pause behind the caller of an interactive flow. Milliseconds. */
 export function scheduleOf(retries: Retries, behindCaller: number): RetrySchedule {
   if (retries !== 'interactive') return retries;

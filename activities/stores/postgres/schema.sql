@@ -1289,6 +1289,111 @@ create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.c
 grant select, insert, update on hapax.delivery to hapax_app;
 grant select, update on hapax.delivery to hapax_upkeep;
 
+-- What each consumer has made of each message. Two consumers of one message are two rows.
+create table hapax.consumed (
+  tenant       text        not null,
+  environment  text        not null,
+  consumer     text        not null,
+  source       text        not null, -- who sent it: an id is unique for its source only
+  message      text        not null, -- the sender's id, the same on each delivery
+  state        text        not null default 'done',
+    -- stale: a newer one was done before; waiting: for an earlier sequence; parked: that has not come in time; due: tried again; dead: tried again when a person replays it
+  changed_at   timestamptz not null default now(),
+  forget_after timestamptz not null, -- later than the last time at which the broker can deliver it
+  id           text, -- of its dead letter, should it become one; null where it was done at once
+  subject      text,
+  body         bytea, -- as it was delivered, while it is not done; null where it is too large to be kept
+  type         text,
+  aggregate    text,
+  sequence     bigint,
+  operation_id text,
+  cause        text,
+  fence        bigint      not null default 0, -- grows with each take; who took it before can no longer write
+  tries        integer     not null default 0,
+  over_gap     boolean     not null default false, -- it goes on without the sequences that are missing before it
+  code         text,
+  detail       text,
+  next_at      timestamptz, -- when it is tried; while it waits, until when that is no gap
+  received_at  timestamptz,
+  constraint message_is_consumed_once primary key (tenant, environment, consumer, source, message),
+  constraint consumed_environment_check check (environment in ('live', 'test')),
+  constraint consumed_says_why check ((state not in ('parked', 'dead')) or code is not null and detail is not null),
+  constraint consumed_state_check check (state in ('done', 'stale', 'waiting', 'parked', 'due', 'dead')),
+  constraint message_is_kept_until_done check (state = 'done' or id is not null and subject is not null
+    and received_at is not null and next_at is not null),
+  constraint waiting_message_has_a_place check ((state not in ('waiting', 'parked')) or aggregate is not null
+    and sequence is not null)
+);
+create unique index consumed_letter on hapax.consumed (id) where (id is not null);
+create index consumed_due on hapax.consumed (next_at) where (state in ('due', 'waiting'));
+create index consumed_in_order on hapax.consumed (tenant, environment, consumer, source, aggregate, sequence)
+    where (state in ('waiting', 'parked'));
+create index consumed_listed on hapax.consumed (tenant, changed_at desc, id desc) where (state in ('parked', 'dead'));
+create index consumed_outlived on hapax.consumed (forget_after);
+alter table hapax.consumed enable row level security, force row level security;
+create policy acting_roles on hapax.consumed as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumed to hapax_upkeep using (true);
+create policy tenant_only on hapax.consumed to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.consumed to hapax_app;
+grant select, update, delete on hapax.consumed to hapax_upkeep;
+
+-- How far a consumer that keeps an order has come with each aggregate. Its row is locked while messages of the aggregate are placed.
+create table hapax.consumer_position (
+  tenant      text   not null,
+  environment text   not null,
+  consumer    text   not null,
+  source      text   not null,
+  aggregate   text   not null,
+  done        bigint not null default 0, -- the sequence of the last message that was done; 0 before the first
+  constraint consumer_position_pkey primary key (tenant, environment, consumer, source, aggregate),
+  constraint consumer_position_environment_check check (environment in ('live', 'test'))
+);
+alter table hapax.consumer_position enable row level security, force row level security;
+create policy acting_roles on hapax.consumer_position as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumer_position to hapax_upkeep using (true);
+create policy tenant_only on hapax.consumer_position to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.consumer_position to hapax_app;
+grant select on hapax.consumer_position to hapax_upkeep;
+
+-- How far a consumer has come with the log of published events, and until when a process reads it.
+create table hapax.consumer_shard (
+  consumer text        not null,
+  shard    smallint    not null,
+  position bigint      not null default 0,
+    -- of the last event that is consumed: a process that dies leaves those behind it to the next
+  fence    bigint      not null default 0, -- grows with each take; who took it before can no longer move the position
+  until    timestamptz not null default now(),
+  constraint consumer_shard_pkey primary key (consumer, shard),
+  constraint consumer_shard_shard_check check (shard >= 0 and shard <= 15)
+);
+alter table hapax.consumer_shard enable row level security, force row level security;
+create policy acting_roles on hapax.consumer_shard as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumer_shard to hapax_upkeep using (true);
+grant select, insert, update on hapax.consumer_shard to hapax_upkeep;
+
+-- What each subject has uploaded: a projection of the events `upload.used`.
+create table hapax.upload_usage (
+  tenant      text   not null,
+  environment text   not null,
+  subject     text   not null,
+  uploads     bigint not null,
+  bytes       bigint not null, -- of all files
+  stored      bigint not null, -- what they have added to the object store: nothing for bytes that were there already
+  constraint upload_usage_pkey primary key (tenant, environment, subject),
+  constraint upload_usage_bytes_check check (bytes >= 0),
+  constraint upload_usage_environment_check check (environment in ('live', 'test')),
+  constraint upload_usage_stored_check check (stored >= 0),
+  constraint upload_usage_uploads_check check (uploads > 0)
+);
+alter table hapax.upload_usage enable row level security, force row level security;
+create policy acting_roles on hapax.upload_usage as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy tenant_only on hapax.upload_usage to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.upload_usage to hapax_app;
+
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 -- The tenant whose rows this session sees.
@@ -2663,4 +2768,83 @@ begin
   where d.id = of_id
     and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
   return found;
+end $$;
+
+-- Leases the messages of these consumers that are to be tried again.
+create function hapax.take_consumed(consumers text[], at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, tries integer, tenant text, environment text, consumer text, source text, message text,
+  subject text, body bytea, over_gap boolean) language sql
+as $$
+  with due as (
+    select c.id from hapax.consumed c
+    where c.state = 'due' and c.consumer = any(consumers) and c.next_at <= now()
+    order by c.next_at limit at_most for update skip locked
+  )
+  update hapax.consumed c
+  set fence = c.fence + 1, tries = c.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due where c.id = due.id
+  returning c.id, c.fence, c.tries, c.tenant, c.environment, c.consumer, c.source, c.message, c.subject, c.body, c.over_gap
+$$;
+
+-- Tells the gaps: messages whose predecessor has not come in time.
+create function hapax.end_waits(of_consumer text, goes_on boolean, at_most integer)
+returns table (
+  id text, tenant text, environment text, aggregate text, sequence bigint, done bigint) language sql
+as $$
+  with late as (
+    select c.* from hapax.consumed c
+    where c.state = 'waiting' and c.consumer = of_consumer and c.next_at <= now()
+    order by c.next_at limit at_most for update skip locked
+  ), first as (
+    select distinct on (h.tenant, h.environment, h.source, h.aggregate) h.id
+    from hapax.consumed h
+    where goes_on and h.consumer = of_consumer and h.state in ('waiting', 'parked')
+      and (h.tenant, h.environment, h.source, h.aggregate) in (select l.tenant, l.environment, l.source, l.aggregate from late l)
+    order by h.tenant, h.environment, h.source, h.aggregate, h.sequence
+  ), ended as (
+    select f.id from first f union select l.id from late l where not goes_on
+  )
+  update hapax.consumed c
+  set state = case when goes_on then 'due' else 'parked' end, over_gap = c.over_gap or goes_on, next_at = now(), changed_at = now(), tries = 0,
+      code = 'gap',
+      detail = 'Sequence ' || coalesce(p.done, 0) + 1 || ' of ' || c.aggregate || ' has not been done in time: ' ||
+        'this message has sequence ' || c.sequence || '.'
+  from ended
+    join hapax.consumed e on e.id = ended.id
+    left join hapax.consumer_position p on (p.tenant, p.environment, p.consumer, p.source, p.aggregate)
+      = (e.tenant, e.environment, e.consumer, e.source, e.aggregate)
+  where c.id = ended.id and c.state in ('waiting', 'parked')
+  returning c.id, c.tenant, c.environment, c.aggregate, c.sequence, coalesce(p.done, 0)
+$$;
+
+-- Has a message that was not done tried again, under the same id.
+create function hapax.replay_consumed(of_id text, of_environment text)
+returns SETOF hapax.consumed language plpgsql
+as $$
+declare
+  letter hapax.consumed;
+begin
+  select * into letter from hapax.consumed c
+  where c.id = of_id and c.environment = of_environment and c.state in ('parked', 'dead') for update;
+  if not found then
+    return;
+  end if;
+  if letter.state = 'dead' then
+    update hapax.consumed c set state = 'due', fence = c.fence + 1, tries = 0, next_at = now(), changed_at = now()
+    where c.id = of_id;
+  else
+    update hapax.consumed c set over_gap = true
+    where (c.tenant, c.environment, c.consumer, c.source, c.aggregate)
+        = (letter.tenant, letter.environment, letter.consumer, letter.source, letter.aggregate)
+      and c.sequence <= letter.sequence and c.state in ('waiting', 'parked');
+    update hapax.consumed c set state = 'due', fence = c.fence + 1, tries = 0, next_at = now(), changed_at = now()
+    where c.id = (
+      select h.id from hapax.consumed h
+      where (h.tenant, h.environment, h.consumer, h.source, h.aggregate)
+          = (letter.tenant, letter.environment, letter.consumer, letter.source, letter.aggregate)
+        and h.state in ('waiting', 'parked')
+      order by h.sequence limit 1);
+  end if;
+  return query select * from hapax.consumed c where c.id = of_id;
 end $$;

@@ -23,11 +23,19 @@ const letter = z.object({
   id: letterId,
   state: z
     .enum(['parked', 'dead'])
-    .describe('`parked`: tried again by itself. `dead`: tried again when it is replayed.'),
+    .describe(
+      '`parked`: tried again by itself, or when what it waits for is done. `dead`: tried again when it is replayed.',
+    ),
   handler: z
     .string()
-    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail` or `sms`.'),
-  source: z.string().describe('Who sent the event; `outbox` of a message that did not leave.'),
+    .describe(
+      'Who was to handle it, or the consumer; of a message, the channel by which it was to leave: `mail` or `sms`.',
+    ),
+  source: z
+    .string()
+    .describe(
+      'Who sent the event; the source of a consumed message, or its stream; `outbox` of a message that did not leave.',
+    ),
   event: z.string().describe("The sender's id of the event, or the id of the message."),
   type: z.string(),
   object: z.string().optional().describe('What it is about.'),

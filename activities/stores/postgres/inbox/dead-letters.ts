@@ -34,7 +34,7 @@ type DeadLetterQuery = {
   readonly after: { readonly changedAt: string; readonly id: string } | undefined;
 };
 
-/** Each half takes no more than a page from its index. Milliseconds are all that a cursor carries, so they are the order. */
+/** Each part takes no more than a page from its index. Milliseconds are all that a cursor carries, so they are the order. */
 const list = `
 select * from (
   (select h.id, h.state, h.handler, e.source, e.event, e.type, e.object, h.operation_id, h.code, h.detail, h.tries, e.received_at,
@@ -52,6 +52,14 @@ select * from (
     and ($3::text is null or $3 = 'dead') and ($4::text is null or $4 = 'outbox') and ($5::text is null or d.channel = $5)
     and ($6::timestamptz is null or (date_trunc('milliseconds', d.changed_at), d.id) < ($6, $7))
   order by date_trunc('milliseconds', d.changed_at) desc, d.id desc limit $8)
+  union all
+  (select c.id, c.state, c.consumer, c.source, c.message, coalesce(c.type, 'unknown'), c.aggregate, c.operation_id, c.code, c.detail,
+    c.tries, c.received_at, c.changed_at, null, coalesce(c.cause, c.message)
+  from consumed c
+  where c.tenant = $1 and c.environment = $2 and c.state in ('parked', 'dead')
+    and ($3::text is null or c.state = $3) and ($4::text is null or c.source = $4) and ($5::text is null or c.consumer = $5)
+    and ($6::timestamptz is null or (date_trunc('milliseconds', c.changed_at), c.id) < ($6, $7))
+  order by date_trunc('milliseconds', c.changed_at) desc, c.id desc limit $8)
 ) letter
 order by date_trunc('milliseconds', changed_at) desc, id desc limit $8`;
 
@@ -65,11 +73,14 @@ export async function deadLetters(
     ...[tenant, environment, state ?? null, source ?? null, handler ?? null],
     ...[after?.changedAt ?? null, after?.id ?? null, limit],
   ];
-  const [rows] = await database.flush(tenant, { name: 'dead_letters_both_ways', text: list, values });
+  const [rows] = await database.flush(tenant, { name: 'dead_letters_all_ways', text: list, values });
   return (rows ?? []).map(letterOf);
 }
 
-const replay = 'select id from replay_handling($1, $2) union all select id from replay_delivery($1, $2)';
+const replay = `
+select id from replay_handling($1, $2)
+union all select id from replay_delivery($1, $2)
+union all select id from replay_consumed($1, $2)`;
 
 /** Has it tried again, under the same ids. @returns false where there is no such letter, or it is no letter any more */
 export async function replayDeadLetter(
@@ -78,7 +89,11 @@ export async function replayDeadLetter(
   environment: Environment,
   id: string,
 ): Promise<boolean> {
-  const [rows] = await database.flush(tenant, { name: 'replay_dead_letter', text: replay, values: [id, environment] });
+  const [rows] = await database.flush(tenant, {
+    name: 'replay_any_dead_letter',
+    text: replay,
+    values: [id, environment],
+  });
   return rows?.length === 1;
 }
 
@@ -86,7 +101,10 @@ const known = `
 select h.state from inbox_handling h join inbox_event e on e.id = h.event_id where h.id = $1 and e.environment = $2
 union all
 select case d.state when 'sending' then 'due' when 'sent' then 'done' when 'failed' then 'dead' else d.state end
-from delivery d join outbox o on o.id = d.message_id where d.id = $1 and o.environment = $2`;
+from delivery d join outbox o on o.id = d.message_id where d.id = $1 and o.environment = $2
+union all
+select case c.state when 'waiting' then 'due' when 'stale' then 'done' else c.state end
+from consumed c where c.id = $1 and c.environment = $2`;
 
 type LetterState = 'due' | 'parked' | 'done' | 'dead';
 
@@ -97,7 +115,7 @@ export async function letterState(
   environment: Environment,
   id: string,
 ): Promise<LetterState | undefined> {
-  const [rows] = await database.flush(tenant, { name: 'letter_state', text: known, values: [id, environment] });
+  const [rows] = await database.flush(tenant, { name: 'any_letter_state', text: known, values: [id, environment] });
   return rows?.[0]?.state as LetterState | undefined;
 }
 
