@@ -11,11 +11,11 @@ import { seedCatalogue } from './stores/postgres/orders/seed-catalogue.ts';
 import type { Stores } from './stores.ts';
 
 /** How the steps of a checkout are done: rows of the shop, and a card payment in three calls. */
-function steps({ database, payments }: Stores) {
+function steps({ database, payments, seals }: Stores) {
   const { openPayment, authorise, capture } = paymentSteps(payments);
   const { authenticate, decide } = authentication(database, payments);
   return stepsOf<typeof checkoutFlow>()({
-    reserve: statementActivities(database, reserve),
+    reserve: statementActivities(database, reserve(seals)),
     openPayment: outsideActivities(database, openPayment),
     authorise: outsideActivities(database, authorise),
     authenticate: awaitedActivities(database, authenticate),

@@ -16,7 +16,10 @@ export function createActivities<Reach extends MediaStores>(
 ): Record<string, Activity> {
   const { database } = stores;
   return {
-    ...ledgerMoves(database),
+    ...ledgerMoves(
+      database,
+      registered.map(({ flow }) => flow),
+    ),
     ...activitiesOf(
       database,
       registered.flatMap(({ flow, steps }) => (steps === undefined ? [] : [{ flow, made: steps(stores) }])),

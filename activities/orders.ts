@@ -3,6 +3,8 @@ import { ownedId } from '../workflows/operation/key.ts';
 import type { Refusal } from '../workflows/operation/outcome.ts';
 import { charged, inTens, isCharged, moneyText } from './money-text.ts';
 import type { StatementStep } from './engine/statement-step.ts';
+import { BuyerEmail } from './buyer-email.ts';
+import type { Seals } from './seal/seals.ts';
 import type { About } from './stores/about.ts';
 import { payOrder } from './stores/postgres/orders/pay-order.ts';
 import { releaseOrder } from './stores/postgres/orders/release-order.ts';
@@ -38,8 +40,10 @@ type OrderSteps = {
 };
 
 /** Prices, stock and orders, all of them rows of ours. */
-export const reserve: StatementStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> = {
-  effect: (input, about) => reserveOrder(reservationOf(input, about), about.step),
+export const reserve = (
+  seals: Seals,
+): StatementStep<OrderSteps['reserve']['input'], OrderSteps['reserve']['result']> => ({
+  effect: (input, about) => reserveOrder(reservationOf(seals, input, about), about.step),
   result: z.object({ orderId: z.string(), amount: money, discount: money.optional() }),
   async refusal(row, input, about, ask) {
     const { currency } = input;
@@ -48,7 +52,7 @@ export const reserve: StatementStep<OrderSteps['reserve']['input'], OrderSteps['
         code: 'currency-not-offered',
         detail: `Nothing is charged in ${currency}: leave the currency out, or choose another.`,
       };
-    const reservation = reservationOf(input, about);
+    const reservation = reservationOf(seals, input, about);
     const why = unreserved(row);
     // A cart that is being paid, or has been, is told so, whatever else has changed since.
     const [holders] = await ask(orderHolder(reservation));
@@ -67,7 +71,7 @@ export const reserve: StatementStep<OrderSteps['reserve']['input'], OrderSteps['
   async undo(tx, { operation }) {
     await tx.run(releaseOrder(operation));
   },
-};
+});
 
 export const complete = (provider: string): StatementStep<OrderSteps['complete']['input'], null> => ({
   effect: ({ paymentIntent }, { operation, step }) => payOrder(operation, { provider, object: paymentIntent }, step),
@@ -80,16 +84,20 @@ export const complete = (provider: string): StatementStep<OrderSteps['complete']
 type Holder = 'own' | 'paid' | 'pending';
 
 function reservationOf(
+  seals: Seals,
   { cartId, items, email, expected, promo, currency }: OrderSteps['reserve']['input'],
   { operation, tenant, environment }: About,
 ): Reservation {
+  const buyer = new BuyerEmail(seals, email, { tenant, operation });
   return {
     order: ownedId('ord', operation),
     operation,
     tenant,
     environment,
     cart: cartId,
-    email: email ?? null,
+    email: buyer.sealed,
+    // Only a promo code asks who buys.
+    buyers: promo === undefined ? [] : buyer.names(),
     lines: items,
     expected: expected ?? null,
     promo: promo ?? null,

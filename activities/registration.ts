@@ -1,5 +1,6 @@
 import type { AnyFlow } from '../workflows/operation/flow.ts';
 import type { MadeSteps } from './engine/flow-activities.ts';
+import type { Seals } from './seal/seals.ts';
 import type { About } from './stores/about.ts';
 import type { Database, Statement } from './stores/postgres/database.ts';
 import type { SettleInClaim } from './stores/postgres/ledger/claim.ts';
@@ -23,7 +24,7 @@ export type Registration<Reach extends MediaStores = Stores> = {
   /** Makes the steps that the operations worker runs. Every flow that has a workflow has some. */
   readonly steps?: (stores: Reach) => MadeSteps;
   /** Makes the one step of a flow without a workflow, which is done in its claim's own transaction. */
-  readonly inClaim?: (database: Database) => SettleInClaim;
+  readonly inClaim?: (database: Database, seals: Seals) => SettleInClaim;
   /** Makes the steps that the media worker runs. Only that worker imports what decodes files. */
   readonly media?: (stores: MediaStores) => Promise<MadeSteps>;
   /**

@@ -1,3 +1,4 @@
+import type { Seals } from './seal/seals.ts';
 import type { ClientsOf } from './outside/outside-system.ts';
 import type { systems } from './outside/systems.ts';
 import type { Database } from './stores/postgres/database.ts';
@@ -9,5 +10,9 @@ export type MediaStores = {
   readonly objects: ObjectStore;
 };
 
-/** What the worker for operations may reach: the stores, and the client of each outside system by its name. */
-export type Stores = MediaStores & ClientsOf<typeof systems>;
+/** What the worker for operations may reach: the stores, the seals, and the client of each outside system by its name. */
+export type Stores = MediaStores & {
+  readonly seals: Seals;
+  /** What becomes of a sign-up for an address that has an account: only its owner is told, or who asks is told too. */
+  readonly takenAddresses: 'silent' | 'reveal';
+} & ClientsOf<typeof systems>;

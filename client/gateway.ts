@@ -10,13 +10,13 @@ import type { AnyFlow, AwaitStep, EvidenceOf } from '../workflows/operation/flow
 import { samenessOf } from '../workflows/operation/sameness.ts';
 import { budgets } from '../workflows/operation/budget.ts';
 import { type AwaitDeclaration, placementOf, type StepDeclaration } from '../workflows/operation/step-declaration.ts';
-import { isSettled, type OpenState, type OperationState, type SettledState } from '../workflows/operation/state.ts';
-import type { Trouble } from '../workflows/operation/trouble.ts';
-import { type Asked, asked } from './gateway/asked.ts';
+import { erasedFingerprintVersion } from '../workflows/operation/fingerprint.ts';
+import type { SettledState } from '../workflows/operation/state.ts';
+import { type Asked, asked, sameIntent } from './gateway/asked.ts';
 import { type Call, CallRefused, sound, unknownClient } from './gateway/call.ts';
-import { sameIntent } from './gateway/claim-and-start.ts';
 import { claimOrCopy, type Found } from './gateway/claim-or-copy.ts';
 import { ClaimTurns } from './gateway/claim-turns.ts';
+import { differingFields } from './gateway/differing-fields.ts';
 import type { GatewayParts } from './gateway/gateway-parts.ts';
 import { keyOfContent } from './gateway/key-of-content.ts';
 import { LiveClaims } from './gateway/live-claims.ts';
@@ -25,10 +25,8 @@ import { RememberedAnswers } from './gateway/remembered-answers.ts';
 import type { Decision, How, Layer, Reply } from './gateway/reply.ts';
 import { type ArrivedAs, soundEvidence } from './gateway/sound-evidence.ts';
 import { type ServiceAnswer, told } from './gateway/service-answer.ts';
+import { openState, type Standing } from './gateway/standing.ts';
 import type { Signal } from './gateway/workflows.ts';
-
-/** Where an open operation stands. */
-type Standing = { readonly state: OpenState; readonly trouble: Trouble | null };
 
 /** How a request reached an operation that is still open. */
 type Joining = {
@@ -73,9 +71,9 @@ export class Gateway {
     return told(await this.ask(flow, sound(flow, call), wait));
   }
 
-  /** The fields of a flow's request that the deployment fills in where a caller leaves them out. */
-  fills(flow: AnyFlow): readonly string[] {
-    return this.#parts.terms?.[flow.name]?.fills ?? [];
+  /** The fields that an operation's own request has otherwise. */
+  differing(flow: AnyFlow, record: OperationRecord, request: Readonly<Record<string, unknown>>): readonly string[] {
+    return differingFields(this.#parts, flow, record, request);
   }
 
   /** @returns the operation as the ledger has it, or undefined when the tenant has no such operation */
@@ -85,7 +83,7 @@ export class Gateway {
 
   /** The key for a request that has none, where the flow declares a content key: equal content within the window has one. */
   async keyOfContent<F extends AnyFlow>(flow: F, call: Omit<Call<F>, 'key'>): Promise<string> {
-    return await keyOfContent(this.#parts.database, flow, call);
+    return await keyOfContent(this.#parts, flow, call);
   }
 
   /** Waits until the operation settles, at most `wait` milliseconds. */
@@ -154,7 +152,7 @@ export class Gateway {
 
   /** Handles one request, waits at most `wait` milliseconds, and returns what the HTTP API needs to answer it. */
   async ask<F extends AnyFlow>(flow: F, call: Call<F>, wait: number): Promise<Reply> {
-    const request = asked(flow, call);
+    const request = asked(flow, call, this.#parts.seals);
     const remembered = this.#remembered.find(request);
     if (remembered !== undefined) {
       const { replay, same } = remembered;
@@ -175,6 +173,10 @@ export class Gateway {
   async #claimed(request: Asked, claimed: Found, follows: boolean, wait: number): Promise<Reply> {
     const { id, state, answer } = claimed;
     const named = { id, workflowId: claimed.workflowId, originalRequest: claimed.requestId };
+    if (claimed.fingerprintVersion === erasedFingerprintVersion) {
+      this.#seen(request, id, 'refused', 'ledger');
+      return { kind: 'erased', ...named };
+    }
     if (!sameIntent(request, claimed)) {
       this.#seen(request, id, 'refused', claimed.from);
       return { kind: 'key-reused', id };
@@ -241,9 +243,4 @@ export class Gateway {
     this.#parts.count?.(flow.name, decision, layer);
     this.#parts.seen.add({ tenant, operation, requestId, decision, layer, userAgent, ...client });
   }
-}
-
-function openState(state: OperationState): OpenState {
-  if (isSettled(state)) throw new Error(`An operation without an answer cannot be ${state}`);
-  return state;
 }

@@ -1,6 +1,9 @@
 import type { Logger } from 'pino';
+import { KeyRing } from '../activities/seal/key-ring.ts';
+import { looksLikeSubjectToken, SubjectTokens } from '../activities/seal/subject-tokens.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { ApiKeys } from '../client/http/callers/api-keys.ts';
+import { type Caller, isEnvironment } from '../client/http/callers/caller.ts';
 import { claimsForm, readClaimMapping } from '../client/http/callers/claim-mapping.ts';
 import { identifyBearer } from '../client/http/callers/identify-bearer.ts';
 import { SigningKeys } from '../client/http/callers/signing-keys.ts';
@@ -37,10 +40,14 @@ type Callers = {
 
 /**
  * Reads how callers may be identified, before anything is connected.
+ * @param subjectTokens those of browsers without a user, which we have issued; by default none
  * @returns a function that connects what identifies them
  * @throws ConfigFault when there is no way, or one is only half configured
  */
-export function readCallers(config: CallerConfig): (log: Logger) => Promise<Callers> {
+export function readCallers(
+  config: CallerConfig,
+  subjectTokens = new SubjectTokens(KeyRing.empty),
+): (log: Logger) => Promise<Callers> {
   const tokens = config.HAPAX_TOKENS === undefined ? undefined : readTokens(config.HAPAX_TOKENS);
   const jwt = readJwt(config);
   const keysOn = config.HAPAX_API_KEYS === 'on';
@@ -58,6 +65,7 @@ export function readCallers(config: CallerConfig): (log: Logger) => Promise<Call
         staticTokens: tokens && ((bearer) => identify(tokens, bearer)),
         webTokens: webTokens && ((bearer) => webTokens.identify(bearer)),
         apiKeys: apiKeys && ((bearer) => apiKeys.identify(bearer)),
+        subjectTokens: { looksAlike: looksLikeSubjectToken, identify: (bearer) => anonymous(subjectTokens, bearer) },
       }),
       async check() {
         const parts = [
@@ -78,6 +86,12 @@ export function readCallers(config: CallerConfig): (log: Logger) => Promise<Call
       },
     };
   };
+}
+
+function anonymous(tokens: SubjectTokens, bearer: string): Caller | undefined {
+  const { tenant, environment, subject } = tokens.read(bearer, Date.now()) ?? {};
+  if (tenant === undefined || subject === undefined || !isEnvironment(environment)) return undefined;
+  return { tenant, environment, subject, role: 'caller', anonymous: true };
 }
 
 function readJwt(config: CallerConfig): (WebTokenSettings & { url: URL }) | undefined {

@@ -6,7 +6,9 @@ import { systems } from '../activities/outside/systems.ts';
 import { isRedisAddress, redisAddress } from '../activities/stores/redis/redis-address.ts';
 import { EventSources } from '../client/events/event-sources.ts';
 import { Destinations } from '../client/uploads/destinations.ts';
+import { brokerFields } from './broker-settings.ts';
 import { mailFields } from './mail-settings.ts';
+import { sealFields } from './seal-fields.ts';
 import { type Environment, SettingFault, settingValue, variablesOf } from './setting-value.ts';
 
 /** The only reader of the environment. Every fault is named at once, with the variable that mends it. */
@@ -36,7 +38,7 @@ const ownFields = {
   S3_SECRET_ACCESS_KEY: setting.required('secret key of the S3 server'),
   HAPAX_HTTP_HOST: z.string().default('127.0.0.1'),
   HAPAX_HTTP_PORT: setting.port(8080),
-  /** The door's address as callers see it, where a proxy stands in front. */
+  /** The door's address as callers see it, where a proxy stands in front. Links in mails begin with it. */
   HAPAX_PUBLIC_URL: setting.optional(),
   /** Where each worker process answers /healthz, /readyz and /metrics; a container's network asks from outside it. */
   HAPAX_HEALTH_HOST: z.string().default('127.0.0.1'),
@@ -100,6 +102,11 @@ const ownFields = {
     }),
   /** Where HTTP processes share copies of settled answers; see docs/dedup.md. Without it they share none. */
   REDIS_URL: z.string().refine(isRedisAddress, `give the ${redisAddress}`).optional(),
+  /**
+   * What becomes of a sign-up for an address that has an account: `silent` tells its owner by mail, `reveal` tells who asks; see
+   * docs/signup.md.
+   */
+  HAPAX_TAKEN_ADDRESSES: z.enum(['silent', 'reveal'], { error: 'give silent or reveal' }).default('silent'),
   /** Settled answers that a door keeps in memory; 0 asks the ledger each time. */
   HAPAX_ANSWER_CACHE: setting.whole('a number of answers', 0, 100_000),
   /** Minutes between two comparisons of our books with the payment provider's ledger; 0: only by `hapax reconcile`. */
@@ -110,7 +117,7 @@ const ownFields = {
     .default('{}')
     .transform((text, context) => {
       try {
-        return readProtection(text, [...Object.keys(systems), 'mail', 'sms']);
+        return readProtection(text, [...Object.keys(systems), 'mail', 'sms', 'webhook']);
       } catch (error) {
         context.addIssue({ code: 'custom', message: (error as Error).message });
         return z.NEVER;
@@ -131,6 +138,7 @@ const ownFields = {
   /** Binaries of one's own; without them the local stack looks on the PATH, in its cache, then fetches them. */
   TEMPORAL_CLI: setting.optional(),
   VERSITYGW: setting.optional(),
+  NATS_SERVER: setting.optional(),
   PATH: z.string().default(''),
   HAPAX_LOG_LEVEL: z.enum(levels, { error: `give one of ${levels.join(', ')}` }).default('info'),
 } as const;
@@ -140,7 +148,7 @@ const outsideFields = Object.assign(
   {},
   ...Object.values(systems).flatMap(({ settings, fake }) => [settings, fake.port]),
 ) as FieldsOf<typeof systems>;
-const fields = { ...ownFields, ...mailFields, ...outsideFields };
+const fields = { ...ownFields, ...mailFields, ...brokerFields, ...sealFields, ...outsideFields };
 
 export type Setting = keyof typeof fields;
 export type Config = SettingsOf<typeof fields>;
@@ -192,14 +200,14 @@ export function readSettings<Fields extends SettingFields>(
 }
 
 /** What does not fit may be their password: one that is not encoded leaves no address to find it in. */
-const addressesWithPasswords = new Set(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL']);
+const addressesWithPasswords = new Set(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'NATS_URL']);
 
 /** A secret is not told, and an address may hold a password. */
 function said(name: string, value: string | undefined): string {
   if (value === undefined) return 'is not set';
   if (value === '') return 'is empty';
   if (addressesWithPasswords.has(name)) return 'is no address';
-  const secret = /KEY|SECRET|PASSWORD|TOKEN|WEBHOOKS/.test(name) || URL.parse(value)?.password;
+  const secret = /KEY|SECRET|PASSWORD|TOKEN|CREDENTIALS|WEBHOOKS/.test(name) || URL.parse(value)?.password;
   return secret ? 'does not fit' : `is ${JSON.stringify(value)}`;
 }
 

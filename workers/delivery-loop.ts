@@ -1,20 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { deliver, type Outcome } from '../activities/delivery/deliver.ts';
-import type { Outlet } from '../activities/delivery/outlet.ts';
+import type { Outlet, Outlets } from '../activities/delivery/outlet.ts';
 import type { Channel, Delivered, Delivery } from '../activities/stores/postgres/outbox/due-deliveries.ts';
+import type { Busy } from '../activities/stores/postgres/outbox/due-webhooks.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
+import { Ways } from './delivery-ways.ts';
 
 /** Messages that are under way at once: each has a connection of its own to the mail server. */
-const atOnce = 8;
+const usually = 8;
 /** A sender that dies leaves what it has for this long. It is renewed while a message is under way. */
 export const lease = seconds(15);
 /** Three renewals fit into a lease: two may get lost. */
 const renewEvery = seconds(5);
-/** Nobody waits for a mail: half a second is not noticed, and asks little of PostgreSQL. */
+/** Nobody waits for a message: half a second is not noticed, and asks little of PostgreSQL. */
 const interval = milliseconds(500);
-/** A channel whose system is left alone: an outage with thousands of messages must not keep PostgreSQL busy. */
-const rest = seconds(1);
+/** Between two looks for more of an endpoint's, so that PostgreSQL is not asked after each. */
+const breath = milliseconds(20);
 /** Until the ledger has taken down what became of a message. */
 const recordEvery = milliseconds(500);
 /** What is being handed over when the process is to stop may end for this long: containers get 30 s (docker-compose.yml). */
@@ -22,7 +24,8 @@ const drain = seconds(20);
 
 /** The rows of the outbox, as a sender sees them. A test passes its own, to stop the sender at a boundary. */
 export type DeliveryRows = {
-  take(channels: readonly Channel[], atMost: number): Promise<readonly Delivery[]>;
+  /** @param busy what endpoints have under way */
+  take(channels: readonly Channel[], atMost: number, busy: Busy): Promise<readonly Delivery[]>;
   /** Renews leases. @returns the ids of those that this sender still has */
   keep(held: readonly Delivery[]): Promise<ReadonlySet<string>>;
   /** @param by the system that is about to get it @returns false where another sender has it */
@@ -34,7 +37,11 @@ export type DeliveryRows = {
 type DeliveryLoopParts = {
   readonly rows: DeliveryRows;
   /** The channels that have a way out. Messages of others wait. */
-  readonly outlets: ReadonlyMap<Channel, Outlet>;
+  readonly outlets: Outlets;
+  /** Messages that are under way at once. */
+  readonly atOnce?: number;
+  /** How many of them may go to one endpoint. */
+  readonly forEach?: number;
   readonly log: Logger;
   readonly count: (channel: Channel, became: Outcome['state']) => void;
 };
@@ -55,9 +62,9 @@ export class DeliveryLoop {
   readonly #underWay = new Map<string, UnderWay & { readonly ended: Promise<void> }>();
   /** Since when all leases of what is under way are known to count, by `performance.now()`. */
   #keptAt = 0;
-  /** When a channel is tried again whose system is left alone, by `performance.now()`. */
-  readonly #restsUntil = new Map<Channel, number>();
-  /** Ends the wait for room. */
+  readonly #ways: Ways;
+  readonly #atOnce: number;
+  /** Ends the wait for room, or for the next look. */
   #wake = (): void => undefined;
   readonly #stopped = new AbortController();
   /** Nothing is waited for any more. */
@@ -69,6 +76,8 @@ export class DeliveryLoop {
 
   constructor(parts: DeliveryLoopParts) {
     this.#parts = parts;
+    this.#atOnce = parts.atOnce ?? usually;
+    this.#ways = new Ways(parts.forEach);
     this.#renewing = setInterval(() => void this.#renew().catch(() => undefined), renewEvery);
     this.#ended = this.#run();
   }
@@ -93,24 +102,32 @@ export class DeliveryLoop {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       const full = await this.#look();
-      if (!full) await pause(interval, undefined, { signal }).catch(() => undefined);
-      else if (this.#underWay.size >= atOnce && !signal.aborted)
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+      if (full && this.#underWay.size < this.#atOnce) continue;
+      // A place that has become free meanwhile is not waited for.
+      if (this.#ways.takeFreed()) await pause(breath, undefined, { signal }).catch(() => undefined);
+      else if (!signal.aborted) await this.#rest(full);
     }
+  }
+
+  /** Waits for room; where there is some, for the next look at most. */
+  async #rest(full: boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = full ? undefined : setTimeout(resolve, interval);
+    await promise;
+    clearTimeout(timer);
   }
 
   /** @returns whether there may be more than there was room for */
   async #look(): Promise<boolean> {
     const now = performance.now();
-    const channels = [...this.#parts.outlets.keys()].filter((channel) => (this.#restsUntil.get(channel) ?? 0) <= now);
-    const room = atOnce - this.#underWay.size;
+    const channels = [...this.#parts.outlets.keys()].filter((channel) => !this.#ways.rests(channel, now));
+    const room = this.#atOnce - this.#underWay.size;
     if (channels.length === 0 || room === 0) return room === 0;
     try {
       // After an outage of PostgreSQL what is under way here would be due, and is ours as long as nobody else has taken it.
       if (this.#underWay.size > 0 && now - this.#keptAt >= renewEvery) await this.#renew();
-      const due = await this.#parts.rows.take(channels, room);
+      const due = await this.#parts.rows.take(channels, room, this.#ways.busy(now));
       for (const delivery of due) this.#begin(delivery, now);
       this.well = true;
       return due.length === room;
@@ -137,8 +154,10 @@ export class DeliveryLoop {
       )
       .finally(() => {
         this.#underWay.delete(delivery.id);
-        this.#wake();
+        const freed = this.#ways.end(delivery);
+        if (freed || this.#underWay.size === this.#atOnce - 1) this.#wake();
       });
+    this.#ways.begin(delivery);
     this.#underWay.set(delivery.id, Object.assign(tried, { ended }));
   }
 
@@ -147,8 +166,9 @@ export class DeliveryLoop {
     const { delivery } = tried;
     const { signal } = tried.stopped;
     const { channel } = delivery.message;
-    const outlet = outlets.get(channel);
-    if (outlet === undefined) return;
+    const given = outlets.get(channel);
+    if (given === undefined) return;
+    const outlet: Outlet = typeof given === 'function' ? given(delivery) : given;
     const begin = async (): Promise<boolean> => {
       // What was stopped a moment ago leaves no mark.
       signal.throwIfAborted();
@@ -161,7 +181,7 @@ export class DeliveryLoop {
     count(channel, became.state);
     if (became.state === 'taken-over') return;
     if (became.state === 'due' && became.heldBack && !signal.aborted)
-      this.#restsUntil.set(channel, performance.now() + rest);
+      this.#ways.leaveAlone(delivery, became.pause, performance.now());
     this.#tell(delivery, became);
     await this.#record(tried, became);
   }
@@ -186,10 +206,11 @@ export class DeliveryLoop {
   }
 
   /** The reason stands in the row. A mail server's words may hold the address of a person, so the log does not have them. */
-  #tell({ message, tries }: Delivery, became: Delivered): void {
-    if (became.state === 'sent' || (became.state === 'due' && became.heldBack)) return;
+  #tell({ message, tries, webhook }: Delivery, became: Delivered): void {
+    if (!('code' in became) || (became.state === 'due' && became.heldBack)) return;
     const { id, operation, channel, type } = message;
-    const about = { message: id, operation, channel, type, tries, code: became.code };
+    const to = webhook === undefined ? {} : { endpoint: webhook.endpoint };
+    const about = { message: id, operation, channel, type, ...to, tries, code: became.code };
     if (became.state === 'failed') this.#parts.log.error(about, 'A message did not leave, and waits for a person');
     else this.#parts.log.info(about, 'A message did not leave, and is tried again');
   }

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { connectSystems } from '../activities/outside/connect-systems.ts';
 import { systems, systemSettings } from '../activities/outside/systems.ts';
+import { Seals } from '../activities/seal/seals.ts';
+import { SubjectTokens } from '../activities/seal/subject-tokens.ts';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
 import { bucketProof } from '../activities/stores/postgres/ground/bucket-proofs.ts';
 import { admissionCheck } from '../client/http/health/admission-check.ts';
@@ -14,6 +16,7 @@ import { Uploads } from '../client/uploads/uploads.ts';
 import { uploadTerms } from '../client/uploads/upload-terms.ts';
 import { milliseconds, seconds } from '../workflows/operation/duration.ts';
 import { flows } from '../workflows/flows.ts';
+import { signupFlow } from '../workflows/signup.flow.ts';
 import { uploadFlow } from '../workflows/upload.flow.ts';
 import { BucketCors } from './bucket-cors.ts';
 import { callerSettings, readCallers } from './callers.ts';
@@ -22,7 +25,10 @@ import { connectS3, s3Settings } from './connect-s3.ts';
 import { sayGround } from './ground.ts';
 import { createLogger } from './logger.ts';
 import { type Running, runProcess } from './process.ts';
+import { payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
+import { readSealKeys, sealSettings } from './seals.ts';
+import { signupTerms } from './signup-terms.ts';
 import {
   bodies,
   copies,
@@ -48,10 +54,14 @@ const settings = [
   'HAPAX_ANSWER_CACHE',
   'REDIS_URL',
   'HAPAX_PUBLIC_URL',
+  'HAPAX_TAKEN_ADDRESSES',
   'HAPAX_S3_WEBHOOK_SECRET',
   'HAPAX_DESTINATIONS',
   'HAPAX_WEBHOOKS',
+  'HAPAX_WEBHOOK_LOOPBACK',
   ...callerSettings,
+  ...sealSettings,
+  ...payloadSettings,
   ...systemSettings,
   ...s3Settings,
 ] as const;
@@ -76,7 +86,11 @@ export async function startHttp(
   extend?: (app: FastifyInstance) => void,
 ): Promise<Running> {
   const log = createLogger('http', config.HAPAX_LOG_LEVEL);
-  const openCallers = readCallers(config);
+  const sealKeys = readSealKeys(config);
+  const seals = new Seals(sealKeys);
+  const subjectTokens = new SubjectTokens(sealKeys);
+  const openCallers = readCallers(config, subjectTokens);
+  const payloadCodec = readPayloadCodec(config);
   const handlers = new EventHandlers(flows);
   const faults = handlers.faults(config.HAPAX_WEBHOOKS.all);
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
@@ -90,8 +104,9 @@ export async function startHttp(
     asksPerKey: config.HAPAX_ASKS_PER_KEY,
     redisUrl: config.REDIS_URL,
     countCopy: (became) => copies.inc({ became }),
-    terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS) },
-    inClaim: (database) => settlesInClaim(database, registered),
+    ...{ seals, payloadCodec },
+    terms: { [uploadFlow.name]: uploadTerms(config.HAPAX_DESTINATIONS), [signupFlow.name]: signupTerms },
+    inClaim: (database) => settlesInClaim(database, registered, seals),
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
@@ -121,11 +136,13 @@ export async function startHttp(
       database,
       uploads,
       publicUrl: config.HAPAX_PUBLIC_URL,
+      revealsTakenAddresses: config.HAPAX_TAKEN_ADDRESSES === 'reveal',
       askNextAction: async (payment) => (await reachOutside()).clients.payments.provider.nextAction(payment),
       countBody: (body) => bodies.inc(body),
       notices: { bucket: objects.bucket, secret: config.HAPAX_S3_WEBHOOK_SECRET },
     }),
     authenticate: callers.authenticate,
+    issueSubject: (who, until) => subjectTokens.issue(who, until),
     log,
     metrics: metricsText,
     countProblem: (refusal) => {
@@ -150,6 +167,7 @@ export async function startHttp(
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
+    endpoints: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' },
     ...(extend === undefined ? {} : { extend }),
   });
   sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);

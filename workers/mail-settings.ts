@@ -39,6 +39,8 @@ export const mailFields = {
   MAIL_PROVIDER_KEY: setting.optional(),
   SMS_PROVIDER_URL: setting.address('the SMS provider'),
   SMS_PROVIDER_KEY: setting.optional(),
+  /** Whether webhooks may go to this machine, by http too: for a local stack, since a receiver there can be any service of ours. */
+  HAPAX_WEBHOOK_LOOPBACK: z.enum(['on', 'off'], { error: 'give on or off' }).default('off'),
   /** Where the local mail catcher takes mail and shows it. */
   HAPAX_SMTP_PORT: setting.port(1025),
   HAPAX_MAIL_UI_PORT: setting.port(1080),

@@ -7,6 +7,7 @@ import { type Config, readConfig } from './config.ts';
 import { connectS3, s3Settings } from './connect-s3.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
+import { payloadSettings } from './payload-codec.ts';
 import { healthSettings, type Running, runProcess } from './process.ts';
 import { registrations } from './registrations.ts';
 import { runWorker } from './run-worker.ts';
@@ -17,6 +18,7 @@ export const mediaSettings = [
   'TEMPORAL_NAMESPACE',
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
+  ...payloadSettings,
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;

@@ -2,6 +2,7 @@ import { Database } from '../activities/stores/postgres/database.ts';
 import { serverFaults, migrateSchema, migrationSql } from '../activities/stores/postgres/migrate.ts';
 import type { Registration } from '../activities/registration.ts';
 import { ConfigFault, readConfig } from './config.ts';
+import { keptSealKeys } from './kept-seal-keys.ts';
 import { registrations } from './registrations.ts';
 import { tenantsOf } from './tokens.ts';
 
@@ -58,6 +59,12 @@ function unusable({ message, code }: Error & { code?: string }): string {
 async function fromCommandLine(): Promise<void> {
   const { DATABASE_URL } = readConfig(['DATABASE_URL']);
   const { HAPAX_TOKENS } = readConfig(['HAPAX_TOKENS']);
+  const { HAPAX_SEAL_KEYS, HAPAX_SEAL_KEYS_KEPT_IN: keptIn } = readConfig([
+    'HAPAX_SEAL_KEYS',
+    'HAPAX_SEAL_KEYS_KEPT_IN',
+  ]);
+  // The containers that need it start when this has ended.
+  if (HAPAX_SEAL_KEYS === undefined && keptIn !== undefined) await keptSealKeys(keptIn);
   if (!process.argv.includes('--seed')) return await migrate(DATABASE_URL, console.log);
   // Where callers bring JWTs or API keys there is no list of tenants, and nothing to fill.
   const seedTenants = HAPAX_TOKENS === undefined ? [] : tenantsOf(HAPAX_TOKENS);

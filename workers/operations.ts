@@ -15,6 +15,8 @@ import { registrations } from './registrations.ts';
 import { runWorker } from './run-worker.ts';
 import { systemGuards } from './system-guards.ts';
 import { countFlushes } from './telemetry.ts';
+import { payloadSettings } from './payload-codec.ts';
+import { readSeals, sealSettings } from './seals.ts';
 
 export const operationsSettings = [
   'DATABASE_URL',
@@ -25,6 +27,9 @@ export const operationsSettings = [
   'HAPAX_TASK_QUEUE',
   'HAPAX_WORKFLOW_BUNDLE',
   'HAPAX_PROTECTION',
+  'HAPAX_TAKEN_ADDRESSES',
+  ...sealSettings,
+  ...payloadSettings,
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
@@ -50,6 +55,7 @@ export async function startOperations(
   ports: (own: Ports) => Ports = (own) => own,
   activities: (stores: Stores, guards: Guards) => Promise<ReturnType<typeof createActivities>> = shippedActivities,
 ): Promise<Running> {
+  const seals = readSeals(config);
   const own = {
     database: new Database(config.DATABASE_URL, 'hapax_app'),
     objects: connectS3(config),
@@ -68,7 +74,10 @@ export async function startOperations(
         ? { codePath: config.HAPAX_WORKFLOW_BUNDLE }
         : { code: await bundleWorkflows() },
       activities: {
-        ...(await activities({ database, objects, ...outside.clients }, systemGuards(config.HAPAX_PROTECTION, log))),
+        ...(await activities(
+          { database, objects, seals, takenAddresses: config.HAPAX_TAKEN_ADDRESSES, ...outside.clients },
+          systemGuards(config.HAPAX_PROTECTION, log),
+        )),
         ...reconciler.activities,
       },
       stickyQueueScheduleToStartTimeout: stickyTimeout,

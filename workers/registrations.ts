@@ -1,4 +1,5 @@
 import type { Registration } from '../activities/registration.ts';
+import { Seals } from '../activities/seal/seals.ts';
 import type { Database } from '../activities/stores/postgres/database.ts';
 import type { SettleInClaim } from '../activities/stores/postgres/ledger/claim.ts';
 import { flows } from '../workflows/flows.ts';
@@ -38,13 +39,17 @@ function expectDone({ flow: { name, workflow }, steps, inClaim }: Registration, 
     throw new TypeError(`${file} registers no \`inClaim\`: ${name} has no workflow, and nothing would do its step.`);
 }
 
-/** What the flows without a workflow do in their claims, by the flow's name. */
+/**
+ * What the flows without a workflow do in their claims, by the flow's name.
+ * @param seals needed by the flows that callers begin; those that events begin seal nothing
+ */
 export function settlesInClaim(
   database: Database,
   registered: readonly Registration[],
+  seals = Seals.none,
 ): Readonly<Record<string, SettleInClaim>> {
   return Object.fromEntries(
-    registered.flatMap(({ flow, inClaim }) => (inClaim === undefined ? [] : [[flow.name, inClaim(database)]])),
+    registered.flatMap(({ flow, inClaim }) => (inClaim === undefined ? [] : [[flow.name, inClaim(database, seals)]])),
   );
 }
 

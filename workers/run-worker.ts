@@ -1,14 +1,28 @@
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { convertedBy } from '../activities/seal/payload-codec.ts';
+import { SealFault } from '../activities/seal/seals.ts';
+import { Workflows } from '../client/gateway/workflows.ts';
 import { heartbeat } from '../workflows/operation/budget.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigFault } from './config.ts';
 import { countRefused } from './count-refused.ts';
 import type { Ground } from './ground.ts';
+import { type payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { type healthSettings, type Running, serveHealth } from './process.ts';
 
 /** How long a stopped worker lets its work finish, well inside a container's 30 s. */
 const drain = '20 s';
 
-type Settings = Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE' | (typeof healthSettings)[number]>;
+type Settings = Pick<
+  Config,
+  | 'TEMPORAL_ADDRESS'
+  | 'TEMPORAL_NAMESPACE'
+  | 'HAPAX_TASK_QUEUE'
+  | (typeof healthSettings)[number]
+  | (typeof payloadSettings)[number]
+>;
+
+type Given = 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval';
 
 type WorkerParts = {
   /** What the process depends on: it is ready only while this holds. */
@@ -20,15 +34,19 @@ type WorkerParts = {
 /** Runs a Temporal worker as a process of ours: ready while it polls, and drained when it is stopped. */
 export async function runWorker(
   config: Settings,
-  options: Omit<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval'>,
+  options: Omit<WorkerOptions, Given>,
   { ground, close }: WorkerParts,
 ): Promise<Running> {
+  const converted = convertedBy(readPayloadCodec(config));
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS });
+  const namespace = config.TEMPORAL_NAMESPACE;
+  await provePayloadKeys(new Workflows(new Client({ connection, namespace, ...converted }), config.HAPAX_TASK_QUEUE));
   const worker = await Worker.create({
     ...options,
+    ...converted,
     interceptors: { activity: [countRefused] },
     connection,
-    namespace: config.TEMPORAL_NAMESPACE,
+    namespace,
     shutdownGraceTime: drain,
     // By default the SDK delays heartbeats to 80 % of the timeout, and then the next one must not be late at all.
     maxHeartbeatThrottleInterval: heartbeat / 2,
@@ -54,4 +72,17 @@ export async function runWorker(
       await close();
     },
   };
+}
+
+/**
+ * A worker that cannot read what Temporal keeps would fail every task that it takes.
+ * @throws ConfigFault when the key is missing with which payloads are encrypted now
+ */
+async function provePayloadKeys(workflows: Workflows): Promise<void> {
+  try {
+    await workflows.readSentinel();
+  } catch (error) {
+    const fault = error instanceof SealFault ? error : (error as Error).cause;
+    throw fault instanceof SealFault ? new ConfigFault(`Cannot start:\n  ${fault.message}`) : error;
+  }
 }

@@ -71,7 +71,7 @@ export const handlings = new Gauge({
 /** Messages that have not left, as the mail process last counted them. */
 export const messages = new Gauge({
   name: 'hapax_messages',
-  help: 'Messages that have not left, by channel (mail, sms) and state (due, sending, failed)',
+  help: 'Messages that have not left, by channel (mail, sms, webhook) and state (due, sending, failed)',
   labelNames: ['channel', 'state'],
   registers: [registry],
 });
@@ -81,6 +81,22 @@ export const messagesSent = new Counter({
   name: 'hapax_message_tries_total',
   help: 'Tries to let a message leave, by channel and by what became of it: sent, due (tried again), failed, taken-over',
   labelNames: ['channel', 'became'],
+  registers: [registry],
+});
+
+/** Messages that consumers were given, and what became of each. */
+export const consumed = new Counter({
+  name: 'hapax_consumed_total',
+  help: 'Messages by consumer and by what became of them: done, repeated, stale, waiting, gap, failed or due (tried again), dead, too-far, ignored, nobodys',
+  labelNames: ['consumer', 'became'],
+  registers: [registry],
+});
+
+/** What consumers have not done, as the consumer process last counted it. */
+export const held = new Gauge({
+  name: 'hapax_consumer_messages',
+  help: 'Messages that PostgreSQL keeps for a consumer, by state: due, waiting (for an earlier one), parked (a gap), dead; and undelivered ones of the stream as behind',
+  labelNames: ['consumer', 'state'],
   registers: [registry],
 });
 
@@ -103,7 +119,7 @@ export const turnedAway = new Counter({
 /** Which outside systems are left alone because they give no clear answers. */
 export const breakers = new Gauge({
   name: 'hapax_outside_breaker_open',
-  help: '1 while the breaker before the outside system is open in this process, 0 while it is closed',
+  help: '1 while the breaker before the outside system is open in this process, 0 while it is closed; for webhook, how many endpoints have an open one',
   labelNames: ['system'],
   registers: [registry],
 });

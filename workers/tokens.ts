@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { looksLikeSubjectToken } from '../activities/seal/subject-tokens.ts';
 import { looksLikeApiKey } from '../client/http/callers/api-key.ts';
 import { type Caller, callerNameRule, isCallerName, isEnvironment } from '../client/http/callers/caller.ts';
 import { ConfigFault } from './config.ts';
@@ -16,11 +17,16 @@ export function readTokens(setting: string): ReadonlyMap<string, Caller> {
     const split = entry.lastIndexOf('=');
     const token = entry.slice(0, split).trim();
     const caller = readCaller(entry.slice(split + 1).trim());
-    const valid = split > 0 && secret.test(token) && !token.includes('.') && !looksLikeApiKey(token);
+    const valid =
+      split > 0 &&
+      secret.test(token) &&
+      !token.includes('.') &&
+      !looksLikeApiKey(token) &&
+      !looksLikeSubjectToken(token);
     if (!valid || caller === undefined)
       throw new ConfigFault(
         `HAPAX_TOKENS entry ${index + 1} must be token=tenant:live|test:subject[:viewer|operator], with a token of 8 or more ` +
-          `characters that has no dot and does not begin with hpx_, and a tenant and a subject of ${callerNameRule}`,
+          `characters that has no dot and does not begin with hpx_ or hpa_, and a tenant and a subject of ${callerNameRule}`,
       );
     tokens.set(digestOf(token), caller);
   }

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { convertedBy } from '../activities/seal/payload-codec.ts';
 import { Database } from '../activities/stores/postgres/database.ts';
 import { type Due, dueOperations, lookAtEverything } from '../activities/stores/postgres/upkeep/due-operations.ts';
 import { countOpen } from '../activities/stores/postgres/upkeep/count-open.ts';
@@ -23,6 +24,7 @@ import { DueSweeps } from './due-sweeps.ts';
 import { EventLoop } from './event-loop.ts';
 import { Ground } from './ground.ts';
 import { createLogger } from './logger.ts';
+import { payloadSettings, readPayloadCodec } from './payload-codec.ts';
 import { healthSettings, type Running, runProcess, serveHealth } from './process.ts';
 import { registrations, settlesInClaim } from './registrations.ts';
 import { tellSweep } from './tell-sweep.ts';
@@ -35,6 +37,7 @@ const settings = [
   ...s3Settings,
   'HAPAX_TASK_QUEUE',
   'HAPAX_RECONCILE_MINUTES',
+  ...payloadSettings,
   ...healthSettings,
   'HAPAX_LOG_LEVEL',
 ] as const;
@@ -72,8 +75,9 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
   );
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
   const log = createLogger('upkeep', config.HAPAX_LOG_LEVEL);
+  const payloadCodec = readPayloadCodec(config);
   const connection = Connection.lazy({ address: config.TEMPORAL_ADDRESS });
-  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, ...convertedBy(payloadCodec) });
   const workflows = new Workflows(client, config.HAPAX_TASK_QUEUE);
   const database = new Database(config.DATABASE_URL, 'hapax_upkeep', 2);
   // Sweeping does what a tenant's own operation would have done, under the same row-level security.
@@ -89,6 +93,7 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
     temporalAddress: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.HAPAX_TASK_QUEUE,
+    payloadCodec,
     inClaim: (own) => settlesInClaim(own, registered),
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
@@ -120,6 +125,9 @@ export async function startUpkeep(config: Pick<Config, (typeof settings)[number]
       scheduled = false;
       // Last, so that a process that dies before this line leaves the loss to be found again.
       await workflows.raiseSentinel();
+    } else if (rounds === 0 && config.HAPAX_PAYLOAD_CODEC === 'on') {
+      // Workers prove at their start that they can decrypt it.
+      await workflows.raiseSentinel('TERMINATE_EXISTING');
     }
     if (!scheduled) await workflows.scheduleReconciler(minutes(config.HAPAX_RECONCILE_MINUTES));
     scheduled = true;

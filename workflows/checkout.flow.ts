@@ -122,6 +122,7 @@ export const checkoutFlow = defineFlow({
       ],
     }),
   intent: ['cartId', 'items', 'paymentMethod', 'email', 'expected', 'promo', 'currency', 'returnUrl'],
+  sealed: ['email'],
   keyScope: 'subject',
   answers: 'outcome',
   workflow: 'tells',

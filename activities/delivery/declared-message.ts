@@ -12,6 +12,11 @@ type About = {
   readonly repeats: 'at_least_once' | 'at_most_once';
   /** For how long it is tried. Then a person has to look. Milliseconds. */
   readonly patience: number;
+  /**
+   * The fields of the payload that are sealed as the request of the operation that tells it has them, and its flow. They are opened
+   * where the message is written, and nowhere before.
+   */
+  readonly sealed?: { readonly flow: string; readonly fields: readonly string[] };
 };
 
 /** A message that the product sends. `write` throws where the payload has another form than declared. */

@@ -1,5 +1,5 @@
 import { hours } from '../../workflows/operation/duration.ts';
-import { drawPause, whileDelivering } from '../../workflows/operation/retry-schedule.ts';
+import { drawPause, type RetrySchedule, whileDelivering } from '../../workflows/operation/retry-schedule.ts';
 import { HeldBack } from '../stores/outcomes/held-back.ts';
 import { Refused } from '../stores/outcomes/refused.ts';
 import { Throttled } from '../stores/outcomes/throttled.ts';
@@ -40,14 +40,21 @@ class TakenOver extends Error {}
  * @throws LedgerFault where the ledger could not be asked: nothing was sent, and the lease ends by itself
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
-  const { message, mayHaveLeft } = delivery;
-  const doubtedBefore = mayHaveLeft !== undefined;
+  const { message, mayHaveLeft, webhook } = delivery;
+  if (isErased(message.payload)) return { state: 'erased' };
+  // Where an id is known for ever, a second arrival has no effect: there is nothing to doubt.
+  const doubts = outlet.knowsIdsFor !== Number.POSITIVE_INFINITY;
+  const doubtedBefore = doubts && mayHaveLeft !== undefined;
   const declared = outlet.declared(message.type);
   if (declared === undefined)
-    return later(delivery, strangersPatience, random, {
-      ...{ code: 'handler-failed', doubted: doubtedBefore },
-      detail: `This build sends no ${message.type}: a newer one told it.`,
-    });
+    return later(
+      delivery,
+      { patience: strangersPatience, random },
+      {
+        ...{ code: 'handler-failed', doubted: doubtedBefore },
+        detail: `This build sends no ${message.type}: a newer one told it.`,
+      },
+    );
   const once = declared.repeats === 'at_most_once';
   // The system that still knows the id takes it once, however often it is sent.
   const known = mayHaveLeft?.by === outlet.place && mayHaveLeft.ago < outlet.knowsIdsFor;
@@ -60,7 +67,7 @@ export async function deliver(delivery: Delivery, { outlet, begin, signal, rando
     handedOver = true;
   };
   try {
-    const send = outlet.write(message);
+    const send = outlet.write(message, webhook);
     // Never a retry for the budget: each message has growing pauses of its own, and what an outage has left may leave at once.
     const call = { kind: 'first', timeout: outlet.longestSend, signal } as const;
     return await outlet.guard(call, async (limited) => await sent(send, { handOver, signal: limited }));
@@ -70,14 +77,17 @@ export async function deliver(delivery: Delivery, { outlet, begin, signal, rando
     const why = error instanceof Error ? error.message : String(error);
     if (error instanceof Refused) return refused(error.refusal, doubtedBefore);
     const untried = { state: 'due', code, detail: cut(why), doubted: doubtedBefore, heldBack: true } as const;
-    if (error instanceof HeldBack) return { ...untried, pause: error.wait };
+    const isOver = outlet.endsWithPatience === true && delivery.dueFor >= declared.patience;
+    if (error instanceof HeldBack && !isOver) return { ...untried, pause: error.wait };
     if (signal.aborted && !handedOver) return { ...untried, pause: 0 };
     // A clear no says that this try has not left, and nothing of an earlier one.
-    const doubtedNow = handedOver && !(error instanceof Throttled);
+    const doubtedNow = doubts && handedOver && !(error instanceof Throttled);
     if (doubtedNow && once && outlet.knowsIdsFor === 0) return inDoubt(why);
     const asked = error instanceof Throttled ? error.wait : undefined;
     const met = { code, detail: why, doubted: doubtedBefore || doubtedNow };
-    return later(delivery, declared.patience, random, met, asked);
+    const { schedule, endsWithPatience } = outlet;
+    const terms = { patience: declared.patience, random, schedule, fewest: endsWithPatience ? 0 : fewestTries };
+    return later(delivery, terms, met, asked);
   }
 }
 
@@ -94,17 +104,23 @@ async function sent(send: (handing: Handing) => Promise<void>, handing: Handing)
 
 type Met = { readonly code: string; readonly detail: string; readonly doubted: boolean };
 
+type Terms = {
+  readonly patience: number;
+  readonly random: number;
+  readonly schedule?: RetrySchedule | undefined;
+  readonly fewest?: number;
+};
+
 function later(
   { tries, dueFor }: Delivery,
-  patience: number,
-  random: number,
+  { patience, random, schedule = whileDelivering, fewest = fewestTries }: Terms,
   { code, detail, doubted }: Met,
   asked = 0,
 ): Outcome {
   const said = cut(detail);
-  if (dueFor >= patience && tries >= fewestTries)
+  if (dueFor >= patience && tries >= fewest)
     return doubted ? inDoubt(said) : { state: 'failed', code, detail: said, doubted };
-  const pause = Math.max(asked, drawPause(tries, whileDelivering, random));
+  const pause = Math.max(asked, drawPause(tries, schedule, random));
   return { state: 'due', code, detail: said, doubted, pause, heldBack: false };
 }
 
@@ -117,6 +133,11 @@ function refused({ code, detail }: Refused['refusal'], doubted: boolean): Outcom
 function inDoubt(why: string): Outcome {
   const detail = `It may have left: see whether it arrived before you replay it. ${why}`;
   return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail), doubted: true };
+}
+
+/** Nothing is left that could be sent, and nobody has to look at it. */
+function isErased(payload: unknown): boolean {
+  return typeof payload === 'object' && payload !== null && 'erased' in payload && payload.erased === true;
 }
 
 /** What a mail server or a provider says may hold anything. */

@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import type { RetrySchedule } from '../../workflows/operation/retry-schedule.ts';
 import type { Guard } from '../engine/guard.ts';
+import type { Seals } from '../seal/seals.ts';
 import { Refused } from '../stores/outcomes/refused.ts';
-import type { Delivery } from '../stores/postgres/outbox/due-deliveries.ts';
+import type { Channel, Delivery, Webhook } from '../stores/postgres/outbox/due-deliveries.ts';
 import type { DeclaredMessage, MailMessage, SmsMessage } from './declared-message.ts';
 import type { MailSender } from './mail-sender.ts';
+import { openedPayload } from './opened-payload.ts';
 import type { Handing, Sender } from './sender.ts';
 import type { SmsSender } from './sms-sender.ts';
 import { soundMailbox } from './sound-mailbox.ts';
@@ -13,18 +16,34 @@ type Message = Delivery['message'];
 /** The way out of one channel. */
 export type Outlet = Pick<Sender<never>, 'called' | 'place' | 'knowsIdsFor' | 'longestSend'> & {
   readonly guard: Guard;
+  /** The pauses between the tries; those of mail unless said otherwise. */
+  readonly schedule?: RetrySchedule;
+  /**
+   * Whether a message ends with its patience though it had few tries: a system that is dead for days must not collect messages for
+   * ever. Otherwise each gets a fair number of tries.
+   */
+  readonly endsWithPatience?: true;
   /** What is declared of a message; undefined where this build knows no such type. */
   readonly declared: (type: string) => Pick<DeclaredMessage<never>, 'repeats' | 'patience'> | undefined;
   /**
    * Writes the message and says how to send it.
    * @throws Refused where it cannot be written, or has no sound recipient
+   * @throws SealFault where this process cannot open it
    */
-  readonly write: (message: Message) => (handing: Handing) => Promise<void>;
+  readonly write: (message: Message, webhook?: Webhook) => (handing: Handing) => Promise<void>;
 };
 
+type OutletParts = {
+  readonly guard: Guard;
+  /** Opens what is sealed of a message. */
+  readonly seals: Seals;
+};
+/** The way out of each channel. That of a webhook depends on where it goes. */
+export type Outlets = ReadonlyMap<Channel, Outlet | ((delivery: Delivery) => Outlet)>;
+
 /** Lets the declared mails leave by this sender. */
-export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id, occurredAt: at, environment }, { to, subject, ...text }) => ({
+export function mailOutlet(sender: MailSender, messages: readonly MailMessage[], parts: OutletParts): Outlet {
+  return outlet(sender, messages, parts, ({ id, occurredAt: at, environment }, { to, subject, ...text }) => ({
     ...text,
     id,
     at,
@@ -34,8 +53,8 @@ export function mailOutlet(sender: MailSender, messages: readonly MailMessage[],
 }
 
 /** Lets the declared text messages leave by this sender. */
-export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], guard: Guard): Outlet {
-  return outlet(sender, messages, guard, ({ id, environment }, { to, text }) => ({
+export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], parts: OutletParts): Outlet {
+  return outlet(sender, messages, parts, ({ id, environment }, { to, text }) => ({
     id,
     to: soundNumber(to),
     text: marked(environment, text),
@@ -50,7 +69,7 @@ function marked(environment: Message['environment'], text: string): string {
 function outlet<Written, Ready>(
   { called, place, knowsIdsFor, longestSend, ...sender }: Sender<Ready>,
   messages: readonly DeclaredMessage<Written>[],
-  guard: Guard,
+  { guard, seals }: OutletParts,
   ready: (message: Message, written: Written) => Ready,
 ): Outlet {
   const byType = new Map(messages.map((message) => [message.type, message]));
@@ -62,7 +81,7 @@ function outlet<Written, Ready>(
     guard,
     declared: (type) => byType.get(type),
     write(message) {
-      const written = writtenBy(message, byType.get(message.type)?.write);
+      const written = writtenBy(message, byType.get(message.type), seals);
       const whole = ready(message, written);
       return (handing) => sender.send(whole, handing);
     },
@@ -70,14 +89,15 @@ function outlet<Written, Ready>(
 }
 
 /** A template that throws does so each time: its message waits for a person and a deploy. */
-function writtenBy<Written>(message: Message, write: ((payload: unknown) => Written) | undefined): Written {
+function writtenBy<Written>(message: Message, declared: DeclaredMessage<Written> | undefined, seals: Seals): Written {
+  if (declared === undefined) throw new TypeError(`Nothing declares the message ${message.type}`);
+  const payload = openedPayload(message, declared, seals);
   try {
-    if (write !== undefined) return write(message.payload);
+    return declared.write(payload);
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
     throw new Refused({ code: 'message-unwritable', detail: `No ${message.type} can be written from this: ${why}` });
   }
-  throw new TypeError(`Nothing declares the message ${message.type}`);
 }
 
 /** E.164: a plus and at most 15 digits, the first of which is no zero. */

@@ -1,4 +1,6 @@
 import type { LedgerMoves } from '../../workflows/operation/call.ts';
+import type { AnyFlow } from '../../workflows/operation/flow.ts';
+import { withoutHashes } from '../../workflows/operation/without-hashes.ts';
 import type { Database } from '../stores/postgres/database.ts';
 import { compensate } from '../stores/postgres/ledger/compensate.ts';
 import { enter } from '../stores/postgres/ledger/enter.ts';
@@ -10,10 +12,21 @@ import { take } from '../stores/postgres/ledger/take.ts';
 import { followWord } from './resolved-step.ts';
 import { ledgerMove } from './step-failure.ts';
 
-/** The ledger's own moves, which every flow shares. */
-export function ledgerMoves(database: Database): LedgerMoves {
+/**
+ * The ledger's own moves, which every flow shares.
+ * @param flows those that the worker tells
+ */
+export function ledgerMoves(database: Database, flows: readonly AnyFlow[]): LedgerMoves {
+  const byName = new Map(flows.map((flow) => [flow.name, flow]));
   return {
-    take: ({ operation, run }) => ledgerMove(() => take(database, operation, run)),
+    take: ({ operation, run }) =>
+      ledgerMove(async () => {
+        const taken = await take(database, operation, run);
+        const flow = byName.get(operation.flow);
+        return taken.kind === 'settled' || flow === undefined
+          ? taken
+          : { ...taken, request: withoutHashes(flow, taken.request) };
+      }),
     compensate: ({ carry, ending, ...held }) => ledgerMove(() => compensate(database, held, carry, ending)),
     settle: ({ carry, settlement, ...held }) =>
       ledgerMove(async () => {

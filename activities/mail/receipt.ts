@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { days } from '../../workflows/operation/duration.ts';
 import { declareMessage, type MailMessage } from '../delivery/declared-message.ts';
 import { moneyText } from '../money-text.ts';
@@ -22,6 +23,7 @@ export const receipt: MailMessage = declareMessage({
   repeats: 'at_least_once',
   // A mail server that fails on a Friday is mended on Monday.
   patience: days(3),
+  sealed: { flow: checkoutFlow.name, fields: ['email'] satisfies (typeof checkoutFlow)['sealed'] },
   payload,
   write(told) {
     const lines = linesOf(told);

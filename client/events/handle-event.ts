@@ -68,6 +68,7 @@ async function begin(
     case 'open':
     case 'asked-too-often':
     case 'key-expired':
+    case 'erased':
       return { state: 'done', operation: reply.id };
     case 'key-reused':
       return { state: 'due', code: reply.kind, detail: `${reply.id} was begun by this event with another request.` };

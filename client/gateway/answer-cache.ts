@@ -5,7 +5,6 @@ import type { SettledReply } from './reply.ts';
 
 type CachedAnswer = {
   readonly fingerprint: string;
-  readonly fingerprintVersion: number;
   /** From before the answer was read. */
   readonly epoch: number;
   /** One object for all its replays, so that the HTTP API prepares headers and body only once. */
@@ -16,10 +15,7 @@ type CachedAnswer = {
 const bytes = 64 * 1024 * 1024;
 /** What headers, dates and the map itself add to an entry. Bytes. */
 const overhead = 500;
-/**
- * How long memory may still serve an answer that was erased or revoked while PostgreSQL cannot be reached, and nobody learns
- * of a new epoch. After that the ledger is asked again.
- */
+/** How long memory serves an answer without asking the ledger again. */
 const lifetime = seconds(60);
 /** How late an expiry may be noticed. The cache's default of 1 ms sets a timer for nearly every lookup. Milliseconds. */
 const exactness = 50;

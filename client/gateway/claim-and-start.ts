@@ -1,13 +1,16 @@
+import { HashesBusy, type SlowHashes } from '../../activities/seal/slow-hashes.ts';
 import { type Claimed, claim, type SettleInClaim } from '../../activities/stores/postgres/ledger/claim.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
+import type { Opening } from '../../workflows/operation/call.ts';
 import { firstWait } from '../../workflows/operation/flow.ts';
-import { fingerprint, fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import { workflowId } from '../../workflows/operation/key.ts';
 import { isSettled } from '../../workflows/operation/state.ts';
+import { withoutHashes } from '../../workflows/operation/without-hashes.ts';
 import type { Admission } from './admission.ts';
-import type { Asked } from './asked.ts';
+import { type Asked, sameIntent } from './asked.ts';
 import { claimOf } from './claim-of.ts';
 import type { ClaimTurns } from './claim-turns.ts';
+import { hashedRequest, hashesAny } from './hashed-request.ts';
 import type { NotBegun } from './reply.ts';
 import { filledRequest, type Terms } from './terms.ts';
 import type { Workflows } from './workflows.ts';
@@ -22,6 +25,8 @@ export type ClaimParts = {
   readonly terms?: Terms;
   /** How flows without a workflow are done, by the flow's name. */
   readonly inClaim?: Readonly<Record<string, SettleInClaim>> | undefined;
+  /** Hashes the passwords of requests; needed for flows that declare some. */
+  readonly hashes?: SlowHashes | undefined;
   readonly log: (message: string, error: unknown) => void;
 };
 
@@ -42,30 +47,43 @@ export async function claimAndStart(
   // Defaults are filled in after the fingerprint, so that a deploy that changes one still recognises retries.
   const request = filledRequest(parts.terms, flow, call.request);
   const ruling = await parts.admission?.ask(scope.tenant, name, flow.answers === 'outcome');
-  if (ruling?.kind === 'overloaded') return (await begin(parts, asked, request, false)) ?? ruling;
+  if (ruling?.kind === 'overloaded') return (await begin(parts, asked, undefined)) ?? ruling;
   let created: string | undefined;
   try {
+    // A retry costs no hash.
+    const known = hashesAny(flow, request) ? await begin(parts, asked, undefined) : undefined;
+    if (known !== undefined) return known;
     const refusal = await parts.terms?.[flow.name]?.refusal(parts.database, call, request);
     const insert = refusal === undefined && (call.admit === undefined || (await call.admit()));
-    const claimed = await begin(parts, asked, request, insert);
+    const claimed = await begin(parts, asked, insert ? await hashedRequest(parts.hashes, flow, request) : undefined);
     // An operation that waits for its caller is not in the workers' hands.
     if (claimed?.created && firstWait(flow) === undefined) created = claimed.id;
     return claimed ?? (refusal === undefined ? { kind: 'not-admitted' } : { kind: 'not-taken', refusal });
+  } catch (error) {
+    if (error instanceof HashesBusy) return { kind: 'overloaded', retryAfter: error.retryAfter };
+    throw error;
   } finally {
     ruling?.claimed(created);
   }
 }
 
-/** @returns undefined when the operation would be new and must not begin */
+/**
+ * @param request what a new operation is to keep; undefined only looks
+ * @returns undefined when the operation would be new and must not begin
+ */
 async function begin(
   { database, workflows, turns, log }: ClaimParts & { readonly turns: ClaimTurns },
   asked: Asked,
-  request: Record<string, unknown>,
-  insert: boolean,
+  request: Record<string, unknown> | undefined,
 ): Promise<Started | undefined> {
   const { scope } = asked;
-  const claiming = (generation: number) =>
-    turns.take(() => claim(database, claimOf(asked, request, generation, insert)));
+  const insert = request !== undefined;
+  let stored: Opening['request'] = {};
+  const claiming = (generation: number) => {
+    const asking = claimOf(asked, request ?? {}, generation, insert);
+    stored = asking.request;
+    return turns.take(() => claim(database, asking));
+  };
   let claimed = await claiming(1);
   while (claimed?.created === false && claimed.renewable && sameIntent(asked, claimed)) {
     if (!insert) return undefined;
@@ -79,18 +97,11 @@ async function begin(
     const operation = { id: claimed.id, tenant, environment, flow: name, scope, generation: claimed.generation };
     // A failed start does not concern the caller: the claim is committed, and upkeep starts the workflow within
     // seconds.
+    const { created, requestId, ageMs: age } = claimed;
     workflows
-      .start(operation, claimed.created ? { request, requestId: claimed.requestId, age: claimed.ageMs } : undefined)
+      // Temporal keeps the request too, so it gets it as it was stored, and no hashes.
+      .start(operation, created ? { request: withoutHashes(asked.flow, stored), requestId, age } : undefined)
       .catch((error: unknown) => log(`The workflow of ${claimed.id} was not started`, error));
   }
   return { kind: 'claimed', ...claimed, workflowId: workflowId(scope, claimed.generation) };
-}
-
-/**
- * Compares with the fingerprint version that the row was written with, so that a deploy that hashes differently still
- * recognises retries.
- */
-export function sameIntent({ flow, call, digest }: Asked, claimed: Claimed): boolean {
-  if (claimed.fingerprintVersion === fingerprintVersion) return claimed.fingerprint === digest;
-  return fingerprint(flow.name, flow.intent, call.request, claimed.fingerprintVersion) === claimed.fingerprint;
 }

@@ -17,7 +17,7 @@ export type CopyParts = {
   /** Copies of settled answers that processes share. Without it, there are none. */
   readonly copies?: CopiedAnswers;
   /** Without it, copies end by their time alone. */
-  readonly epoch?: AnswerEpoch;
+  readonly epoch?: Pick<AnswerEpoch, 'now' | 'isFresh'>;
 };
 
 /** Finds the settled answer where processes share it, or has the ledger decide. */

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { groundFaultOf, type Proof } from '../../activities/stores/postgres/ground/proof.ts';
 import { proveServer } from '../../activities/stores/postgres/ground/prove-server.ts';
@@ -7,6 +8,10 @@ import { raiseEpoch, readCopyTerms } from '../../activities/stores/postgres/dedu
 import { workInHand } from '../../activities/stores/postgres/ledger/work-in-hand.ts';
 import { RedisConnection } from '../../activities/stores/redis/redis-connection.ts';
 import { milliseconds } from '../../workflows/operation/duration.ts';
+import { KeyRing } from '../../activities/seal/key-ring.ts';
+import { convertedBy } from '../../activities/seal/payload-codec.ts';
+import { Seals } from '../../activities/seal/seals.ts';
+import { SlowHashes } from '../../activities/seal/slow-hashes.ts';
 import { Gateway } from '../gateway.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { Admission } from './admission.ts';
@@ -33,7 +38,11 @@ type GatewayOptions = {
   readonly countCopy?: (look: CopyLook) => void;
   /** Makes what flows without a workflow do in their claims; by default there are none. */
   readonly inClaim?: (database: Database) => GatewayParts['inClaim'];
-} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms'>>;
+  /** `HAPAX_SEAL_KEYS` of the deployment, for flows that seal fields, such as the e-mail address of a checkout. */
+  readonly sealKeys?: string;
+  /** Encrypts what Temporal keeps, as `HAPAX_PAYLOAD_CODEC` says of the deployment; by default it is readable there. */
+  readonly payloadCodec?: PayloadCodec | undefined;
+} & Partial<Pick<GatewayParts, 'cacheEntries' | 'log' | 'count' | 'terms' | 'seals'>>;
 
 /**
  * A copy in Redis has to be faster than PostgreSQL, which answers within a few milliseconds. On one network Redis takes
@@ -69,6 +78,8 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     asksPerKey,
     redisUrl,
     countCopy,
+    sealKeys,
+    payloadCodec,
     ...given
   } = options;
   const connection = Connection.lazy({ address: temporalAddress });
@@ -104,9 +115,11 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     admission,
     epoch,
     ...(redis === undefined ? {} : { copies: new CopiedAnswers({ redis, secret: terms.secret, count: countCopy }) }),
-    workflows: new Workflows(new Client({ connection, namespace }), taskQueue),
+    workflows: new Workflows(new Client({ connection, namespace, ...convertedBy(payloadCodec) }), taskQueue),
     outcomes: new Outcomes(database, news),
     seen,
+    hashes: new SlowHashes(),
+    ...(sealKeys === undefined ? {} : { seals: new Seals(KeyRing.read(sealKeys)) }),
     ...given,
     inClaim: inClaim?.(database),
     ...(asksPerKey === undefined ? {} : { attempts: new KeyAttempts(asksPerKey) }),

@@ -1,7 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { RedisConnection } from '../../activities/stores/redis/redis-connection.ts';
-import { fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { settledStates } from '../../workflows/operation/state.ts';
 import type { Asked } from './asked.ts';
@@ -78,7 +77,7 @@ export class CopiedAnswers {
     const text = JSON.stringify({
       id,
       fingerprint: asked.digest,
-      fingerprintVersion,
+      fingerprintVersion: asked.digestVersion,
       requestId: originalRequest,
       state,
       flowVersion,

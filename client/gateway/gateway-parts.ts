@@ -1,3 +1,4 @@
+import type { Seals } from '../../activities/seal/seals.ts';
 import type { ClaimParts } from './claim-and-start.ts';
 import type { CopyParts } from './claim-or-copy.ts';
 import type { KeyAttempts } from './key-attempts.ts';
@@ -14,6 +15,8 @@ export type GatewayParts = ClaimParts &
     readonly attempts?: KeyAttempts;
     /** Settled answers kept in memory; 0 keeps none. */
     readonly cacheEntries?: number;
+    /** Seals the sensitive fields of requests; needed for flows that declare some. */
+    readonly seals?: Seals | undefined;
     /** Called once for each request, with the decision and the layer that made it. */
     readonly count?: (flow: string, decision: Decision | NotBegun['kind'], layer: Layer) => void;
   };

@@ -1,5 +1,4 @@
-import type { Asked } from './asked.ts';
-import { sameIntent } from './claim-and-start.ts';
+import { type Asked, sameIntent } from './asked.ts';
 import type { Found } from './claim-or-copy.ts';
 import type { NotBegun } from './reply.ts';
 

@@ -1,4 +1,3 @@
-import { fingerprintVersion } from '../../workflows/operation/fingerprint.ts';
 import type { SettledState } from '../../workflows/operation/state.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { Asked } from './asked.ts';
@@ -25,9 +24,11 @@ export class RememberedAnswers {
 
   /** @returns the answer, and whether it answers this very request; undefined when the ledger has to be asked */
   find({ flow, name, digest }: Asked): { readonly replay: SettledReply; readonly same: boolean } | undefined {
-    const cached = this.#cache.get(name, this.#parts.epoch?.now ?? 0);
-    if (cached?.fingerprintVersion !== fingerprintVersion || cached.replay.answer.flowVersion !== flow.version)
-      return undefined;
+    const { epoch } = this.#parts;
+    // Without a fresh epoch nobody knows whether an answer was erased.
+    if (epoch?.isFresh === false) return undefined;
+    const cached = this.#cache.get(name, epoch?.now ?? 0);
+    if (cached === undefined || cached.replay.answer.flowVersion !== flow.version) return undefined;
     return { replay: cached.replay, same: cached.fingerprint === digest };
   }
 
@@ -36,7 +37,7 @@ export class RememberedAnswers {
     if (found.generation !== 1 || found.renewable) return;
     const { id, requestId: originalRequest, workflowId, epoch } = found;
     const replay = { kind: 'settled', how: 'replayed', id, workflowId, originalRequest, answer, state } as const;
-    this.#cache.put(asked.name, { fingerprint: asked.digest, fingerprintVersion, epoch, replay });
+    this.#cache.put(asked.name, { fingerprint: asked.digest, epoch, replay });
     if (found.from === 'ledger') this.#parts.copies?.keep(asked, replay, epoch);
   }
 }

@@ -37,6 +37,8 @@ export type Reply =
   | { readonly kind: 'key-reused'; readonly id: string }
   /** The answer has expired, but its tombstone is still there. */
   | ({ readonly kind: 'key-expired' } & Named)
+  /** The data of the operation were erased. Nothing is left to compare a request with. */
+  | ({ readonly kind: 'erased' } & Named)
   /**
    * The key was asked for too often while its operation is open.
    * @member retryAfter whole seconds

@@ -17,11 +17,11 @@ export type ServiceAnswer<F extends AnyFlow> =
   /** `trouble` says why the operation makes no progress; null while it does. */
   | { readonly id: string; readonly state: OpenState; readonly how: How; readonly trouble: Trouble | null };
 
-/** The key was used for another request, or its answer has expired. This is the caller's mistake, not an outcome. */
+/** The key was used for another request, or its answer has expired or was erased. No operation begins for it. */
 export class KeyMisused extends Error {
   override readonly name = 'KeyMisused';
-  readonly code: 'key-reused' | 'key-expired';
-  constructor(code: 'key-reused' | 'key-expired', message: string) {
+  readonly code: 'key-reused' | 'key-expired' | 'erased';
+  constructor(code: KeyMisused['code'], message: string) {
     super(message);
     this.code = code;
   }
@@ -71,5 +71,7 @@ export function told<F extends AnyFlow>(reply: Reply): ServiceAnswer<F> {
       throw new Overloaded(reply.retryAfter);
     case 'key-expired':
       throw new KeyMisused('key-expired', `The answer of ${reply.id} has expired: look the resource up instead.`);
+    case 'erased':
+      throw new KeyMisused('erased', `The data of ${reply.id} were erased: make a new key for a new request.`);
   }
 }

@@ -103,12 +103,25 @@ export class Workflows {
     }
   }
 
-  async raiseSentinel(): Promise<void> {
+  /**
+   * Its summary is encrypted with the key that payloads are encrypted with now.
+   * @throws when this process cannot decrypt it
+   */
+  async readSentinel(): Promise<void> {
+    try {
+      await (await this.#client.workflow.getHandle(this.#sentinel).describe()).staticSummary();
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+
+  /** @param standing what to do about one that stands; `TERMINATE_EXISTING` has its summary encrypted anew */
+  async raiseSentinel(standing: 'USE_EXISTING' | 'TERMINATE_EXISTING' = 'USE_EXISTING'): Promise<void> {
     await this.#client.workflow.start('sentinel', {
       workflowId: this.#sentinel,
       taskQueue: this.#taskQueue,
       args: [],
-      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdConflictPolicy: standing,
       staticSummary: 'Missing when Temporal has lost its memory: upkeep then starts every open operation again',
     });
   }

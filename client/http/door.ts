@@ -5,6 +5,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import type { EndpointRules } from '../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
@@ -36,8 +37,10 @@ import { answerOtherMethods } from './protocol/other-methods.ts';
 import { problemPages } from './problems/problem-pages.ts';
 import { requestLog } from './request-log.ts';
 import { resolveRoute } from './routes/resolve-route.ts';
+import { type IssueSubject, subjectRoutes } from './routes/subject-routes.ts';
 import { type Check, isReady, readinessText } from './health/readiness.ts';
 import { documentRoles, requireRole } from './callers/require-role.ts';
+import { endpointRoutes } from './webhook-endpoints/endpoint-routes.ts';
 import { requireSoundCoding } from './protocol/sound-coding.ts';
 import { requireSoundExpectation } from './protocol/sound-expectation.ts';
 import { requireSoundHost } from './protocol/sound-host.ts';
@@ -62,6 +65,10 @@ type DoorParts = {
   readonly inbox: Inbox;
   /** Called with what became of each delivery of an event. */
   readonly countDelivery?: CountDelivery;
+  /** Where outgoing webhooks may go. Default: addresses of the Internet alone. */
+  readonly endpoints?: EndpointRules;
+  /** Signs tokens for browsers without a user; without it there are none. */
+  readonly issueSubject?: IssueSubject;
   /** Further routes behind authentication. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -118,7 +125,7 @@ const bearerScheme = {
   type: 'http',
   scheme: 'bearer',
   description:
-    'A JWT of the configured issuer, an API key (`hpx_live_…`, `hpx_test_…`), or a static token of a local stack. It names ' +
+    'A JWT of the configured issuer, an API key (`hpx_live_…`, `hpx_test_…`), a token of `POST /v1/subjects` (`hpa_…`), or a static token of a local stack. It names ' +
     'the tenant, the environment, the subject and the role. Each route lists the least role that may use it, or `viewer` and ' +
     '`operator` where it shows what concerns every subject:\n\n' +
     '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
@@ -212,8 +219,11 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     collectionRoutes(guarded, { ...parts, views, operation });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
     keyRoutes(guarded, parts.database);
+    if (parts.issueSubject !== undefined) subjectRoutes(guarded, parts.issueSubject);
     await guarded.register(async (scope) => deadLetterRoutes(scope, parts.database));
     await guarded.register(async (scope) => await differenceRoutes(scope, parts.database));
+    const { database, endpoints: rules = { loopback: false } } = parts;
+    await guarded.register(async (scope) => await endpointRoutes(scope, { database, rules }));
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
     await additions.register(guarded);
     parts.extend?.(guarded);

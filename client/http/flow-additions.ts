@@ -3,10 +3,15 @@ import type { z } from 'zod';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
+import type { Role } from '../../workflows/operation/role.ts';
 
 /** What a flow adds to the HTTP API besides the POST that every flow has. */
 export type FlowAdditions = {
   readonly flow: AnyFlow;
+  /** The least role that may begin its operations; by default `caller`. */
+  readonly role?: Role;
+  /** Whether its POST waits for an end that may come soon, where the flow itself answers with the state. */
+  readonly waits?: boolean;
   /** The flow's own routes, in a scope of their own: their parsers and hooks affect no other route. */
   readonly routes?: (app: FastifyInstance) => Promise<void> | void;
   /** Routes that know their callers by other means than a token, each in a scope of its own. */
@@ -62,6 +67,15 @@ export class Additions {
   /** Whether there are callers who may not ask. */
   mayRefuse({ name }: AnyFlow): boolean {
     return this.#byFlow.get(name)?.mayAsk !== undefined;
+  }
+
+  /** Whether the flow's POST waits for its end. */
+  waits({ name, answers }: AnyFlow): boolean {
+    return answers === 'outcome' || this.#byFlow.get(name)?.waits === true;
+  }
+
+  role({ name }: AnyFlow): Role {
+    return this.#byFlow.get(name)?.role ?? 'caller';
   }
 
   offered({ name }: AnyFlow): z.ZodRawShape {

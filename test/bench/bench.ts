@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { assetsPart } from './assets/assets-part.ts';
 import { checkoutPart } from './checkout/checkout-part.ts';
+import { consumerPart } from './consumer/consumer-part.ts';
 import { prepareDatabase } from './checkout/prepare-database.ts';
 import { dedupPart } from './dedup/dedup-part.ts';
 import { type Figure, isMet } from './measure/figure.ts';
@@ -10,14 +11,16 @@ import { figureTable } from './measure/figure-table.ts';
 import { overloadPart } from './overload/overload-part.ts';
 import type { Part } from './part.ts';
 import { reconcilePart } from './reconcile/reconcile-part.ts';
+import { relayPart } from './relay/relay-part.ts';
 import { replayPart } from './replay/replay-part.ts';
+import { signupPart } from './signup/signup-part.ts';
 import { startServers } from './stack/servers.ts';
 import { uploadsPart } from './uploads/uploads-part.ts';
 import { waitingPart } from './waiting/waiting-part.ts';
 import { webhooksPart } from './webhooks/webhooks-part.ts';
 import { stampedePart } from './stampede/stampede-part.ts';
 
-/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup] [--rounds N] [--temporal-store memory|file] */
+/** npm run bench [-- --only checkout|replay|stampede|overload|uploads|assets|webhooks|waiting|reconcile|dedup|signup|relay|consumer] [--rounds N] [--temporal-store memory|file] */
 const parts: Readonly<Record<string, Part>> = {
   checkout: checkoutPart,
   replay: replayPart,
@@ -29,6 +32,9 @@ const parts: Readonly<Record<string, Part>> = {
   waiting: waitingPart,
   reconcile: reconcilePart,
   dedup: dedupPart,
+  signup: signupPart,
+  relay: relayPart,
+  consumer: consumerPart,
 };
 
 const { values } = parseArgs({

@@ -27,7 +27,7 @@ export class ComposeStack {
 
   static async create(): Promise<ComposeStack> {
     const id = randomBytes(4).toString('hex');
-    const names = ['HTTP', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX', 'SMTP', 'MAIL_UI'];
+    const names = ['HTTP', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX', 'SMTP', 'MAIL_UI', 'NATS'];
     const ports = await freePorts(names.length);
     const environment = Object.fromEntries(names.map((name, index) => [`HAPAX_${name}_PORT`, String(ports[index])]));
     return new ComposeStack(id, { ...environment, HAPAX_TAG: `test-${id}` });

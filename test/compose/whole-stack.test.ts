@@ -9,7 +9,7 @@ import { engineIsThere } from './engine.ts';
 import { captures, checkout, upload } from './once.ts';
 
 const token = 'a-long-secret-of-the-test';
-const workers = ['operations', 'media', 'upkeep', 'mail'];
+const workers = ['operations', 'media', 'upkeep', 'mail', 'relay', 'consumer'];
 const ours = [...workers, 'http', 'sandbox'];
 const running = [...ours, 'postgres', 'temporal', 's3'];
 /** Each of these would end an address early, or change it, if it stood there as it is. */

@@ -245,4 +245,18 @@ describe('an answer that changes before its time', () => {
     expect(Number(now?.epoch)).toBeGreaterThan(Number(epoch) + 1_000);
     expect(await copies()).toContain(name);
   });
+
+  // Last: it erases what the tests before it have left.
+  it('because its subject was erased is given by no copy either, at any process', async () => {
+    const { text } = await paid('of a subject');
+    for (const door of [remembering, forgetful]) expect((await ask('of a subject', door)).text).toBe(text);
+    const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase', token: 'operator-alpha' });
+    expect(erased.status).toBe(201);
+    await pause(1_000);
+    for (const door of [remembering, forgetful]) {
+      const answer = await ask('of a subject', door);
+      expect([answer.status, answer.json.code]).toEqual([410, 'erased']);
+    }
+    expect(await effectsOf(world, 'of a subject')).toEqual(paidOnce);
+  });
 });

@@ -272,11 +272,8 @@ describe('a deploy that takes fingerprints in another way', () => {
   it('knows the retries of what the former build has begun, and the former build claims nothing it cannot compare', async () => {
     const directory = await anotherBuild(join(world.directory, 'next'), {
       'workflows/operation/fingerprint.ts': [
-        ['export const fingerprintVersion = 1;', 'export const fingerprintVersion = 2;'],
-        [
-          '  1: (flow, intent) => {',
-          "  2: (flow, intent) => `next ${versions[1]?.(flow, intent) ?? ''}`,\n  1: (flow, intent) => {",
-        ],
+        ['export const fingerprintVersion = 1;', 'export const fingerprintVersion = 3;'],
+        ['  1: (form) => ', "  3: (form, mac) => `next ${versions[1]?.(form, mac) ?? ''}`,\n  1: (form) => "],
       ],
     });
     const next = world.doors.push(await world.start(join(directory, 'workers/http.ts'))) - 1;

@@ -53,17 +53,19 @@ const routes = () =>
     Object.entries(methods).map(([method, route]) => ({ method: method.toUpperCase(), path, route })),
   );
 /** Lists of what concerns every subject of a tenant. */
-const ofAllSubjects = ['/v1/dead-letters', '/v1/differences'];
+const ofAllSubjects = ['/v1/dead-letters', '/v1/differences', '/v1/webhook-endpoints'];
 const picture = Buffer.from('the bytes of a picture');
 
 describe('the document of the API', () => {
   it('has the least role of each route, and says what the roles are', () => {
     for (const { path, method, route } of routes()) {
       const usual = method === 'GET' ? 'viewer' : 'caller';
-      const role = /\/(resolve|replay|settle)$/.test(path) ? 'operator' : usual;
-      const least = ofAllSubjects.includes(path)
-        ? [{ token: ['viewer'] }, { token: ['operator'] }]
-        : [{ token: [role] }];
+      const operates = /\/(resolve|replay|settle|erase)$|^\/v1\/webhook-endpoints/.test(path);
+      const role = operates ? 'operator' : usual;
+      const least =
+        method === 'GET' && ofAllSubjects.includes(path.replace(/\/\{id\}$/, ''))
+          ? [{ token: ['viewer'] }, { token: ['operator'] }]
+          : [{ token: [role] }];
       expect([method, path, route.security]).toEqual([method, path, path === '/v1/config' ? [] : least]);
     }
     for (const role of roles) expect(document.components.securitySchemes.token?.description).toContain(`\`${role}\``);
@@ -89,17 +91,31 @@ describe.each(['static token', 'JWT', 'API key'])('a viewer with a %s', (way) =>
     const upload = await uploader.announced(`for a viewer with a ${way}`, picture);
     const file = (await uploader.upload(`file for a viewer with a ${way}`, Buffer.from(way))).json.result
       .assetId as string;
+    const body = { email: 'seen@example.com', password: 'correct horse battery staple' };
+    const signup = (await world.ask('POST', '/v1/signups', { key: `seen by a viewer with a ${way}`, body })).json
+      .id as string;
+    await world.until('the sign-up waits', async () => (await world.state(signup)) === 'waiting');
+    const endpoint = await world.ask('POST', '/v1/webhook-endpoints', {
+      ...{ token: people.operator[way] as string, key: `endpoint for ${way}`, body: { url: 'https://93.184.216.34/' } },
+    });
+    expect(endpoint.status).toBe(201);
     const before = await allEffects(world);
     let refused = 0;
     for (const { method, path } of routes()) {
-      const named: Record<string, string> = { assets: file, uploads: upload.id, refunds: refund };
+      const named: Record<string, string> = {
+        assets: file,
+        uploads: upload.id,
+        refunds: refund,
+        signups: signup,
+        'webhook-endpoints': endpoint.json.id,
+      };
       const id = named[path.split('/')[2] as string] ?? (paid.json.id as string);
-      const body = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
+      const sentBody = method === 'GET' ? {} : { body: world.cart(key, { cartId: `${key} own` }) };
       for (const sent of [{ key }, { key: null }, { key: 'not, sound' }]) {
         const answer = await world.ask(method, path.replace('{id}', id).replace('{name}', 'thumbnails'), {
           token,
           ...sent,
-          ...body,
+          ...sentBody,
         });
         if (method === 'GET') {
           expect([path, answer.status]).toEqual([path, 200]);
@@ -234,8 +250,10 @@ describe.each(['JWT', 'API key'])('another tenant’s operations, asked for with
           token,
           headers,
           ...(method === 'PUT' ? { body: 'x' } : {}),
+          ...(path.endsWith('/resend') ? { key: 'to see it' } : {}),
           ...(path.endsWith('/parts') ? { body: { parts: [{ number: 1, sha256: '0'.repeat(64) }] } } : {}),
           ...(path.endsWith('/resolve') ? { body: found } : {}),
+          ...(path.endsWith('/rotate') ? { key: 'not theirs' } : {}),
           ...(path.endsWith('/settle') ? { body: { reason: 'to see it' } } : {}),
         });
       const [theirs, none] = [await ask(paid.json.id), await ask(`op_${'z'.repeat(26)}`)];

@@ -81,12 +81,14 @@ describe.each([
           ? { body: 'bytes', headers: { 'content-type': 'image/jpeg' } }
           : path.endsWith('/parts')
             ? { body: sent }
-            : path.startsWith('/v1/orders/')
+            : /^\/v1\/orders\/|\/resend$/.test(path)
               ? { key: `not of ${who}` }
               : {};
       const answer = await world.ask(method, path, { token: stranger, ...body });
-      // Only an operator may resolve or replay: whoever else asks is told so before the operation is looked at.
-      expect([path, answer.status]).toEqual([path, /\/(resolve|replay|settle)$/.test(path) ? 403 : 404]);
+      // Only an operator may resolve, replay or erase, and only people look at endpoints: whoever else asks is told so before
+      // the operation is looked at.
+      const ofPeople = /\/(resolve|replay|settle|erase)$|^\/v1\/webhook-endpoints\//.test(path);
+      expect([path, answer.status]).toEqual([path, ofPeople ? 403 : 404]);
       expect(shape(answer)).toEqual(shape(await world.ask(method, missing, { token: stranger, ...body })));
     }
     expect(await world.state(mine.json.id)).toBe('succeeded');
@@ -283,6 +285,8 @@ const ofNobody = new Set([
   'sweep_pass',
   'reclaimed',
   'sweep_trouble',
+  'relay',
+  'relay_shard',
 ]);
 
 describe('behind the door PostgreSQL itself', () => {

@@ -261,6 +261,41 @@ it('without a mail server mail waits, and the process says so', async () => {
   expect(await row(message)).toMatchObject({ state: 'due', tries: 0 });
 });
 
+it('what is erased before it has left goes to nobody, and is no dead letter', async () => {
+  const [refused, waits] = ['refused@example.com', 'erased@example.com'];
+  catcher.manner = { refuses: (address) => (address === refused ? 550 : undefined) };
+  const sender = await world.start('workers/mail.ts');
+  const dead = await paid(refused);
+  await became(dead, 'failed');
+  await sender.kill();
+  const waiting = await paid(waits);
+  const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase', token: 'operator-alpha' });
+  expect([erased.status, erased.json.state]).toEqual([201, 'succeeded']);
+  for (const message of [dead, waiting])
+    expect(await row(message)).toMatchObject({ state: 'erased', code: null, detail: null });
+  expect((await letters()).deadLetters).toEqual([]);
+  expect((await replay(dead)).json.code).toBe('not-a-dead-letter');
+  // A sender that looks now has nothing to send to them.
+  await world.start('workers/mail.ts');
+  await became(await paid('after@example.com'), 'sent');
+  expect([refused, waits].map((address) => catcher.for(address).length)).toEqual([0, 0]);
+});
+
+it('a sender that has a message in its hands when it is erased sends nothing any more', async () => {
+  const to = 'in-hand@example.com';
+  const message = await paid(to);
+  const sender = await world.start(worker, {}, ['freeze', 'before-mark']);
+  await world.until('it is in its hands', async () => (await row(message))?.fence === '1');
+  const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase again', token: 'operator-alpha' });
+  expect([erased.status, (await row(message))?.state]).toEqual([201, 'erased']);
+  sender.signal('SIGCONT');
+  await world.start('workers/mail.ts');
+  // Longer than a lease: the first sender may have it, too.
+  await became(await paid('later@example.com'), 'sent', 40_000);
+  expect(catcher.for(to)).toEqual([]);
+  expect((await row(message))?.state).toBe('erased');
+});
+
 async function ofKey(to: string): Promise<string> {
   const [found] = await world.sql<{ id: string }>(
     `select id from hapax.operation where key = $1`,

@@ -102,7 +102,19 @@ async function count(text: string, ...values: unknown[]): Promise<number> {
 const ofWhatIsThere: Readonly<Record<string, () => Promise<{ readonly path?: string; readonly more?: object }>>> = {
   refund: async () => ({ more: { checkout: (await world.checkout('to be refunded')).json.id } }),
   cancellation: async () => ({ path: `/v1/orders/${(await world.checkout('to be cancelled')).json.orderId}/cancel` }),
+  async resend() {
+    const body = { email: 'resent@example.com', password: 'correct horse battery staple' };
+    const { id } = (await world.ask('POST', '/v1/signups', { key: 'to be resent', body })).json;
+    await world.until('the address is held', async () => (await world.state(id)) === 'waiting');
+    await world.sql(`update hapax.signup set mailed_at = mailed_at - interval '2 minutes' where operation_id = $1`, id);
+    return { path: `/v1/signups/${id}/resend` };
+  },
 };
+
+async function webhookEndpoint(key: string) {
+  const asked = { token: 'operator-alpha', key, body: { url: 'https://93.184.216.34/' } };
+  return (await world.ask('POST', '/v1/webhook-endpoints', asked)).json as { readonly id: string };
+}
 
 /** Routes that write and take no key: each is asked twice, and shows that this had one effect. */
 const repeatable: Readonly<Record<string, () => Promise<void>>> = {
@@ -111,6 +123,13 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     const before = await allEffects(world);
     const keys = await Promise.all([world.ask('POST', '/v1/keys'), world.ask('POST', '/v1/keys')]);
     expect(keys.map(({ status }) => status)).toEqual([201, 201]);
+    expect(await allEffects(world)).toEqual(before);
+  },
+  // Nothing is kept of a token.
+  async 'POST /v1/subjects'() {
+    const before = await allEffects(world);
+    const tokens = await Promise.all([world.ask('POST', '/v1/subjects'), world.ask('POST', '/v1/subjects')]);
+    expect(new Set(tokens.map(({ status, json }) => `${status} ${json.subject}`)).size).toBe(2);
     expect(await allEffects(world)).toEqual(before);
   },
   async 'POST /v1/operations/{id}/cancel'() {
@@ -163,6 +182,18 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
       world.ask('POST', `/v1/differences/${id}/settle`, { token: 'operator-alpha', body: { reason } });
     const answers = [await settle('first'), await settle('second')];
     expect(answers.map(({ status, json }) => [status, json.reason])).toEqual(Array(2).fill([200, 'first']));
+  },
+  async 'DELETE /v1/webhook-endpoints/{id}'() {
+    const { id } = await webhookEndpoint('deleted twice');
+    const remove = () => world.ask('DELETE', `/v1/webhook-endpoints/${id}`, { token: 'operator-alpha' });
+    const answers = await Promise.all([remove(), remove()]);
+    expect(answers.map(({ status, json }) => [status, json.state])).toEqual(Array(2).fill([200, 'deleted']));
+  },
+  async 'POST /v1/webhook-endpoints/{id}/enable'() {
+    const { id } = await webhookEndpoint('enabled twice');
+    const enable = () => world.ask('POST', `/v1/webhook-endpoints/${id}/enable`, { token: 'operator-alpha' });
+    const answers = await Promise.all([enable(), enable()]);
+    expect(answers.map(({ status, json }) => [status, json.state])).toEqual(Array(2).fill([200, 'enabled']));
   },
   async 'PUT /v1/uploads/{id}/content'() {
     const bytes = Buffer.from('one');
@@ -269,15 +300,25 @@ describe('the document of the API', () => {
       const key = route.parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
       const body = example(route) ?? expect.unreachable();
       const { path = `/v1/${flow.route}`, more = {} } = (await ofWhatIsThere[flow.name]?.()) ?? {};
-      const answer = await world.ask('POST', path, { key, body: { ...body, ...more } });
-      expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([flow.name, 201, 'created']);
+      const answer = await world.ask('POST', path, { key, token: tokenFor(path), body: { ...body, ...more } });
+      // Only the owner of the address can bring a sign-up to its end.
+      const status = flow.name === 'signup' ? 202 : 201;
+      expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([
+        flow.name,
+        status,
+        'created',
+      ]);
       fits(answer, route);
     }
   });
 
   it('says of each body whether it may be missing, as it may where the path says all', async () => {
     const optional = routes().filter(({ route }) => route.requestBody?.required === false);
-    expect(optional.map(named)).toEqual(['POST /v1/orders/{orderId}/cancel']);
+    expect(optional.map(named)).toEqual([
+      'POST /v1/orders/{orderId}/cancel',
+      'POST /v1/subjects/{subject}/erase',
+      'POST /v1/signups/{id}/resend',
+    ]);
     const { orderId } = (await world.checkout('cancelled without a body')).json;
     expect((await world.ask('POST', `/v1/orders/${orderId}/cancel`, { key: 'no body' })).status).toBe(201);
     expect((await world.ask('POST', '/v1/refunds', { key: 'no body' })).json.code).toBe('body-malformed');
@@ -428,6 +469,11 @@ function fits({ status, headers, json }: Answered, { responses }: Documented): v
   expect(faultsBy(content[type]?.schema, json)).toBeUndefined();
 }
 
+/** Who may begin such an operation. */
+function tokenFor(path: string): string {
+  return path.endsWith('/erase') || path.startsWith('/v1/webhook-endpoints') ? 'operator-alpha' : 'local-alpha';
+}
+
 function faultsBy(documented: Schema | undefined, json: unknown): z.ZodError | undefined {
   const whole = { ...documented, $defs: document.components.schemas };
   const schema = JSON.parse(JSON.stringify(whole).replaceAll('#/components/schemas/', '#/$defs/')) as object;
@@ -450,9 +496,10 @@ describe('each route that is documented', () => {
         await shown();
         continue;
       }
-      const body = example(one.route) ?? expect.unreachable();
+      const body = example(one.route);
+      expect([name, body !== undefined]).toEqual([name, one.route.requestBody !== undefined]);
       const before = await allEffects(world);
-      const refused = await world.ask(one.method, one.path, { body });
+      const refused = await world.ask(one.method, one.path, { token: tokenFor(one.path), body });
       expect([name, refused.status, refused.json.code]).toEqual([name, 400, 'key-missing']);
       expect(await allEffects(world)).toEqual(before);
     }

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freePorts } from '../../workers/local/free-port.ts';
+import { findNatsServer } from '../../workers/local/find-nats-server.ts';
 import { findTemporal } from '../../workers/local/find-temporal.ts';
 import { findVersitygw } from '../../workers/local/find-versitygw.ts';
 import { startTime } from '../../workers/local/process-identity.ts';
@@ -48,6 +49,12 @@ test('names the variable to set and every place that was tried, when versitygw c
   expect(fault).toContain('VERSITYGW: not set');
   expect(fault).toMatch(/its releases: 127\.0\.0\.1:\d+: connect ECONNREFUSED/);
   expect(fault).toContain('Go: no-such-go is not installed');
+});
+
+test('names the variable to set, when nats-server cannot be had', async () => {
+  const fault = await findNatsServer(await bareMachine()).catch((error: Error) => error.message);
+  expect(fault).toMatch(/^The broker nats-server is needed and was not found\. .*NATS_SERVER.*NATS_URL/);
+  expect(fault).toContain('NATS_SERVER: not set');
 });
 
 test('takes the one chosen before the PATH, the PATH before the cache, and the cache before any download', async () => {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { sealKeys } from '../support/seal-keys.ts';
 import { scratch } from './scratch.ts';
 
 /** `npm start`, or a process of its own, until it ends by itself. */
@@ -22,7 +23,7 @@ test('a start that a taken port prevents says so, and nothing of stopping what n
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
-  const parts = ['POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
+  const parts = ['POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'NATS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
   const others = parts.map((part) => [`HAPAX_${part}_PORT`, '0']);
   const { code, out, told } = await start({ ...Object.fromEntries(others), HAPAX_HTTP_PORT: String(port) });
   expect(told).toBe(
@@ -38,7 +39,7 @@ test('a start with one port for two parts names both', async () => {
 });
 
 test('a start with a provider that does not answer names the variable', async () => {
-  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SMTP', 'MAIL_UI'];
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'NATS', 'SMTP', 'MAIL_UI'];
   const any = parts.map((part) => [`HAPAX_${part}_PORT`, '0']);
   const { code, told } = await start({ ...Object.fromEntries(any), STRIPE_API_BASE: 'http://127.0.0.1:1' });
   expect(told).toContain('STRIPE_API_BASE is set, but the payment provider there cannot be used');
@@ -46,12 +47,21 @@ test('a start with a provider that does not answer names the variable', async ()
 });
 
 test('a start with a Redis that does not answer names the variable', async () => {
-  const any = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'SANDBOX'].map((part) => [
+  const any = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'NATS', 'SANDBOX'].map((part) => [
     `HAPAX_${part}_PORT`,
     '0',
   ]);
   const { code, told } = await start({ ...Object.fromEntries(any), REDIS_URL: 'redis://127.0.0.1:1' });
   expect(told).toContain('REDIS_URL is set, but Redis there cannot be used');
+  expect(code).toBe(1);
+});
+
+test('a start with a broker that does not answer names the variable', async () => {
+  const any = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX', 'SMTP', 'MAIL_UI'].map(
+    (part) => [`HAPAX_${part}_PORT`, '0'],
+  );
+  const { code, told } = await start({ ...Object.fromEntries(any), NATS_URL: 'nats://127.0.0.1:1' });
+  expect(told).toContain('NATS_URL is set, but the broker there cannot be used');
   expect(code).toBe(1);
 });
 
@@ -69,6 +79,7 @@ const httpSettings = {
   S3_ACCESS_KEY_ID: 'none',
   S3_SECRET_ACCESS_KEY: 'none',
   STRIPE_SECRET_KEY: 'none',
+  HAPAX_SEAL_KEYS: sealKeys,
 };
 
 test('a worker without the settings of an outside system does not start, and names what declares them', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '../../workers/config.ts';
+import { findNatsServer } from '../../workers/local/find-nats-server.ts';
 import { findTemporal } from '../../workers/local/find-temporal.ts';
 import { findVersitygw } from '../../workers/local/find-versitygw.ts';
 import { becomes } from './becomes.ts';
@@ -21,14 +22,15 @@ let current: Start | undefined;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hapax-whole-'));
-  const own = readConfig(['TEMPORAL_CLI', 'VERSITYGW', 'PATH', 'HAPAX_STATE_DIRECTORY']);
+  const own = readConfig(['TEMPORAL_CLI', 'VERSITYGW', 'NATS_SERVER', 'PATH', 'HAPAX_STATE_DIRECTORY']);
   const common = { path: own.PATH, cache: join(own.HAPAX_STATE_DIRECTORY, 'cache', 'bin'), say: console.log };
-  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
+  const parts = ['HTTP', 'POSTGRES', 'TEMPORAL', 'TEMPORAL_UI', 'S3', 'REDIS', 'NATS', 'SANDBOX', 'SMTP', 'MAIL_UI'];
   settings = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     TEMPORAL_CLI: await findTemporal({ ...common, chosen: own.TEMPORAL_CLI }),
     VERSITYGW: await findVersitygw({ ...common, chosen: own.VERSITYGW }),
+    NATS_SERVER: await findNatsServer({ ...common, chosen: own.NATS_SERVER }),
     HAPAX_STATE_DIRECTORY: directory,
     ...Object.fromEntries(parts.map((part) => [`HAPAX_${part}_PORT`, '0'])),
   };

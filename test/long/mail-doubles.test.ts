@@ -7,6 +7,7 @@ import { messageId } from '../../workflows/operation/key.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
 import { MailCatcher } from '../support/mail-catcher.ts';
 import { ProcessHandle } from '../support/process-handle.ts';
+import { sealKeys } from '../support/seal-keys.ts';
 
 /** How often a sender that is busy is killed. A kill takes about a second. */
 const kills = Number(process.env.HAPAX_MAIL_KILLS ?? 1_000);
@@ -53,7 +54,10 @@ it(`no mail is lost by ${kills} kills of a sender under full load, and the doubl
   };
   const started = () =>
     ProcessHandle.start('workers/mail.ts', {
-      env: { DATABASE_URL: url, SMTP_URL: catcher.url, MAIL_FROM: 'shop@hapax.test', HAPAX_LOG_LEVEL: 'error' },
+      env: {
+        ...{ DATABASE_URL: url, SMTP_URL: catcher.url, MAIL_FROM: 'shop@hapax.test', HAPAX_LOG_LEVEL: 'error' },
+        HAPAX_SEAL_KEYS: sealKeys,
+      },
       logFile: join(root, `${name}.log`),
     });
   for (let n = 0; n < kills; n += 1) {

@@ -22,7 +22,7 @@ const generated = 'activities/stores/postgres/schema.sql';
 
 const sql = /\binsert\s+into\s|\bdelete\s+from\s|\bupdate\s+[\w."?]+\s+(as\s+\w+\s+)?set\s|\bselect\s[^]*\sfrom\s/i;
 const io =
-  /^(pg|@redis\/client|stripe|fastify|pino|sharp|@aws-sdk|@fastify|@temporalio\/(client|worker|activity))(\/|$)/;
+  /^(pg|@redis\/client|stripe|fastify|pino|sharp|@nats-io|@aws-sdk|@fastify|@temporalio\/(client|worker|activity))(\/|$)/;
 const drawer = /(^|[-.])(utils?|helpers?|types|constants?|shared|common|lib)$/;
 
 /** What tells a duplicate from something new, takes the name, holds the fence and gives the stored answer. */

@@ -34,7 +34,8 @@ type Service = {
 
 const fakes = Object.values(systems).map(({ fake }) => fake.name);
 const text = readText('docker-compose.yml');
-const compose = parse(text, { merge: true }) as {
+// Our own file: its many aliases are no attack.
+const compose = parse(text, { merge: true, maxAliasCount: -1 }) as {
   services: Record<string, Service>;
   volumes: Record<string, unknown>;
   networks: Record<string, { internal?: boolean } | null>;
@@ -63,7 +64,21 @@ const endings = services.filter(([, service]) => service.restart === 'no').map((
 it('holds the whole stack', () => {
   expect(services.map(([name]) => name).sort()).toEqual(
     [
-      ...['cache', 'catcher', 'http', 'mail', 'media', 'migrate', 'operations', 'postgres', 's3', 'temporal', 'upkeep'],
+      ...[
+        'broker',
+        'cache',
+        'catcher',
+        'consumer',
+        'http',
+        'mail',
+        'media',
+        'migrate',
+        'operations',
+        'postgres',
+        'relay',
+      ],
+      's3',
+      ...['temporal', 'upkeep'],
       ...fakes,
     ].sort(),
   );
@@ -153,6 +168,8 @@ it('gives our processes only settings that are declared', () => {
   const declaring = [
     'workers/config.ts',
     'workers/mail-settings.ts',
+    'workers/seal-fields.ts',
+    'workers/broker-settings.ts',
     ...Object.keys(systems).map((name) => `activities/outside/${name}.ts`),
   ];
   const config = declaring.map(readText).join('');
@@ -196,19 +213,29 @@ it('builds its image once', () => {
   expect(pulled.map(([name]) => name)).toEqual([]);
 });
 
-it('runs the fakes and the S3 server only in the profile `local`, the mail catcher in `mail`, and .env chooses both; the cache in its own', () => {
+it('runs the fakes and the S3 server only in the profile `local`, the mail catcher in `mail`, the broker in `broker`, and .env chooses them; the cache in its own', () => {
   const profiles = services
     .filter(([, service]) => service.profiles)
     .map(([name, service]) => [name, service.profiles]);
   const local = ['s3', ...fakes].map((name) => [name, ['local']]);
-  expect(Object.fromEntries(profiles)).toEqual({ ...Object.fromEntries(local), catcher: ['mail'], cache: ['cache'] });
-  expect(defaults.get('COMPOSE_PROFILES')).toBe('local,mail');
+  expect(Object.fromEntries(profiles)).toEqual({
+    ...Object.fromEntries(local),
+    catcher: ['mail'],
+    broker: ['broker'],
+    cache: ['cache'],
+  });
+  expect(defaults.get('COMPOSE_PROFILES')).toBe('local,mail,broker');
 });
 
 it('sends mail to the catcher by .env alone: without that file it waits, and is not lost', () => {
   const sender = compose.services['mail']?.environment ?? {};
   expect([sender['SMTP_URL'], sender['MAIL_FROM']]).toEqual([`\${SMTP_URL:-}`, `\${MAIL_FROM:-}`]);
   expect(defaults.get('SMTP_URL')).toBe('smtp://catcher:1025');
+});
+
+it('publishes events to the broker by .env alone: without that file they are in the log of PostgreSQL', () => {
+  expect(compose.services['relay']?.environment?.['NATS_URL']).toBe(`\${NATS_URL:-}`);
+  expect(defaults.get('NATS_URL')).toBe('nats://broker:4222');
 });
 
 it('keeps PostgreSQL where nothing comes in from outside', () => {
@@ -220,7 +247,7 @@ it('takes each secret from a variable or from a file', () => {
   const asked = new Set(
     [
       ...text.matchAll(
-        /\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|PROVIDER_KEY|SMTP_URL|REDIS_URL)\w*)[-:}]/g,
+        /\$\{(?<name>\w*(?:PASSWORD|SECRET|TOKENS|ACCESS_KEY|WEBHOOKS|PROVIDER_KEY|SEAL_KEYS|PAYLOAD_KEYS|CREDENTIALS|SMTP_URL|REDIS_URL|NATS_URL)\w*)[-:}]/g,
       ),
     ].map(({ groups }) => groups?.name ?? ''),
   );

@@ -9,8 +9,9 @@ export const enginePlaces = [
   // The list of flows, and what tells Temporal of it.
   ...['workflows/flows.ts', 'workflows/index.ts'],
   'activities/engine/',
-  // How messages leave, whatever they say.
-  'activities/delivery/',
+  // How messages leave, whatever they say, where they may go, and how they are consumed.
+  ...['activities/delivery/', 'activities/endpoint-address/', 'activities/relay/', 'activities/consume/'],
+  ...['activities/seal/', 'activities/stores/message-source.ts'],
   // What gives the stories' names their activities, and the ledger's moves with them.
   ...['activities/create-activities.ts', 'activities/create-media-activities.ts', 'activities/create-sweeps.ts'],
   ...['activities/guard-systems.ts', 'activities/registration.ts', 'activities/stores.ts'],
@@ -19,7 +20,8 @@ export const enginePlaces = [
   ),
   'activities/stores/postgres/*',
   'activities/stores/redis/',
-  ...['callers', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
+  'activities/stores/nats/',
+  ...['callers', 'consumer', 'dedup', 'ground', 'inbox', 'ledger', 'migrations', 'outbox', 'upkeep'].map(
     (folder) => `activities/stores/postgres/${folder}/`,
   ),
 ] as const;

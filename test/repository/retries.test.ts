@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { mostTries } from '../../activities/consume/failed-effect.ts';
 import { usualProtection } from '../../activities/outside/protection.ts';
 import { keyWindow } from '../../activities/stores/payments/stripe/stripe-provider.ts';
 import { webhookWish } from '../../workers/sandbox/webhook-plan.ts';
@@ -12,7 +13,10 @@ import {
   type RetrySchedule,
   scheduleOf,
   whileCallerWaits,
+  whileCallingOut,
+  whileConsuming,
   whileDelivering,
+  whilePublishing,
   whileUndoing,
 } from '../../workflows/operation/retry-schedule.ts';
 import { filesUnder, readText } from './source-files.ts';
@@ -54,6 +58,9 @@ const schedules: readonly (readonly [string, RetrySchedule])[] = [
   ['schedule of [`books`]', booksFlow.retries as RetrySchedule],
   ['schedule of undos', whileUndoing],
   ['[messages] that leave', whileDelivering],
+  ['[webhooks] that leave', whileCallingOut],
+  ['[events] that are published', whilePublishing],
+  ['[consumers]', whileConsuming],
 ];
 
 it.each(schedules)('the table of retries has the pauses of %s', (place, { jitter, ...pauses }) => {
@@ -84,6 +91,8 @@ it('the table of retries has the other numbers too', () => {
   expect(backoff.slice(0, 5)).toEqual([300_000, 1_800_000, hours(2), hours(5), hours(10)]);
   expect(backoff.slice(5)).toEqual([...Array.from({ length: 4 }, () => hours(12)), hours(6)]);
   expect(document).toContain(`(${spoken(keyWindow).split(' ')[0]} of Stripe's 24 hours)`);
+  expect(mostTries).toBe(12);
+  expect(row('[consumers]')).toContain('twelve tries');
   const handling = readText('client/events/handle-event.ts');
   expect(handling).toContain('firstPause: seconds(1), growth: 2, longestPause: hours(1), until: hours(24)');
   expect(handling).toContain('pause * (0.75 + Math.random() / 2)');
@@ -95,7 +104,7 @@ it('the table of retries has the other numbers too', () => {
 
 /** Words by which code says that it does something once more. */
 const repeats =
-  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|reconnectStrategy|retry: \d|#retry = setTimeout/;
+  /maxAttempts|maximumAttempts|firstPause:|initialInterval|backoffCoefficient|backoffMs|retryShare:|looksEvery !==|looks, 8|reconnectAfter|reconnectStrategy|reconnectTimeWait|retry: \d|#retry = setTimeout/;
 /** They only hand on what a place above has decided. */
 const handOn = new Set([
   'activities/engine/report-trouble.ts',

@@ -12,11 +12,15 @@ type Room =
   | 'workflows'
   | 'postgres'
   | 'redis'
+  | 'nats'
   | 's3'
   | 'stores'
   | 'file types'
+  | 'seal'
+  | 'endpoint addresses'
   | 'outside'
   | 'step engine'
+  | 'delivery'
   | 'activities'
   | 'dedup'
   | 'gateway'
@@ -88,6 +92,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'Redis keeps copies and markers only, and knows nothing of what they mean.',
   },
+  nats: {
+    at: ['activities/stores/nats/'],
+    knows: ['stores', 'heart'],
+    because: 'The broker carries messages, and knows nothing of what they mean.',
+  },
   s3: {
     at: ['activities/stores/s3/'],
     knows: ['postgres', 'stores', 'heart'],
@@ -103,6 +112,17 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knows: ['heart'],
     because: 'What a file is, by its bytes and its name, is asked in many rooms: it touches nothing outside.',
   },
+  seal: {
+    at: ['activities/seal/'],
+    knows: ['heart'],
+    because:
+      'Sealing knows keys and places, and neither the ledger nor who asks, so that whoever seals or opens may import it.',
+  },
+  'endpoint addresses': {
+    at: ['activities/endpoint-address/'],
+    knows: ['heart'],
+    because: 'Where a webhook may go is asked where endpoints are declared and where webhooks leave: it knows neither.',
+  },
   outside: {
     at: ['activities/outside/'],
     // Its adapter, which is loaded where the system is connected.
@@ -116,9 +136,17 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     knowsByType: ['outside'],
     because: 'The step engine knows no flow and no caller: activities import it, never the reverse.',
   },
+  delivery: {
+    at: ['activities/delivery/'],
+    knows: ['step engine', 'seal', 'endpoint addresses', 'postgres', 'stores', 'outside', 'heart'],
+    because: 'How messages leave knows no flow. Flows tell the outbox, and this room alone speaks to mail servers.',
+  },
   activities: {
     at: ['activities/'],
-    knows: ['step engine', 'file types', 'postgres', 's3', 'stores', 'outside', 'declarations', 'heart'],
+    knows: [
+      ...(['delivery', 'step engine', 'file types', 'seal', 'endpoint addresses', 'postgres', 'nats'] as const),
+      ...(['s3', 'stores', 'outside', 'declarations', 'heart'] as const),
+    ],
     because:
       'Activities know nothing of their callers; of workflows they know declarations and workflows/operation only.',
   },
@@ -129,7 +157,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   gateway: {
     at: ['client/gateway.ts', 'client/gateway/'],
-    knows: ['workflows', 'declarations', 'postgres', 'redis', 'heart'],
+    knows: ['workflows', 'declarations', 'seal', 'postgres', 'redis', 'heart'],
     because: 'The gateway knows declarations and claims: neither activities nor the ways in that use it.',
   },
   uploads: {
@@ -144,9 +172,12 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   http: {
     at: ['client/http/'],
-    knows: ['events', 'uploads', 'gateway', 'workflows', 'declarations', 'file types', 'postgres', 's3', 'heart'],
+    knows: [
+      ...(['events', 'uploads', 'gateway', 'workflows', 'declarations', 'file types', 'endpoint addresses'] as const),
+      ...(['postgres', 's3', 'heart'] as const),
+    ],
     because:
-      'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3 and file-type only.',
+      'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3, file-type and endpoint-address only.',
   },
   sdk: {
     at: ['client/sdk/'],
@@ -163,7 +194,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
     at: ['workers/'],
     knows: [
       ...(['sandbox', 'http', 'events', 'uploads', 'gateway', 'workflows', 'declarations', 'activities'] as const),
-      ...(['postgres', 'redis', 's3', 'stores', 'outside', 'heart'] as const),
+      ...(['delivery', 'seal', 'postgres', 'redis', 'nats', 's3', 'stores', 'outside', 'heart'] as const),
     ],
     because: 'Workers compose what the rooms export; engines are their rooms’ own, and product code imports no test.',
   },
@@ -186,10 +217,14 @@ export const rooms: Readonly<Record<Room, Walls>> = {
       ] as const),
       ...([
         'activities',
+        'delivery',
         'step engine',
         'file types',
+        'seal',
+        'endpoint addresses',
         'postgres',
         'redis',
+        'nats',
         's3',
         'stores',
         'outside',
@@ -213,10 +248,12 @@ const keepers: Readonly<Record<string, readonly Room[]>> = {
   // The gateway listens on a connection that it is given.
   pg: ['postgres', 'gateway', 'workers'],
   stripe: ['stores', 'outside', 'activities', 'events'],
-  standardwebhooks: ['events'],
+  standardwebhooks: ['events', 'delivery'],
+  'ipaddr.js': ['endpoint addresses'],
   cockatiel: ['step engine', 'redis'],
   '@redis/client': ['redis'],
-  nodemailer: ['activities'],
+  nodemailer: ['delivery'],
+  '@nats-io': ['nats', 'workers'],
 };
 
 export type Import = { readonly from: string; readonly specifier: string; readonly typeOnly: boolean };

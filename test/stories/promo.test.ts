@@ -150,7 +150,8 @@ describe('a promo code that each buyer may use once', () => {
     const used = world.sql(
       `insert into hapax.customer_order
          (id, tenant, environment, operation_id, cart_id, state, amount_minor, currency, promo, promo_buyer)
-       values ('ord_x', $1, 'test', 'op_x', 'x', 'pending', 0, 'eur', 'FIRST', 'ann@example.com')`,
+       select 'ord_x', $1, 'test', 'op_x', 'x', 'pending', 0, 'eur', 'FIRST', promo_buyer
+       from hapax.customer_order where promo = 'FIRST' and state = 'paid' limit 1`,
       world.tenants.alpha,
     );
     await expect(used).rejects.toThrow('promo_is_used_once_by_each_buyer');

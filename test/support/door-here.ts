@@ -7,16 +7,18 @@ import { createDoor } from '../../client/http/door.ts';
 import { Additions } from '../../client/http/flow-additions.ts';
 import type { Registration } from '../../activities/registration.ts';
 import { settlesInClaim } from '../../workers/registrations.ts';
+import type { Role } from '../../workflows/operation/role.ts';
 import type { Ground } from './global-setup.ts';
 
 /**
  * The HTTP API of flows that are not shipped, in the test's own process. A bearer token is the subject's name, and all
- * are of tenant alpha.
+ * are of tenant alpha and have the same role.
  */
 export async function doorHere(
   { temporalAddress }: Ground,
   databaseUrl: string,
   registered: readonly Registration[],
+  role: Role = 'caller',
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const { gateway, database, close } = await connectGateway({
     ...{ databaseUrl, temporalAddress, taskQueue: 'nobody', cacheEntries: 0 },
@@ -28,7 +30,7 @@ export async function doorHere(
     ...{ gateway, database },
     additions: new Additions([]),
     inbox: new Inbox({ database, sources: EventSources.read('{}'), handlers }),
-    authenticate: (subject) => ({ tenant: 'alpha', environment: 'test', subject, role: 'caller' }),
+    authenticate: (subject) => ({ tenant: 'alpha', environment: 'test', subject, role }),
     log: pino({ level: 'silent' }),
     metrics: async () => '',
     ready: async () => [],

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { declareMessage } from '../../activities/delivery/declared-message.ts';
-import type { Outlet } from '../../activities/delivery/outlet.ts';
-import type { Channel } from '../../activities/stores/postgres/outbox/due-deliveries.ts';
+import type { Outlet, Outlets } from '../../activities/delivery/outlet.ts';
 import { readConfig } from '../../workers/config.ts';
 import { mailSettings, startMail } from '../../workers/mail.ts';
 import { runProcess } from '../../workers/process.ts';
@@ -14,6 +13,8 @@ import { type Harm, harmAt } from './boundaries/harm-at.ts';
  */
 const [harm = 'kill', point = ''] = process.argv.slice(2);
 const reach = harmAt(point, harm as Harm);
+
+type Way = Outlets extends ReadonlyMap<unknown, infer Each> ? Each : never;
 
 const once = declareMessage({
   type: 'test.once',
@@ -32,8 +33,8 @@ const text = declareMessage({
 
 const watched = (outlet: Outlet): Outlet => ({
   ...outlet,
-  write(message) {
-    const send = outlet.write(message);
+  write(...written) {
+    const send = outlet.write(...written);
     return async (handing) => {
       await send(handing);
       await reach('after-send');
@@ -41,11 +42,13 @@ const watched = (outlet: Outlet): Outlet => ({
   },
 });
 
+const watchedWay = (way: Way): Way => (typeof way === 'function' ? (delivery) => watched(way(delivery)) : watched(way));
+
 await runProcess('mail', () =>
   startMail(readConfig(mailSettings), {
     mails: [once],
     texts: [text],
-    outlets: (own) => new Map<Channel, Outlet>([...own].map(([channel, outlet]) => [channel, watched(outlet)])),
+    outlets: (own) => new Map([...own].map(([channel, outlet]) => [channel, watchedWay(outlet)] as const)),
     rows: (own) => ({
       ...own,
       async begin(delivery, by) {

@@ -12,6 +12,8 @@ export type Ground = {
   readonly template: string;
   readonly temporalAddress: string;
   readonly bundle: string;
+  /** The program of a broker that a test may start. */
+  readonly natsServer: string;
   readonly s3: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string };
 };
 
@@ -32,7 +34,7 @@ export async function teardown(): Promise<void> {
   await embedded?.stop();
 }
 
-async function prepareGround({ root, postgres, temporal, s3 }: Embedded): Promise<Ground> {
+async function prepareGround({ root, postgres, temporal, s3, natsServer }: Embedded): Promise<Ground> {
   const template = 'hapax_template';
   const bundle = await workflowBundle(join(root, 'bundle'));
   await migrate(await databaseNamed(postgres.url, template), () => undefined);
@@ -43,6 +45,7 @@ async function prepareGround({ root, postgres, temporal, s3 }: Embedded): Promis
     template,
     temporalAddress: temporal.address,
     bundle,
+    natsServer,
     s3: { endpoint, accessKeyId, secretAccessKey },
   };
 }

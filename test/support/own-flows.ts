@@ -5,6 +5,7 @@ import { type ConnectedGateway, connectGateway } from '../../client/gateway/conn
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { Ports } from '../../workers/operations.ts';
 import { createFlowActivities } from '../flows/own-registrations.ts';
+import { testSeals } from './seal-keys.ts';
 import { workerHere } from './worker-here.ts';
 import type { World } from './world.ts';
 
@@ -53,5 +54,6 @@ export async function ownGateway(env: World['env']): Promise<ConnectedGateway> {
     temporalAddress: env.TEMPORAL_ADDRESS as string,
     taskQueue: env.HAPAX_TASK_QUEUE as string,
     cacheEntries: 0,
+    seals: testSeals,
   });
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ConnectedGateway, connectGateway } from '../../client/gateway/connect.ts';
 import type { Scope } from '../../workflows/operation/key.ts';
+import { sealKeys } from './seal-keys.ts';
 import type { World } from './world.ts';
 
 export type OwnQueue = { readonly scope: Scope; readonly queue: string; readonly connected: ConnectedGateway };
@@ -13,6 +14,7 @@ export async function ownQueue(world: World, flow: string, name: string): Promis
     databaseUrl: world.databaseUrl,
     temporalAddress: world.env.TEMPORAL_ADDRESS as string,
     taskQueue: queue,
+    sealKeys,
   });
   return { scope: scopeOf(world, flow, key), queue, connected };
 }

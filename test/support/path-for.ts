@@ -6,5 +6,6 @@ export function pathFor(path: string, operation: string): string {
   const letter = `dl_${operation.slice('op_'.length)}`;
   if (path.includes('/dead-letters/')) return path.replace('{id}', letter);
   if (path.includes('/differences/')) return path.replace('{id}', `df_${'0'.repeat(26)}`);
+  if (path.includes('/webhook-endpoints/')) return path.replace('{id}', `we_${operation.slice('op_'.length)}`);
   return path.replace('{id}', id).replace('{orderId}', ownedId('ord', operation)).replace('{name}', 'thumbnails');
 }

@@ -9,6 +9,7 @@ import { type ConnectedGateway, connectGateway } from '../../client/gateway/conn
 import type { Gateway } from '../../client/gateway.ts';
 import { readConfig } from '../../workers/config.ts';
 import { connectS3, s3Settings } from '../../workers/connect-s3.ts';
+import { testSeals } from './seal-keys.ts';
 import type { Answered, Ask, World } from './world.ts';
 
 export type Announced = {
@@ -51,6 +52,7 @@ export class Uploader {
       databaseUrl: DATABASE_URL,
       temporalAddress: TEMPORAL_ADDRESS,
       taskQueue: HAPAX_TASK_QUEUE,
+      seals: testSeals,
     });
     return new Uploader(world, connectS3(readConfig(s3Settings, world.env)), gateway);
   }

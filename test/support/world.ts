@@ -12,6 +12,7 @@ import { databaseNamed, dropDatabase } from './database-named.ts';
 import type { Ground } from './global-setup.ts';
 import { moneyFaults, type Stock, stockOfAll } from './money-adds-up.ts';
 import { ProcessHandle } from './process-handle.ts';
+import { sealKeys } from './seal-keys.ts';
 import { unhurried } from './unhurried-protection.ts';
 
 type Effect = {
@@ -110,6 +111,7 @@ export class World {
       HAPAX_WEBHOOKS: sourcesOf(this.tenants.alpha),
       HAPAX_PROTECTION: JSON.stringify({ payments: unhurried }),
       HAPAX_LOG_LEVEL: 'warn',
+      HAPAX_SEAL_KEYS: sealKeys,
       ...options.env,
     };
   }

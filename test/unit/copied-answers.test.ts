@@ -6,6 +6,7 @@ import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { days, minutes } from '../../workflows/operation/duration.ts';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { shipFlow } from '../../workflows/ship.flow.ts';
+import { testSeals } from '../support/seal-keys.ts';
 
 const request = {
   cartId: 'a cart',
@@ -61,6 +62,16 @@ describe('a copy of a settled answer', () => {
     const other = asked(checkoutFlow, { ...call, request: { ...request, cartId: 'another' } });
     expect((await copied.find(other, 1))?.fingerprint).toBe(original.digest);
     expect(original.digest).not.toBe(other.digest);
+  });
+
+  it('of a request with a sealed field carries its HMAC, with the version that says so', async () => {
+    const { copied, stored } = copies();
+    const sealed = asked(checkoutFlow, { ...call, request: { ...request, email: 'ann@example.com' } }, testSeals);
+    copied.keep(sealed, settled(sealed), 1);
+    const found = await copied.find(sealed, 1);
+    expect([found?.fingerprint, found?.fingerprintVersion]).toEqual([sealed.digest, sealed.digestVersion]);
+    expect(sealed.digest).toMatch(/^test:/);
+    expect(JSON.stringify([...stored])).not.toContain('ann@example.com');
   });
 
   it('lives as long as its flow declares, and no longer than the answer', () => {

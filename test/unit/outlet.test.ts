@@ -4,8 +4,10 @@ import { mailOutlet, smsOutlet } from '../../activities/delivery/outlet.ts';
 import type { Sender } from '../../activities/delivery/sender.ts';
 import { unguarded } from '../../activities/engine/guard.ts';
 import type { Environment } from '../../workflows/operation/key.ts';
+import { testSeals } from '../support/seal-keys.ts';
 
 const about = { type: 'a', repeats: 'at_least_once', patience: 1 } as const;
+const parts = { guard: unguarded, seals: testSeals };
 const handing = { handOver: async () => undefined, signal: new AbortController().signal };
 
 /** A sender that keeps what it is given. */
@@ -28,8 +30,8 @@ it('what a test tells is marked, so that nobody takes it for a true order', asyn
   const texts: { readonly text: string }[] = [];
   const mail = { to: { address: 'ann@example.com' }, subject: 'Your receipt', text: 'Thanks.', html: '<p>Thanks.</p>' };
   const text = { to: '+4915112345678', text: 'Thanks.' };
-  const byMail = mailOutlet(kept(mails), [{ ...about, write: () => mail }], unguarded);
-  const bySms = smsOutlet(kept(texts), [{ ...about, write: () => text }], unguarded);
+  const byMail = mailOutlet(kept(mails), [{ ...about, write: () => mail }], parts);
+  const bySms = smsOutlet(kept(texts), [{ ...about, write: () => text }], parts);
   for (const environment of ['live', 'test'] as const) {
     await byMail.write(message(environment, 'mail'))(handing);
     await bySms.write(message(environment, 'sms'))(handing);

@@ -5,9 +5,11 @@ import { given } from '../config.ts';
 import { migrate } from '../migrate.ts';
 import { tenantsOf } from '../tokens.ts';
 import { sandboxEvents } from './sandbox-events.ts';
+import { keptSealKeys } from '../kept-seal-keys.ts';
 import { startProcesses } from './processes.ts';
 import { provideDatabase } from './provide-database.ts';
 import { provideMail } from './provide-mail.ts';
+import { provideNats } from './provide-nats.ts';
 import { type Outside, provideOutside } from './provide-outside.ts';
 import { provideRedis } from './provide-redis.ts';
 import { provideS3 } from './provide-s3.ts';
@@ -50,7 +52,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
       context.say(`${what} is ready`);
       return value;
     });
-  const [database, temporal, s3, redis, outside, mail, bundle] = await Promise.all([
+  const [database, temporal, s3, redis, nats, outside, mail, bundle] = await Promise.all([
     ready('PostgreSQL', provideDatabase(context)).then(async (service) => {
       await ready('The ledger', migrate(service.url, logTo(context, 'migrate'), { seedTenants }));
       return service;
@@ -58,6 +60,7 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ready('Temporal', provideTemporal(context)),
     ready('S3', provideS3(context)),
     provideRedis(context),
+    provideNats(context),
     provideOutside(context),
     provideMail(context),
     // Once for all workers; each would take 2.6 s for it at each of its starts.
@@ -67,11 +70,17 @@ export async function bringUp(context: Context): Promise<LocalStack> {
   const processes = await startProcesses(context, {
     HAPAX_TOKENS: tokens,
     HAPAX_API_KEYS: given('HAPAX_API_KEYS') ?? 'on',
+    // Who tries webhooks out has a receiver on this machine.
+    HAPAX_WEBHOOK_LOOPBACK: given('HAPAX_WEBHOOK_LOOPBACK') ?? 'on',
     HAPAX_WORKFLOW_BUNDLE: bundle,
+    ...(given('HAPAX_SEAL_KEYS') === undefined
+      ? { HAPAX_SEAL_KEYS_FILE: await keptSealKeys(join(context.directory, 'seal-keys')) }
+      : {}),
     ...database.environment,
     ...temporal.environment,
     ...s3.environment,
     ...redis.environment,
+    ...nats.environment,
     STRIPE_RETURN_URL: given('STRIPE_RETURN_URL') ?? `http://127.0.0.1:${context.settings.HAPAX_HTTP_PORT}/returned`,
     ...outside.environment,
     ...mail.environment,
@@ -84,13 +93,20 @@ export async function bringUp(context: Context): Promise<LocalStack> {
     ...temporal.addresses,
     ...s3.addresses,
     ...redis.addresses,
+    ...nats.addresses,
     ...outside.addresses,
     ...mail.addresses,
     ...database.addresses,
     ...processes.addresses,
   };
   await context.stack.ready(addresses, {
-    ...{ ...database.environment, ...temporal.environment, ...s3.environment, ...redis.environment },
+    ...{
+      ...database.environment,
+      ...temporal.environment,
+      ...s3.environment,
+      ...redis.environment,
+      ...nats.environment,
+    },
     ...outside.environment,
   });
   const [firstEntry = ''] = tokens.split(',');

@@ -4,7 +4,7 @@ import { startNodeWorker } from './node-worker.ts';
 import type { Context } from './stack-context.ts';
 
 /** Those who do the work. Each is a process of its own, as in production; here one of each is enough. */
-const workers = ['operations', 'media', 'upkeep', 'mail'];
+const workers = ['operations', 'media', 'upkeep', 'mail', 'relay', 'consumer'];
 
 /**
  * Starts our own processes side by side.

@@ -17,6 +17,7 @@ const wanted = [
   'HAPAX_TEMPORAL_UI_PORT',
   'HAPAX_S3_PORT',
   'HAPAX_REDIS_PORT',
+  'HAPAX_NATS_PORT',
   'HAPAX_SMTP_PORT',
   'HAPAX_MAIL_UI_PORT',
   ...fakePorts,
@@ -24,6 +25,7 @@ const wanted = [
   'TEMPORAL_NAMESPACE',
   'TEMPORAL_CLI',
   'VERSITYGW',
+  'NATS_SERVER',
   'PATH',
 ] as const;
 

@@ -76,19 +76,21 @@ const enginesOwn = {
   'handler-failed': { status: 500, title: 'What the event sets off has failed', ...wait, retryAfter: 2 },
   'not-a-dead-letter': { status: 409, title: 'This is not to be replayed', ...fix },
 
-  // About a message that we send to a person. They stand at dead letters.
+  // About a message that we send. They stand at dead letters.
   'recipient-unsound': { status: 422, title: 'The recipient is none that can be written to', ...fix },
   'message-refused': { status: 422, title: 'The recipient or the message was refused', ...fix },
   'message-unwritable': { status: 500, title: 'The message cannot be written', ...support },
   'delivery-failed': { status: 503, title: 'The message could not be delivered in time', ...wait, retryAfter: 2 },
+  'endpoint-disabled': { status: 409, title: 'The endpoint of the webhook is disabled', ...fix },
   'delivery-in-doubt': { status: 409, title: 'Whether the message was delivered is not known', ...support },
 
   // About the key.
   'key-reused': { status: 422, title: 'This key names another request', ...newKey },
   'key-expired': { status: 409, title: 'The answer of this key has expired', ...newKey },
+  erased: { status: 410, title: 'The data of this key were erased', ...newKey },
   'fingerprint-unknown': {
     status: 503,
-    title: 'A newer version of this service has begun the operation',
+    title: 'This process cannot compare the requests of this key',
     ...wait,
     retryAfter: 2,
   },

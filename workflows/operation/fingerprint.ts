@@ -4,20 +4,27 @@ import canonicalize from 'canonicalize';
 
 /** Grows when the way of hashing changes; a stored fingerprint is compared with the version it was written with. */
 export const fingerprintVersion = 1;
+/** Of a request that holds sensitive values: a bare hash of an e-mail address can be guessed, an HMAC cannot. */
+export const sealedFingerprintVersion = 2;
+/** Stands in the row of an erased operation, which keeps no fingerprint: nothing can be compared with it. */
+export const erasedFingerprintVersion = 0;
 
 /** A newer build has written the row: this one cannot tell a retry from a misuse of the key, and does not guess. */
 export class FingerprintUnknown extends RangeError {
   override readonly name = 'FingerprintUnknown';
 }
 
-type Hash = (flow: string, intent: Readonly<Record<string, unknown>>) => string;
+/** An HMAC under a secret key of the deployment. */
+type Mac = (text: string) => string;
+type Hash = (form: string, mac: Mac) => string;
 
 const versions: Readonly<Record<number, Hash>> = {
-  1: (flow, intent) => {
-    const form = canonicalize({ flow, intent });
-    if (form === undefined) throw new TypeError(`The intent of flow ${flow} has no canonical form`);
-    return bytesToHex(sha256(utf8ToBytes(form)));
-  },
+  1: (form) => bytesToHex(sha256(utf8ToBytes(form))),
+  2: (form, mac) => mac(form),
+};
+
+const noMac: Mac = () => {
+  throw new TypeError('A fingerprint of sealed fields needs the seal keys');
 };
 
 /**
@@ -31,11 +38,14 @@ export function fingerprint(
   fields: readonly string[],
   request: Readonly<Record<string, unknown>>,
   version = fingerprintVersion,
+  mac = noMac,
 ): string {
   const hash = versions[version];
   if (hash === undefined) throw new FingerprintUnknown(`Fingerprint version ${version} is unknown to this build`);
   const intent: Record<string, unknown> = {};
   for (const field of fields) if (request[field] !== undefined) intent[field] = request[field];
   if (Object.keys(intent).length === 0) throw new TypeError(`The declared intent of flow ${flow} selects nothing`);
-  return hash(flow, intent);
+  const form = canonicalize({ flow, intent });
+  if (form === undefined) throw new TypeError(`The intent of flow ${flow} has no canonical form`);
+  return hash(form, mac);
 }

@@ -5,6 +5,7 @@ import { type ContentKey, contentKeyFaults } from './content-key.ts';
 import type { Retention } from './retention.ts';
 import { retryFaults } from './retry-faults.ts';
 import type { Retries } from './retry-schedule.ts';
+import { sealFaults } from './seal-faults.ts';
 import type { SettledState } from './state.ts';
 import type { AwaitDeclaration, StepDeclaration } from './step-declaration.ts';
 import { stepFaults } from './step-faults.ts';
@@ -36,6 +37,18 @@ type Flow<
   readonly result: Result;
   /** The fields that make two requests the same. */
   readonly intent: readonly (keyof z.input<Request> & string)[];
+  /**
+   * The fields that hold personal data or secrets. They are sealed before the request is stored, so ledger, story and
+   * Temporal see only sealed text; an activity that needs the value opens it (`activities/seal/seals.ts`).
+   */
+  readonly sealed: readonly (keyof z.input<Request> & string)[];
+  /**
+   * The sealed fields that hold passwords. The claim of a new operation stores a slow hash in their place, and no story sees
+   * them. Their own values enter the fingerprint only, as an HMAC.
+   */
+  readonly hashed: readonly (keyof z.input<Request> & string)[];
+  /** Whether browsers without a user may begin it, with a token of `POST /v1/subjects`; by default they may not. */
+  readonly anonymous?: boolean;
   readonly keyScope: 'subject' | 'tenant';
   /** `outcome`: the caller waits for the end. `state`: the caller gets the current state at once. */
   readonly answers: 'outcome' | 'state';
@@ -83,9 +96,13 @@ type Flow<
   readonly steps: Steps;
 };
 
-type Declaration<F extends Flow> = Omit<F, 'refusals'> & {
+type Declaration<F extends Flow> = Omit<F, 'refusals' | 'sealed' | 'hashed'> & {
   /** By default all codes of `failures`. */
   readonly refusals?: readonly FailureCode[];
+  /** By default none. */
+  readonly sealed?: F['sealed'];
+  /** By default none. */
+  readonly hashed?: F['hashed'];
 };
 
 export type AnyFlow = Flow;
@@ -131,7 +148,9 @@ export function defineFlow<
     throw new TypeError(
       `Flow ${name} refuses with ${unknown.join(', ')}, which no failure table has: add a row to its \`failures\` in workflows/${name}.flow.ts.`,
     );
+  const { sealed = [], hashed = [] } = declaration;
   const faults = [
+    ...sealFaults(name, sealed, { ...declaration, hashed }),
     ...stepFaults(name, steps, declaration.patience),
     ...retryFaults(name, steps, declaration.retries, declaration.patience),
     ...(declaration.workflow === 'never' ? untoldFaults(declaration) : []),
@@ -139,7 +158,7 @@ export function defineFlow<
     ...contentKeyFaults(declaration),
   ];
   if (faults.length > 0) throw new TypeError([...faults, `Mend it in workflows/${name}.flow.ts.`].join('\n'));
-  return { ...declaration, refusals };
+  return { ...declaration, refusals, sealed, hashed };
 }
 
 /** What settles in its claim's transaction is that transaction's rows, and nothing else. */

@@ -106,6 +106,34 @@ export function messageId(operation: string, says: string): string {
   return `msg_${digest([operation, says])}`;
 }
 
+/** The key of the mail that the page of an expired link asks for: one for each link. The token itself stands in no key. */
+export function linkKey(token: string): string {
+  return `link.${digest([token])}`;
+}
+
+/** The id of an endpoint for webhooks: one for each key of those who create some. */
+export function endpointId(creator: Pick<Scope, 'tenant' | 'environment' | 'subject' | 'key'>): string {
+  const { tenant, environment, subject, key } = creator;
+  return `we_${digest([tenant, environment, subject, key])}`;
+}
+
+/** The id of an endpoint's secret: the first one, or that of a rotation, by the key with which somebody asked for it. */
+export function secretId(endpoint: string, rotation?: Pick<Scope, 'subject' | 'key'>): string {
+  return `ws_${digest([endpoint, ...(rotation === undefined ? [] : [rotation.subject, rotation.key])])}`;
+}
+
+/** By what a message is known to one consumer. Two consumers of it are two names, and so are two sources that use one id. */
+type MessageName = Pick<Scope, 'tenant' | 'environment'> & {
+  readonly consumer: string;
+  readonly source: string;
+  readonly message: string;
+};
+
+/** The id of the dead letter that a message becomes where its consumer cannot use it. */
+export function consumedId({ tenant, environment, consumer, source, message }: MessageName): string {
+  return `dl_${digest([tenant, environment, consumer, source, message])}`;
+}
+
 /** The subject of operations that an event begins: its sender. */
 export function sourceSubject(source: string): string {
   return `source.${source}`;

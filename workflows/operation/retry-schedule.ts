@@ -1,4 +1,4 @@
-import { milliseconds, minutes, seconds } from './duration.ts';
+import { hours, milliseconds, minutes, seconds } from './duration.ts';
 
 /** Each pause is drawn anew, between these shares of it. */
 type Jitter = { readonly from: number; readonly to: number };
@@ -61,6 +61,36 @@ export const whileDelivering: BackgroundSchedule = {
   firstPause: seconds(2),
   growth: 2,
   longestPause: minutes(15),
+  jitter: half,
+};
+
+/**
+ * A webhook. A receiver that restarts is asked again within seconds; one that is away for a day is met a few times, and then twice a
+ * day. Thirteen tries take some three days.
+ */
+export const whileCallingOut: BackgroundSchedule = {
+  firstPause: seconds(5),
+  growth: 5,
+  longestPause: hours(12),
+  jitter: half,
+};
+
+/**
+ * Events, while the broker gives no answer. One that elects a leader is back within seconds. No pause is longer than `longestPause`,
+ * which is part of the time for which the broker has to know an id.
+ */
+export const whilePublishing: BackgroundSchedule = {
+  firstPause: milliseconds(500),
+  growth: 2,
+  longestPause: seconds(30),
+  jitter: { from: 0.5, to: 1 },
+};
+
+/** An effect of a consumer. Twelve tries take some 27 minutes. */
+export const whileConsuming: BackgroundSchedule = {
+  firstPause: seconds(1),
+  growth: 2,
+  longestPause: minutes(10),
   jitter: half,
 };
 

@@ -67,6 +67,8 @@ create table hapax.operation (
   answer_expires_at   timestamptz,
   tombstone_until     timestamptz, -- the key is refused until then, with its answer or without
   sweep_at            timestamptz, -- when upkeep looks for what came too late outside; null: nothing to look for
+  erased_at           timestamptz, -- since when nothing is left of its request, its steps
+    and its answer; its fingerprint went with them (version 0)
   constraint operation_pkey primary key (id),
   constraint operation_has_one_name unique (tenant, environment, key_subject, flow, key, generation),
   constraint operation_compensates_to_an_ending check (state <> 'compensating' or ending is not null),
@@ -90,6 +92,11 @@ create index operation_to_drop on hapax.operation (tombstone_until) where (settl
 create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is not null);
 create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
+create index operation_to_erase on hapax.operation (tenant, environment, subject) where (erased_at is null);
+create index operation_erased on hapax.operation (tenant, environment, subject) where (erased_at is not null);
+create trigger account_is_erased_with_its_signup after update of fingerprint_version on hapax.operation for each row
+    when (new.flow = 'signup' and new.fingerprint_version = 0 and old.fingerprint_version <> 0)
+    execute function hapax.erase_account_with_signup();
 create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
 create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
     and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
@@ -168,7 +175,7 @@ create policy acting_roles on hapax.arrival as restrictive to public
 create policy all_tenants on hapax.arrival to hapax_upkeep using (true);
 create policy any_insert on hapax.arrival for insert to hapax_app with check (true);
 create policy tenant_only on hapax.arrival to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.arrival to hapax_app;
+grant select, insert, delete on hapax.arrival to hapax_app;
 grant select, update, delete on hapax.arrival to hapax_upkeep;
 
 -- A key that POST /v1/keys has issued before the action.
@@ -213,9 +220,14 @@ create table hapax.outbox (
   constraint outbox_environment_check check (environment in ('live', 'test')),
   constraint outbox_id_check check (id ~ '^msg_[0-9a-z]{26}$')
 );
+create index outbox_of_operation on hapax.outbox (operation_id);
+create trigger outbox_goes_to_endpoints after insert on hapax.outbox for each row when (new.channel = 'event')
+    execute function hapax.plan_webhooks();
 create trigger outbox_is_delivered after insert on hapax.outbox for each row when (new.channel = 'mail'
     and (new.payload ->> 'email') is not null or new.channel = 'sms' and (new.payload ->> 'phone') is not null)
     execute function hapax.plan_delivery();
+create trigger outbox_is_published after insert on hapax.outbox for each row when (new.channel = 'event')
+    execute function hapax.plan_publication();
 create trigger outbox_of_former_build before insert on hapax.outbox for each row when (new.id is null)
     execute function hapax.hear_former_outbox();
 alter table hapax.outbox enable row level security, force row level security;
@@ -223,7 +235,7 @@ create policy acting_roles on hapax.outbox as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.outbox to hapax_upkeep using (true);
 create policy tenant_only on hapax.outbox to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.outbox to hapax_app;
+grant select, insert, update (payload) on hapax.outbox to hapax_app;
 grant select on hapax.outbox to hapax_upkeep;
 
 -- What the shop sells: prices and stock are ours, never the client's.
@@ -259,7 +271,7 @@ create table hapax.customer_order (
   amount_minor     bigint      not null, -- what the buyer pays, after the discount; 0: nothing, and no payment
   currency         text        not null,
   payment_intent   text,
-  email            text,
+  email            text, -- sealed; it opens with the place of its checkout's field `email`
   created_at       timestamptz not null default now(),
   paid_at          timestamptz,
   given_back_minor bigint      not null default 0, -- what its refunds hold
@@ -268,7 +280,10 @@ create table hapax.customer_order (
   cancelled_at     timestamptz,
   promo            text,
   discount_minor   bigint      not null default 0,
-  promo_buyer      text, -- who uses a code that each buyer may use once: the e-mail address in lower case
+  promo_buyer      text,
+    -- who uses a code that each buyer may use once: a keyed digest of the e-mail address in lower case
+  subject          text, -- who asked for the checkout; null where the former build has made it,
+    or that was forgotten before 0043
   constraint customer_order_pkey primary key (id),
   constraint order_of_one_operation unique (operation_id),
   constraint customer_order_amount_minor_check check (amount_minor >= 0),
@@ -289,6 +304,7 @@ create index order_of_promo on hapax.customer_order (tenant, environment, promo)
 create unique index promo_is_used_once_by_each_buyer on hapax.customer_order (tenant, environment, promo, promo_buyer)
     where ((promo_buyer is not null) and (state <> 'released'));
 create index order_cancelled_at on hapax.customer_order (cancelled_at) where (cancelled_at is not null);
+create index order_of_subject on hapax.customer_order (tenant, environment, subject);
 create trigger order_counts_its_promo after insert or update of state on hapax.customer_order for each row
     when (new.promo is not null) execute function hapax.count_promo();
 alter table hapax.customer_order enable row level security, force row level security;
@@ -599,7 +615,7 @@ create policy acting_roles on hapax.awaited as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.awaited to hapax_upkeep using (true);
 create policy tenant_only on hapax.awaited to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.awaited to hapax_app;
+grant select, insert, update (evidence, sameness) on hapax.awaited to hapax_app;
 grant select, update on hapax.awaited to hapax_upkeep;
 
 -- Evidence that lost against another, or came after the end of its wait.
@@ -620,7 +636,7 @@ create policy acting_roles on hapax.stray as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.stray to hapax_upkeep using (true);
 create policy tenant_only on hapax.stray to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert on hapax.stray to hapax_app;
+grant select, insert, delete on hapax.stray to hapax_app;
 grant select, delete on hapax.stray to hapax_upkeep;
 
 -- An upload whose bytes come in pieces: how many bytes are acknowledged, and who may write the next.
@@ -917,7 +933,7 @@ create table hapax.store_credit (
   tenant       text        not null,
   order_id     text        not null,
   operation_id text        not null,
-  email        text,
+  email        text, -- sealed, as in the order
   amount_minor bigint      not null,
   currency     text        not null,
   credited_at  timestamptz not null default now(),
@@ -931,7 +947,7 @@ alter table hapax.store_credit enable row level security, force row level securi
 create policy acting_roles on hapax.store_credit as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy tenant_only on hapax.store_credit to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert, update (withdrawn_at) on hapax.store_credit to hapax_app;
+grant select, insert, update (email, withdrawn_at) on hapax.store_credit to hapax_app;
 
 create table hapax.money_fact (
   provider     text        not null,
@@ -1252,12 +1268,11 @@ grant select on hapax.aggregate to hapax_upkeep;
 -- How far a message of the outbox has come that leaves by mail or as a text message.
 create table hapax.delivery (
   message_id       text        not null,
-  id               text        not null default 'dl_' || substr(message_id, 5),
-    -- the id of its dead letter, if it becomes one
+  id               text        not null, -- the id of its dead letter, if it becomes one
   tenant           text        not null,
   channel          text        not null,
   state            text        not null default 'due', -- sending: being handed over,
-    or its sender died meanwhile; failed: not tried again until a person replays it
+    or its sender died meanwhile; failed: not tried again until a person replays it; erased: never sent
   fence            bigint      not null default 0,
     -- grows with each take: a sender that had it before writes nothing any more, but that it has left
   tries            integer     not null default 0,
@@ -1271,23 +1286,404 @@ create table hapax.delivery (
   may_have_left_by text,
     -- the first system that may have taken it, without a clear answer; another one does not know its id
   may_have_left_at timestamptz, -- when that was: systems know an id for some time only
+  endpoint_id      text, -- where a webhook goes: a message has a delivery for each endpoint that wants it
   constraint delivery_pkey primary key (id),
-  constraint message_is_delivered_once unique (message_id),
+  constraint message_is_delivered_once unique NULLS not distinct (message_id, endpoint_id),
+  constraint delivery_endpoint_id_fkey foreign key (endpoint_id) references hapax.webhook_endpoint(id) on delete cascade,
   constraint delivery_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
-  constraint delivery_channel_check check (channel in ('mail', 'sms')),
+  constraint delivery_channel_check check (channel in ('mail', 'sms', 'webhook')),
   constraint delivery_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
-  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed')),
-  constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null))
+  constraint delivery_state_check check (state in ('due', 'sending', 'sent', 'failed', 'erased')),
+  constraint doubt_is_whole check ((may_have_left_by is null) = (may_have_left_at is null)),
+  constraint webhook_has_an_endpoint check ((channel = 'webhook') = (endpoint_id is not null))
 );
-create index delivery_due on hapax.delivery (next_at) where (state in ('due', 'sending'));
 create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc) where (state = 'failed');
+create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at) where ((endpoint_id is not null)
+    and (state in ('due', 'sending')));
+create index delivery_due on hapax.delivery (next_at) where ((endpoint_id is null) and (state in ('due', 'sending')));
 alter table hapax.delivery enable row level security, force row level security;
 create policy acting_roles on hapax.delivery as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.delivery to hapax_upkeep using (true);
 create policy tenant_only on hapax.delivery to hapax_app using (tenant = hapax.current_tenant());
-grant select, insert, update on hapax.delivery to hapax_app;
+grant select, insert, update, delete on hapax.delivery to hapax_app;
 grant select, update on hapax.delivery to hapax_upkeep;
+
+-- How far an event of the outbox has come, which a relay publishes.
+create table hapax.publication (
+  message_id     text        not null,
+  id             text        default 'dl_' || substr(message_id, 5), -- the id of its dead letter, if it becomes one
+  tenant         text        not null,
+  environment    text        not null,
+  aggregate_type text        not null,
+  aggregate_id   text        not null,
+  shard          smallint    default (hashtextextended((((((tenant || '/') || environment) || '/') || aggregate_type) ||
+    '/') || aggregate_id, 0::bigint) & 15::bigint), -- the same for all events of an aggregate
+  place          bigint      not null generated always as identity,
+    -- drawn under the lock of the aggregate, so in the order of its events. No cursor: a row that commits late may have a low one
+  state          text        not null default 'due', -- failed: the broker has refused it; it
+    and the later events of its aggregate wait until a person replays it
+  tried_at       timestamptz, -- when the broker may first have got it: it knows an id for some time only
+  tries          integer     not null default 0, -- how often the broker has refused it
+  position       bigint, -- its place in the log of its shard, in the order of publishing, without a gap
+  published_at   timestamptz,
+  code           text,
+  detail         text,
+  changed_at     timestamptz not null default now(),
+  constraint message_is_published_once primary key (message_id),
+  constraint publication_message_id_fkey foreign key (message_id) references hapax.outbox(id) on delete cascade,
+  constraint publication_says_why_it_failed check (state <> 'failed' or code is not null and detail is not null),
+  constraint publication_state_check check (state in ('due', 'published', 'failed')),
+  constraint what_is_published_has_its_position check ((state = 'published') = ("position" is not null)
+    and (state = 'published') = (published_at is not null))
+);
+create index publication_due on hapax.publication (shard, place) where (state = 'due');
+create index publication_blocks on hapax.publication (tenant, environment, aggregate_type, aggregate_id)
+    where (state = 'failed');
+create index publication_listed on hapax.publication (tenant, changed_at desc, id desc) where (state = 'failed');
+create unique index publication_has_its_own_position on hapax.publication (shard, "position")
+    where ("position" is not null);
+alter table hapax.publication enable row level security, force row level security;
+create policy acting_roles on hapax.publication as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.publication to hapax_upkeep using (true);
+create policy tenant_only on hapax.publication to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.publication to hapax_app;
+grant select, update on hapax.publication to hapax_upkeep;
+
+-- Relays that are at work, so that each takes no more than its share of the shards.
+create table hapax.relay (
+  id    text        not null,
+  until timestamptz not null,
+  constraint relay_pkey primary key (id)
+);
+alter table hapax.relay enable row level security, force row level security;
+create policy acting_roles on hapax.relay as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.relay to hapax_upkeep using (true);
+grant select, insert, update, delete on hapax.relay to hapax_upkeep;
+
+-- Which relay publishes the events of a shard.
+create table hapax.relay_shard (
+  shard    smallint    not null,
+  holder   text,
+  fence    bigint      not null default 0,
+    -- grows with each take: a relay that had the shard before records nothing any more
+  until    timestamptz not null default now(), -- the end of the lease, which its holder renews
+  position bigint      not null default 0, -- of the newest event in the log of the shard
+  constraint relay_shard_pkey primary key (shard),
+  constraint relay_shard_shard_check check (shard >= 0 and shard <= 15)
+);
+alter table hapax.relay_shard enable row level security, force row level security;
+create policy acting_roles on hapax.relay_shard as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.relay_shard to hapax_upkeep using (true);
+grant select, update on hapax.relay_shard to hapax_upkeep;
+
+-- Published events: for each shard (0 to 15) a log whose positions have no gap and become visible in their order.
+create view hapax.event_log with (security_invoker=true) as
+ select p.shard,
+    p."position",
+    p.published_at,
+    o.id,
+    o.tenant,
+    o.environment,
+    o.aggregate_type,
+    o.aggregate_id,
+    o.sequence,
+    o.type,
+    o.operation_id,
+    o.cause,
+    o.payload,
+    o.occurred_at
+   from hapax.publication p
+     join hapax.outbox o on o.id = p.message_id
+  where p.state = 'published';
+grant select on hapax.event_log to hapax_app;
+grant select on hapax.event_log to hapax_upkeep;
+
+-- A subject whose data are to be erased: all that was claimed before `requested_at`.
+create table hapax.erasure (
+  operation_id text        not null, -- the operation that asks for it; it outlives that one's row
+  tenant       text        not null,
+  environment  text        not null,
+  subject      text        not null,
+  requested_at timestamptz not null default clock_timestamp(),
+  finished_at  timestamptz, -- when the last operation was erased; null: some are still open
+  due_at       timestamptz not null default now() + '00:01:00'::interval, --
+    when upkeep looks again for operations that have settled meanwhile
+  constraint erasure_pkey primary key (operation_id),
+  constraint erasure_environment_check check (environment in ('live', 'test'))
+);
+create index erasure_unfinished on hapax.erasure (due_at) where (finished_at is null);
+create trigger old_accounts_are_erased after insert on hapax.erasure for each row
+    execute function hapax.erase_old_accounts();
+alter table hapax.erasure enable row level security, force row level security;
+create policy acting_roles on hapax.erasure as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.erasure to hapax_upkeep using (true);
+create policy tenant_only on hapax.erasure to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update (finished_at) on hapax.erasure to hapax_app;
+grant select, update (due_at) on hapax.erasure to hapax_upkeep;
+
+-- What a sign-up makes. Until its address is confirmed it is `unverified`, and goes away with its sign-up.
+create table hapax.account (
+  id           text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  operation_id text        not null, -- the sign-up; the account outlives that one's row
+  subject      text        not null, -- who asked for the sign-up
+  state        text        not null default 'unverified',
+  email        text, -- sealed; it opens with the place of its sign-up's field `email`, and name
+    and password with theirs
+  name         text,
+  password     text, -- the argon2id hash, sealed
+  created_at   timestamptz not null default now(),
+  verified_at  timestamptz,
+  constraint account_pkey primary key (id),
+  constraint account_of_one_signup unique (operation_id),
+  constraint account_environment_check check (environment in ('live', 'test')),
+  constraint account_id_check check (id ~ '^acc_[0-9a-z]{26}$'),
+  constraint account_is_active_when_verified check (state = 'erased' or (state = 'active') = (verified_at is not null)),
+  constraint account_is_whole_or_erased check (
+case state
+    when 'erased' then num_nonnulls(email, name, password) = 0
+    else num_nulls(email, password) = 0
+end),
+  constraint account_state_check check (state in ('unverified', 'active', 'erased'))
+);
+create index account_of_subject on hapax.account (tenant, environment, subject);
+alter table hapax.account enable row level security, force row level security;
+create policy acting_roles on hapax.account as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.account to hapax_upkeep using (true);
+create policy tenant_only on hapax.account to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.account to hapax_app;
+grant select, update, delete on hapax.account to hapax_upkeep;
+
+-- Which account has an address. The address is a keyed digest of its normal form.
+create table hapax.account_address (
+  tenant      text not null,
+  environment text not null,
+  address     text not null,
+  account_id  text not null,
+  constraint address_has_one_account primary key (tenant, environment, address),
+  constraint account_address_account_id_fkey foreign key (account_id) references hapax.account(id) on delete cascade
+);
+create index address_of_account on hapax.account_address (account_id);
+alter table hapax.account_address enable row level security, force row level security;
+create policy acting_roles on hapax.account_address as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.account_address to hapax_upkeep using (true);
+create policy tenant_only on hapax.account_address to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.account_address to hapax_app;
+grant select, update, delete on hapax.account_address to hapax_upkeep;
+
+create table hapax.signup (
+  operation_id text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  addresses    text[]      not null, -- its address, as account_address has it: a digest for each seal key
+  taken        boolean     not null, -- the address had an account already: only its owner is told
+  mails        integer     not null default 1, -- how many mails were asked for, whether they left or not
+  mailed_at    timestamptz not null default clock_timestamp(),
+  constraint signup_pkey primary key (operation_id),
+  constraint signup_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint signup_environment_check check (environment in ('live', 'test'))
+);
+alter table hapax.signup enable row level security, force row level security;
+create policy acting_roles on hapax.signup as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.signup to hapax_upkeep using (true);
+create policy tenant_only on hapax.signup to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.signup to hapax_app;
+grant select, update, delete on hapax.signup to hapax_upkeep;
+
+-- The mails that sign-ups have told, by address.
+create table hapax.signup_mail (
+  message_id   text        not null,
+  operation_id text        not null,
+  tenant       text        not null,
+  environment  text        not null,
+  addresses    text[]      not null,
+  token_hash   bytea,
+    -- SHA-256 of the token in its link: 256 random bits, so that a slow hash adds nothing. null: it has no link
+  expires_at   timestamptz,
+  told_at      timestamptz not null default clock_timestamp(),
+  constraint signup_mail_pkey primary key (message_id),
+  constraint link_leads_to_one_signup unique (token_hash),
+  constraint signup_mail_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint link_expires check ((token_hash is null) = (expires_at is null)),
+  constraint signup_mail_token_hash_check check (octet_length(token_hash) = 32)
+);
+create index signup_mail_to_address on hapax.signup_mail USING gin (addresses);
+create index signup_mail_of_operation on hapax.signup_mail (operation_id);
+alter table hapax.signup_mail enable row level security, force row level security;
+create policy acting_roles on hapax.signup_mail as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.signup_mail to hapax_upkeep using (true);
+create policy found_by_token on hapax.signup_mail for select to hapax_app
+    using (encode(token_hash, 'hex') = NULLIF(current_setting('hapax.signup_token', true), ''));
+create policy tenant_only on hapax.signup_mail to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update, delete on hapax.signup_mail to hapax_app;
+grant select, update, delete on hapax.signup_mail to hapax_upkeep;
+
+-- What each consumer has made of each message. Two consumers of one message are two rows.
+create table hapax.consumed (
+  tenant       text        not null,
+  environment  text        not null,
+  consumer     text        not null,
+  source       text        not null, -- who sent it: an id is unique for its source only
+  message      text        not null, -- the sender's id, the same on each delivery
+  state        text        not null default 'done',
+    -- stale: a newer one was done before; waiting: for an earlier sequence; parked: that has not come in time; due: tried again; dead: tried again when a person replays it
+  changed_at   timestamptz not null default now(),
+  forget_after timestamptz not null, -- later than the last time at which the broker can deliver it
+  id           text, -- of its dead letter, should it become one; null where it was done at once
+  subject      text,
+  body         bytea, -- as it was delivered, while it is not done; null where it is too large to be kept
+  type         text,
+  aggregate    text,
+  sequence     bigint,
+  operation_id text,
+  cause        text,
+  fence        bigint      not null default 0, -- grows with each take; who took it before can no longer write
+  tries        integer     not null default 0,
+  over_gap     boolean     not null default false, -- it goes on without the sequences that are missing before it
+  code         text,
+  detail       text,
+  next_at      timestamptz, -- when it is tried; while it waits, until when that is no gap
+  received_at  timestamptz,
+  constraint message_is_consumed_once primary key (tenant, environment, consumer, source, message),
+  constraint consumed_environment_check check (environment in ('live', 'test')),
+  constraint consumed_says_why check ((state not in ('parked', 'dead')) or code is not null and detail is not null),
+  constraint consumed_state_check check (state in ('done', 'stale', 'waiting', 'parked', 'due', 'dead')),
+  constraint message_is_kept_until_done check (state = 'done' or id is not null and subject is not null
+    and received_at is not null and next_at is not null),
+  constraint waiting_message_has_a_place check ((state not in ('waiting', 'parked')) or aggregate is not null
+    and sequence is not null)
+);
+create unique index consumed_letter on hapax.consumed (id) where (id is not null);
+create index consumed_due on hapax.consumed (next_at) where (state in ('due', 'waiting'));
+create index consumed_in_order on hapax.consumed (tenant, environment, consumer, source, aggregate, sequence)
+    where (state in ('waiting', 'parked'));
+create index consumed_listed on hapax.consumed (tenant, changed_at desc, id desc) where (state in ('parked', 'dead'));
+create index consumed_outlived on hapax.consumed (forget_after);
+alter table hapax.consumed enable row level security, force row level security;
+create policy acting_roles on hapax.consumed as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumed to hapax_upkeep using (true);
+create policy tenant_only on hapax.consumed to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.consumed to hapax_app;
+grant select, update, delete on hapax.consumed to hapax_upkeep;
+
+-- How far a consumer that keeps an order has come with each aggregate. Its row is locked while messages of the aggregate are placed.
+create table hapax.consumer_position (
+  tenant      text   not null,
+  environment text   not null,
+  consumer    text   not null,
+  source      text   not null,
+  aggregate   text   not null,
+  done        bigint not null default 0, -- the sequence of the last message that was done; 0 before the first
+  constraint consumer_position_pkey primary key (tenant, environment, consumer, source, aggregate),
+  constraint consumer_position_environment_check check (environment in ('live', 'test'))
+);
+alter table hapax.consumer_position enable row level security, force row level security;
+create policy acting_roles on hapax.consumer_position as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumer_position to hapax_upkeep using (true);
+create policy tenant_only on hapax.consumer_position to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.consumer_position to hapax_app;
+grant select on hapax.consumer_position to hapax_upkeep;
+
+-- How far a consumer has come with the log of published events, and until when a process reads it.
+create table hapax.consumer_shard (
+  consumer text        not null,
+  shard    smallint    not null,
+  position bigint      not null default 0,
+    -- of the last event that is consumed: a process that dies leaves those behind it to the next
+  fence    bigint      not null default 0, -- grows with each take; who took it before can no longer move the position
+  until    timestamptz not null default now(),
+  constraint consumer_shard_pkey primary key (consumer, shard),
+  constraint consumer_shard_shard_check check (shard >= 0 and shard <= 15)
+);
+alter table hapax.consumer_shard enable row level security, force row level security;
+create policy acting_roles on hapax.consumer_shard as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.consumer_shard to hapax_upkeep using (true);
+grant select, insert, update on hapax.consumer_shard to hapax_upkeep;
+
+-- What each subject has uploaded: a projection of the events `upload.used`.
+create table hapax.upload_usage (
+  tenant      text   not null,
+  environment text   not null,
+  subject     text   not null,
+  uploads     bigint not null,
+  bytes       bigint not null, -- of all files
+  stored      bigint not null, -- what they have added to the object store: nothing for bytes that were there already
+  constraint upload_usage_pkey primary key (tenant, environment, subject),
+  constraint upload_usage_bytes_check check (bytes >= 0),
+  constraint upload_usage_environment_check check (environment in ('live', 'test')),
+  constraint upload_usage_stored_check check (stored >= 0),
+  constraint upload_usage_uploads_check check (uploads > 0)
+);
+alter table hapax.upload_usage enable row level security, force row level security;
+create policy acting_roles on hapax.upload_usage as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy tenant_only on hapax.upload_usage to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.upload_usage to hapax_app;
+
+-- Where a tenant has its events sent.
+create table hapax.webhook_endpoint (
+  id               text        not null, -- made of the key of the request that created it: the same for each retry
+  tenant           text        not null,
+  environment      text        not null,
+  url              text        not null,
+  types            text[], -- the types of the events that it wants; null: all
+  description      text,
+  created_by       text        not null,
+  created_at       timestamptz not null default now(),
+  disabled_at      timestamptz, -- nothing is sent until an operator enables it again
+  disabled_because text,
+  deleted_at       timestamptz, -- its row stays, so that a late retry does not create it anew
+  constraint webhook_endpoint_pkey primary key (id),
+  constraint disabled_endpoint_says_why check ((disabled_at is null) = (disabled_because is null)),
+  constraint endpoint_wants_something check (cardinality(types) > 0),
+  constraint webhook_endpoint_environment_check check (environment in ('live', 'test')),
+  constraint webhook_endpoint_id_check check (id ~ '^we_[0-9a-z]{26}$')
+);
+create index endpoint_listed on hapax.webhook_endpoint (tenant, environment, created_at desc, id desc)
+    where (deleted_at is null);
+alter table hapax.webhook_endpoint enable row level security, force row level security;
+create policy acting_roles on hapax.webhook_endpoint as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.webhook_endpoint to hapax_upkeep using (true);
+create policy tenant_only on hapax.webhook_endpoint to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.webhook_endpoint to hapax_app;
+grant select, update on hapax.webhook_endpoint to hapax_upkeep;
+
+-- What signs the webhooks of an endpoint: the newest secret, and for a while the one before.
+create table hapax.webhook_secret (
+  id          text        not null, -- made of the key of the request that created it: the same for each retry
+  endpoint_id text        not null,
+  tenant      text        not null,
+  secret      text, -- null once it signs nothing any more
+  made_at     timestamptz not null default now(),
+  signs_until timestamptz,
+  constraint webhook_secret_pkey primary key (id),
+  constraint webhook_secret_endpoint_id_fkey foreign key (endpoint_id) references hapax.webhook_endpoint(id) on delete cascade,
+  constraint secret_is_kept_while_it_signs check (secret is not null or signs_until is not null),
+  constraint webhook_secret_id_check check (id ~ '^ws_[0-9a-z]{26}$')
+);
+create unique index endpoint_has_one_newest_secret on hapax.webhook_secret (endpoint_id) where (signs_until is null);
+create index secret_of_endpoint on hapax.webhook_secret (endpoint_id);
+alter table hapax.webhook_secret enable row level security, force row level security;
+create policy acting_roles on hapax.webhook_secret as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.webhook_secret to hapax_upkeep using (true);
+create policy tenant_only on hapax.webhook_secret to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, update on hapax.webhook_secret to hapax_app;
+grant select on hapax.webhook_secret to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -2574,7 +2970,8 @@ create function hapax.plan_delivery()
 returns trigger language plpgsql
 as $$
 begin
-  insert into hapax.delivery (message_id, tenant, channel) values (new.id, new.tenant, new.channel);
+  insert into hapax.delivery (id, message_id, tenant, channel)
+  values ('dl_' || substr(new.id, 5), new.id, new.tenant, new.channel);
   return null;
 end $$;
 
@@ -2624,7 +3021,7 @@ returns table (
 as $$
   with due as (
     select d.id from hapax.delivery d
-    where d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
+    where d.endpoint_id is null and d.state in ('due', 'sending') and d.channel = any(of_channels) and d.next_at <= now()
     order by d.next_at limit at_most for update skip locked
   )
   update hapax.delivery d
@@ -2663,4 +3060,543 @@ begin
   where d.id = of_id
     and case became when 'sent' then d.state <> 'sent' else d.fence = held and d.state in ('due', 'sending') end;
   return found;
+end $$;
+
+-- Plans the publication of an event. It runs while the aggregate is locked, also where the former build writes the outbox.
+create function hapax.plan_publication()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.publication (message_id, tenant, environment, aggregate_type, aggregate_id)
+  values (new.id, new.tenant, new.environment, new.aggregate_type, new.aggregate_id);
+  return null;
+end $$;
+
+-- Renews the leases of a relay and takes free shards up to its share. Gives those that it holds.
+create function hapax.keep_shards(me text, lease_ms double precision)
+returns table (shard smallint, fence bigint, share integer) language plpgsql
+as $$
+declare
+  fair integer;
+  lease interval := lease_ms * interval '1 millisecond';
+begin
+  insert into hapax.relay as r (id, until) values (me, clock_timestamp() + lease)
+    on conflict (id) do update set until = excluded.until;
+  delete from hapax.relay r where r.id in (
+    select o.id from hapax.relay o where o.until < clock_timestamp() - lease for update skip locked);
+  select ceil(16.0 / count(*)) into fair from hapax.relay r where r.until > clock_timestamp();
+  update hapax.relay_shard s set until = clock_timestamp() + lease where s.holder = me;
+  update hapax.relay_shard s set holder = me, fence = s.fence + 1, until = clock_timestamp() + lease
+  from (
+    select f.shard from hapax.relay_shard f where f.holder is null or f.until < clock_timestamp()
+    order by f.shard
+    limit greatest(0, fair - (select count(*) from hapax.relay_shard h where h.holder = me))
+    for update skip locked) free
+  where s.shard = free.shard;
+  return query select s.shard, s.fence, fair from hapax.relay_shard s where s.holder = me order by s.shard;
+end $$;
+
+-- Gives shards back, so that another relay takes them at once.
+create function hapax.leave_shards(me text, shards smallint[], goes boolean)
+returns void language plpgsql
+as $$
+begin
+  update hapax.relay_shard s set holder = null where s.holder = me and s.shard = any(shards);
+  if goes then
+    delete from hapax.relay r where r.id = me;
+  end if;
+end $$;
+
+-- Events of a shard that may be published, in the order in which they are.
+create function hapax.due_publications(of_shard smallint, at_most integer)
+returns table (message_id text, place bigint, tried_at timestamptz) language sql stable
+as $$
+  select p.message_id, p.place, p.tried_at from hapax.publication p
+  where p.shard = of_shard and p.state = 'due' and not exists (
+    select from hapax.publication f
+    where f.state = 'failed' and f.tenant = p.tenant and f.environment = p.environment
+      and f.aggregate_type = p.aggregate_type and f.aggregate_id = p.aggregate_id)
+  order by p.place limit at_most
+$$;
+
+-- The next events of a shard for the relay that holds it. `tried_ms` is since the broker may first have got it; null for what is new.
+create function hapax.take_publications(of_shard smallint, held bigint, at_most integer)
+returns table (
+  id text, tenant text, environment text, aggregate_type text, aggregate_id text, sequence bigint, type text,
+  operation_id text, cause text, payload jsonb, occurred_at timestamptz, tried_ms double precision) language sql
+as $$
+  with due as materialized (
+    select d.* from hapax.due_publications(of_shard, at_most) d
+    where exists (select from hapax.relay_shard s where s.shard = of_shard and s.fence = held)
+  ), marked as (
+    update hapax.publication p set tried_at = clock_timestamp()
+    from due where p.message_id = due.message_id and due.tried_at is null and p.state = 'due'
+  )
+  select o.id, o.tenant, o.environment, o.aggregate_type, o.aggregate_id, o.sequence, o.type, o.operation_id, o.cause, o.payload,
+    o.occurred_at, extract(epoch from clock_timestamp() - due.tried_at) * 1000
+  from due join hapax.outbox o on o.id = due.message_id
+  order by due.place
+$$;
+
+-- Records that events are published, each at the next position of its shard, unless another relay has taken the shard.
+create function hapax.record_published(of_shard smallint, held bigint, ids text[])
+returns integer language plpgsql
+as $$
+declare
+  newest bigint;
+  count integer;
+begin
+  select s.position into newest from hapax.relay_shard s where s.shard = of_shard and s.fence = held for update;
+  if not found then
+    return null;
+  end if;
+  update hapax.publication p
+  set state = 'published', position = newest + n.nth, published_at = clock_timestamp(), changed_at = clock_timestamp(), code = null,
+    detail = null
+  from (
+    select d.message_id, row_number() over (order by d.place) as nth from hapax.publication d
+    where d.message_id = any(ids) and d.shard = of_shard and d.state = 'due') n
+  where p.message_id = n.message_id;
+  get diagnostics count = row_count;
+  update hapax.relay_shard s set position = newest + count where s.shard = of_shard;
+  return count;
+end $$;
+
+-- Puts the next events of a shard into its log, without a broker.
+create function hapax.publish_here(of_shard smallint, held bigint, at_most integer)
+returns integer language sql
+as $$
+  select hapax.record_published(of_shard, held, array(select d.message_id from hapax.due_publications(of_shard, at_most) d))
+$$;
+
+-- Records that the broker has refused an event: it has not got it. The later ones of its aggregate wait behind it.
+create function hapax.refuse_publication(of_shard smallint, held bigint, of_id text, why text, said text)
+returns boolean language plpgsql
+as $$
+begin
+  perform from hapax.relay_shard s where s.shard = of_shard and s.fence = held for update;
+  if not found then
+    return false;
+  end if;
+  update hapax.publication p
+  set state = 'failed', code = why, detail = said, tries = p.tries + 1, tried_at = null, changed_at = clock_timestamp()
+  where p.message_id = of_id and p.state = 'due';
+  return true;
+end $$;
+
+-- Has a failed event published again, under the same id.
+create function hapax.replay_publication(of_id text, of_environment text)
+returns SETOF hapax.publication language sql
+as $$
+  update hapax.publication p set state = 'due', changed_at = clock_timestamp()
+  where p.message_id = 'msg_' || substr(of_id, 4) and p.environment = of_environment and p.state = 'failed'
+  returning p.*
+$$;
+
+-- Whether a buyer uses a promo code, under any name that the buyer may be stored under.
+create function hapax.promo_used_by(of_tenant text, of_environment text, of_code text, buyers text[])
+returns boolean language plpgsql
+as $$
+begin
+  return exists (
+    select from hapax.customer_order
+    where tenant = of_tenant and environment = of_environment and promo = of_code and promo_buyer = any(buyers)
+      and state <> 'released');
+end $$;
+
+-- Erases one batch of what has settled, and gives how many operations and orders that were; 0: nothing can be erased now.
+create function hapax.erase_batch(of_erasure text, at_most integer)
+returns integer language plpgsql
+as $$
+declare
+  wish record;
+  ids text[];
+  orders text[];
+begin
+  select tenant, environment, subject, requested_at into strict wish from hapax.erasure where operation_id = of_erasure;
+  select coalesce(array_agg(due.id), '{}') into ids from (
+    select o.id from hapax.operation o
+    where o.tenant = wish.tenant and o.environment = wish.environment and o.subject = wish.subject
+      and o.flow <> 'erasure' and o.created_at <= wish.requested_at
+      and o.settled_at is not null and o.erased_at is null
+      -- What came too late outside is found by what the operation has kept. Until then only that is kept.
+      and (o.sweep_at is null or o.fingerprint_version <> 0)
+    order by o.id limit at_most for no key update) due;
+  update hapax.step set request = null, result = null, refusal = null where operation_id = any(ids);
+  update hapax.resolution
+    set evidence = 'erased', reason = 'erased', result = case when result is not null then '{}'::jsonb end,
+        verdict_says = case when verdict_says is not null then 'erased' end
+    where operation_id = any(ids);
+  delete from hapax.trouble where operation_id = any(ids);
+  delete from hapax.arrival where operation_id = any(ids);
+  update hapax.awaited a set evidence = '{}', sameness = ''
+    from hapax.operation o
+    where o.id = any(ids) and o.sweep_at is null and a.operation_id = o.id and a.outcome = 'arrived';
+  delete from hapax.stray s using hapax.operation o
+    where o.id = any(ids) and o.sweep_at is null and s.operation_id = o.id;
+  -- Copies of the answers end with this (0038): in memory and in Redis, in every process.
+  update hapax.operation o
+    set request = '{}', answer_headers = null, answer_body = null, result = null, refusal = null, ending = null,
+        fingerprint = '', fingerprint_version = 0, erased_at = case when o.sweep_at is null then now() end
+    where o.id = any(ids);
+
+  select coalesce(array_agg(due.id), '{}') into orders from (
+    select c.id from hapax.customer_order c
+    where c.tenant = wish.tenant and c.environment = wish.environment and c.created_at <= wish.requested_at
+      -- The former build's orders name no subject.
+      and (c.subject = wish.subject or c.subject is null and c.operation_id in (
+        select o.id from hapax.operation o
+        where o.tenant = wish.tenant and o.environment = wish.environment and o.subject = wish.subject))
+      and c.state not in ('pending', 'cancelling')
+      and (c.email is not null or c.promo_buyer is not null)
+    order by c.id limit at_most for no key update) due;
+  update hapax.customer_order set email = null, promo_buyer = null where id = any(orders);
+  update hapax.store_credit set email = null where order_id = any(orders);
+
+  -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
+  with messages as (
+    update hapax.outbox o set payload = '{"erased": true}'
+    where o.operation_id = any(ids)
+      or o.tenant = wish.tenant and o.environment = wish.environment and o.channel in ('event', 'mail', 'sms')
+        and o.aggregate_type = 'order' and o.aggregate_id = any(orders)
+    returning o.id
+  )
+  update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
+    from messages m where d.message_id = m.id and d.state <> 'sent';
+  return cardinality(ids) + cardinality(orders);
+end $$;
+
+-- Erases the first batch, and gives how far the erasure has come. What is left, upkeep erases.
+create function hapax.erase_first(of_erasure text, at_most integer)
+returns jsonb language plpgsql
+as $$
+begin
+  perform hapax.erase_batch(of_erasure, at_most);
+  return (
+    select jsonb_build_object(
+      'erased', (
+        select count(*) from hapax.operation o
+        where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject
+          and o.erased_at is not null and o.created_at <= e.requested_at),
+      'open', (
+        select count(*) from hapax.operation o
+        where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject
+          and o.erased_at is null and o.flow <> 'erasure' and o.created_at <= e.requested_at))
+    from hapax.erasure e where e.operation_id = of_erasure);
+end $$;
+
+-- The sign-up that a link leads to, and whether the link has expired.
+create function hapax.find_signup_link(of_token bytea)
+returns table (tenant text, operation_id text, expired boolean) language plpgsql
+as $$
+begin
+  perform set_config('hapax.signup_token', encode(of_token, 'hex'), true);
+  return query
+    select m.tenant, m.operation_id, m.expires_at <= clock_timestamp() from hapax.signup_mail m where m.token_hash = of_token;
+end $$;
+
+-- Whether one more mail may go to an address: ten in an hour at most.
+create function hapax.may_mail_address(of_tenant text, of_environment text, of_addresses text[])
+returns boolean language sql
+as $$
+  select count(*) < 10 from hapax.signup_mail
+  where tenant = of_tenant and environment = of_environment and addresses && of_addresses
+    and told_at > clock_timestamp() - interval '1 hour'
+$$;
+
+-- Tells an address of a link that confirms it.
+create function hapax.tell_signup_link(
+  of_operation text, of_account text, of_addresses text[], message text, sealed_token text, token bytea,
+  lives_ms double precision)
+returns void language plpgsql
+as $$
+declare
+  op record;
+begin
+  select tenant, environment, request ->> 'email' as email into strict op from hapax.operation where id = of_operation;
+  insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses, token_hash, expires_at)
+  values (message, of_operation, op.tenant, op.environment, of_addresses, token, clock_timestamp() + lives_ms * interval '1 millisecond');
+  perform hapax.tell(
+    message, of_operation, 'mail', 'account', of_account, 'signup.welcome',
+    jsonb_build_object('email', op.email, 'token', sealed_token));
+end $$;
+
+-- Holds an address for a new account and tells it (`held`), or finds it taken: `silent` tells its owner, `taken`, `unsound` and `spent` do nothing.
+create function hapax.begin_signup(
+  of_operation text, new_account text, of_addresses text[], reveals boolean, message text, sealed_token text,
+  token bytea, lives_ms double precision)
+returns text language plpgsql
+as $$
+declare
+  op record;
+  holder record;
+  held integer;
+begin
+  if cardinality(of_addresses) = 0 then
+    return 'unsound';
+  end if;
+  -- Account and mails outlive the row of their sign-up, and with it the tombstone of its key.
+  if exists (select from hapax.account a where a.operation_id = of_operation)
+    or exists (select from hapax.outbox o where o.id = message)
+  then
+    return 'spent';
+  end if;
+  select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
+  insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
+  values (
+    new_account, op.tenant, op.environment, of_operation, op.subject,
+    op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
+  insert into hapax.account_address (tenant, environment, address, account_id)
+  select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
+  on conflict on constraint address_has_one_account do nothing;
+  get diagnostics held = row_count;
+  if held = cardinality(of_addresses) then
+    insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+    values (of_operation, op.tenant, op.environment, of_addresses, false);
+    if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
+      perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
+    end if;
+    return 'held';
+  end if;
+  delete from hapax.account where id = new_account;
+  if reveals then
+    return 'taken';
+  end if;
+  insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+  values (of_operation, op.tenant, op.environment, of_addresses, true);
+  select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
+  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses) limit 1;
+  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
+  if not exists (
+    select from hapax.signup_mail m
+    where m.tenant = op.tenant and m.environment = op.environment and m.addresses && of_addresses
+      and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
+  then
+    insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses)
+    values (message, of_operation, op.tenant, op.environment, of_addresses);
+    perform hapax.tell(
+      message, of_operation, 'mail', 'account', holder.id, 'signup.taken',
+      jsonb_build_object('email', op.request ->> 'email', 'account', holder.state));
+  end if;
+  return 'silent';
+end $$;
+
+-- Tells the address of a sign-up again, with a link of its own. The pause before each mail is twice as long as the one before.
+create function hapax.resend_signup_mail(
+  of_signup text, message text, sealed_token text, token bytea, lives_ms double precision, pause_ms double precision)
+returns jsonb language plpgsql
+as $$
+declare
+  it record;
+  left_ms double precision;
+  account text;
+begin
+  select s.tenant, s.environment, s.addresses, s.taken, s.mails, s.mailed_at, o.settled_at into it
+  from hapax.signup s join hapax.operation o on o.id = s.operation_id
+  where s.operation_id = of_signup for update of s;
+  if not found then
+    return jsonb_build_object('became', 'unknown');
+  end if;
+  if it.settled_at is not null then
+    return jsonb_build_object('became', 'over');
+  end if;
+  left_ms := pause_ms * 2 ^ (it.mails - 1) - extract(epoch from clock_timestamp() - it.mailed_at) * 1000;
+  if left_ms > 0 then
+    return jsonb_build_object('became', 'soon', 'left', ceil(left_ms));
+  end if;
+  update hapax.signup set mails = mails + 1, mailed_at = clock_timestamp() where operation_id = of_signup;
+  select id into account from hapax.account where operation_id = of_signup;
+  if account is not null and hapax.may_mail_address(it.tenant, it.environment, it.addresses) then
+    perform hapax.tell_signup_link(of_signup, account, it.addresses, message, sealed_token, token, lives_ms);
+  end if;
+  return jsonb_build_object('became', 'told', 'mails', it.mails + 1);
+end $$;
+
+-- Erases the account of a sign-up.
+create function hapax.erase_account(of_operation text)
+returns void language sql
+as $$
+  delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
+  update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
+  delete from hapax.signup_mail where operation_id = of_operation;
+  delete from hapax.signup where operation_id = of_operation;
+$$;
+
+-- Erases the account of a sign-up whose data are erased.
+create function hapax.erase_account_with_signup()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(new.id);
+  return null;
+end $$;
+
+-- Erases the accounts of a subject whose sign-ups are forgotten.
+create function hapax.erase_old_accounts()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(a.operation_id) from hapax.account a
+  where a.tenant = new.tenant and a.environment = new.environment and a.subject = new.subject and a.state <> 'erased'
+    and not exists (select from hapax.operation o where o.id = a.operation_id);
+  return null;
+end $$;
+
+-- Leases the messages of these consumers that are to be tried again.
+create function hapax.take_consumed(consumers text[], at_most integer, lease_ms double precision)
+returns table (
+  id text, fence bigint, tries integer, tenant text, environment text, consumer text, source text, message text,
+  subject text, body bytea, over_gap boolean) language sql
+as $$
+  with due as (
+    select c.id from hapax.consumed c
+    where c.state = 'due' and c.consumer = any(consumers) and c.next_at <= now()
+    order by c.next_at limit at_most for update skip locked
+  )
+  update hapax.consumed c
+  set fence = c.fence + 1, tries = c.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due where c.id = due.id
+  returning c.id, c.fence, c.tries, c.tenant, c.environment, c.consumer, c.source, c.message, c.subject, c.body, c.over_gap
+$$;
+
+-- Tells the gaps: messages whose predecessor has not come in time.
+create function hapax.end_waits(of_consumer text, goes_on boolean, at_most integer)
+returns table (
+  id text, tenant text, environment text, aggregate text, sequence bigint, done bigint) language sql
+as $$
+  with late as (
+    select c.* from hapax.consumed c
+    where c.state = 'waiting' and c.consumer = of_consumer and c.next_at <= now()
+    order by c.next_at limit at_most for update skip locked
+  ), first as (
+    select distinct on (h.tenant, h.environment, h.source, h.aggregate) h.id
+    from hapax.consumed h
+    where goes_on and h.consumer = of_consumer and h.state in ('waiting', 'parked')
+      and (h.tenant, h.environment, h.source, h.aggregate) in (select l.tenant, l.environment, l.source, l.aggregate from late l)
+    order by h.tenant, h.environment, h.source, h.aggregate, h.sequence
+  ), ended as (
+    select f.id from first f union select l.id from late l where not goes_on
+  )
+  update hapax.consumed c
+  set state = case when goes_on then 'due' else 'parked' end, over_gap = c.over_gap or goes_on, next_at = now(), changed_at = now(), tries = 0,
+      code = 'gap',
+      detail = 'Sequence ' || coalesce(p.done, 0) + 1 || ' of ' || c.aggregate || ' has not been done in time: ' ||
+        'this message has sequence ' || c.sequence || '.'
+  from ended
+    join hapax.consumed e on e.id = ended.id
+    left join hapax.consumer_position p on (p.tenant, p.environment, p.consumer, p.source, p.aggregate)
+      = (e.tenant, e.environment, e.consumer, e.source, e.aggregate)
+  where c.id = ended.id and c.state in ('waiting', 'parked')
+  returning c.id, c.tenant, c.environment, c.aggregate, c.sequence, coalesce(p.done, 0)
+$$;
+
+-- Has a message that was not done tried again, under the same id.
+create function hapax.replay_consumed(of_id text, of_environment text)
+returns SETOF hapax.consumed language plpgsql
+as $$
+declare
+  letter hapax.consumed;
+begin
+  select * into letter from hapax.consumed c
+  where c.id = of_id and c.environment = of_environment and c.state in ('parked', 'dead') for update;
+  if not found then
+    return;
+  end if;
+  if letter.state = 'dead' then
+    update hapax.consumed c set state = 'due', fence = c.fence + 1, tries = 0, next_at = now(), changed_at = now()
+    where c.id = of_id;
+  else
+    update hapax.consumed c set over_gap = true
+    where (c.tenant, c.environment, c.consumer, c.source, c.aggregate)
+        = (letter.tenant, letter.environment, letter.consumer, letter.source, letter.aggregate)
+      and c.sequence <= letter.sequence and c.state in ('waiting', 'parked');
+    update hapax.consumed c set state = 'due', fence = c.fence + 1, tries = 0, next_at = now(), changed_at = now()
+    where c.id = (
+      select h.id from hapax.consumed h
+      where (h.tenant, h.environment, h.consumer, h.source, h.aggregate)
+          = (letter.tenant, letter.environment, letter.consumer, letter.source, letter.aggregate)
+        and h.state in ('waiting', 'parked')
+      order by h.sequence limit 1);
+  end if;
+  return query select * from hapax.consumed c where c.id = of_id;
+end $$;
+
+-- Plans a delivery of an event for each endpoint that wants its type.
+create function hapax.plan_webhooks()
+returns trigger language plpgsql
+as $$
+begin
+  insert into hapax.delivery (id, message_id, tenant, channel, endpoint_id)
+  select 'dl_' || left(encode(sha256(convert_to(new.id || '/' || e.id, 'utf8')), 'hex'), 26), new.id, new.tenant, 'webhook', e.id
+  from hapax.webhook_endpoint e
+  where e.tenant = new.tenant and e.environment = new.environment and e.deleted_at is null and e.disabled_at is null
+    and (e.types is null or new.type = any(e.types));
+  return null;
+end $$;
+
+-- Leases webhooks that are due, a fair share for each endpoint.
+create function hapax.take_webhooks(
+  at_most integer, for_each integer, busy text[], under_way integer[], lease_ms double precision)
+returns table (
+  id text, fence bigint, tries integer, due_ms double precision, message_id text, tenant text, environment text,
+  channel text, aggregate_id text, operation_id text, type text, payload jsonb, occurred_at timestamptz,
+  may_have_left_by text, may_have_left_ms double precision, aggregate_type text, sequence bigint, cause text,
+  endpoint_id text, url text, disabled boolean, secrets text[]) language sql
+as $$
+  with recursive open_endpoint as (
+    (select d.endpoint_id from hapax.delivery d
+    where d.endpoint_id is not null and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
+    union all
+    select (
+      select d.endpoint_id from hapax.delivery d
+      where d.endpoint_id > o.endpoint_id and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
+    from open_endpoint o where o.endpoint_id is not null
+  ), candidate as (
+    select one.id
+    from open_endpoint o
+    left join unnest(busy, under_way) as b (endpoint_id, count) on b.endpoint_id = o.endpoint_id
+    cross join lateral (
+      select first.id, first.next_at, row_number() over (order by first.next_at) as place
+      from (
+        select d.id, d.next_at from hapax.delivery d
+        where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
+        order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) first) one
+    order by one.place, one.next_at limit at_most
+  ), due as (
+    select d.id from hapax.delivery d
+    where d.id in (select c.id from candidate c) and d.state in ('due', 'sending') and d.next_at <= now()
+    for update skip locked
+  )
+  update hapax.delivery d
+  set fence = d.fence + 1, tries = d.tries + 1, next_at = now() + lease_ms * interval '1 millisecond'
+  from due, hapax.outbox o, hapax.webhook_endpoint e
+  where d.id = due.id and o.id = d.message_id and e.id = d.endpoint_id
+  returning d.id, d.fence, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant, o.environment, d.channel,
+    o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at, d.may_have_left_by,
+    extract(epoch from now() - d.may_have_left_at) * 1000, o.aggregate_type, o.sequence, o.cause, e.id, e.url,
+    e.disabled_at is not null or e.deleted_at is not null, (
+      select array_agg(s.secret order by s.made_at desc) from hapax.webhook_secret s
+      where s.endpoint_id = e.id and s.secret is not null and (s.signs_until is null or s.signs_until > now()))
+$$;
+
+-- Makes a new secret of an endpoint, and lets the former one sign beside it for a while.
+create function hapax.rotate_webhook_secret(
+  of_endpoint text, of_environment text, new_id text, new_secret text, beside_ms double precision)
+returns boolean language plpgsql
+as $$
+begin
+  perform from hapax.webhook_endpoint e
+  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for update;
+  if not found then
+    return false;
+  end if;
+  if exists (select from hapax.webhook_secret s where s.id = new_id) then
+    return true;
+  end if;
+  update hapax.webhook_secret s set secret = null where s.endpoint_id = of_endpoint and s.signs_until <= now();
+  update hapax.webhook_secret s set signs_until = now() + beside_ms * interval '1 millisecond'
+  where s.endpoint_id = of_endpoint and s.signs_until is null;
+  insert into hapax.webhook_secret (id, endpoint_id, tenant, secret, made_at)
+  select new_id, e.id, e.tenant, new_secret, clock_timestamp() from hapax.webhook_endpoint e where e.id = of_endpoint;
+  return true;
 end $$;

@@ -7,6 +7,8 @@ export type Caller = {
   readonly environment: Environment;
   readonly subject: string;
   readonly role: Role;
+  /** A browser without a user: it begins only what a flow allows. */
+  readonly anonymous?: true;
 };
 
 /** Tenants and subjects are parts of keys, workflow ids and object names. */

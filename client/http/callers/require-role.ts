@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least role that may use the route. A route that names none is closed to viewers. */
     role?: RouteRole;
+    /** Open to browsers without a user, for their own operations. */
+    anonymous?: boolean;
   }
 }
 
@@ -28,6 +30,11 @@ export function documentRoles(app: FastifyInstance): void {
  */
 export function requireRole({ caller, routeOptions }: FastifyRequest): void {
   const least = routeOptions.config.role ?? unlessNamed;
+  if (caller.anonymous && routeOptions.config.anonymous !== true)
+    throw new HttpProblem(
+      'forbidden',
+      'This token is of a browser without a user, which may only sign up, and look at its sign-ups. Nothing was done.',
+    );
   if (mayActAs(caller.role, least)) return;
   const needs = enough(least).join(' or ');
   throw new HttpProblem(

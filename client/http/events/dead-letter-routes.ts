@@ -23,11 +23,19 @@ const letter = z.object({
   id: letterId,
   state: z
     .enum(['parked', 'dead'])
-    .describe('`parked`: tried again by itself. `dead`: tried again when it is replayed.'),
+    .describe(
+      '`parked`: tried again by itself, or when what it waits for is done. `dead`: tried again when it is replayed.',
+    ),
   handler: z
     .string()
-    .describe('Who was to handle it; of a message, the channel by which it was to leave: `mail` or `sms`.'),
-  source: z.string().describe('Who sent the event; `outbox` of a message that did not leave.'),
+    .describe(
+      'Who was to handle it, or the consumer; of a message, the way by which it was to leave: `mail`, `sms`, `webhook` or `event` (the broker).',
+    ),
+  source: z
+    .string()
+    .describe(
+      'Who sent the event; the source of a consumed message, or its stream; `outbox` of a message that did not leave.',
+    ),
   event: z.string().describe("The sender's id of the event, or the id of the message."),
   type: z.string(),
   object: z.string().optional().describe('What it is about.'),
@@ -41,6 +49,7 @@ const letter = z.object({
   receivedAt: z.string(),
   changedAt: z.string(),
   nextAt: z.string().optional(),
+  endpoint: z.string().optional().describe('Of a webhook: the endpoint to which it was to go.'),
   requestId: z.string().describe('Of the first delivery; of a message, the request that began its operation.'),
 });
 
@@ -113,17 +122,18 @@ export function deadLetterRoutes(instance: FastifyInstance, database: Database):
       if (state === undefined) throw new HttpProblem('not-found', 'There is no such dead letter.');
       throw new HttpProblem(
         'not-a-dead-letter',
-        'It has been handled or delivered meanwhile: there is nothing to replay.',
+        'It has been handled, delivered or erased meanwhile: there is nothing to replay.',
       );
     },
   );
 }
 
-function shown({ object, operation, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
+function shown({ object, operation, endpoint, receivedAt, changedAt, nextAt, ...rest }: DeadLetter) {
   return {
     ...rest,
     ...(object === null ? {} : { object }),
     ...(operation === null ? {} : { operation }),
+    ...(endpoint === null ? {} : { endpoint }),
     receivedAt: receivedAt.toISOString(),
     changedAt: changedAt.toISOString(),
     ...(nextAt === null ? {} : { nextAt: nextAt.toISOString() }),

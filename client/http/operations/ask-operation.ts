@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AnyFlow } from '../../../workflows/operation/flow.ts';
 import type { Reply } from '../../gateway/reply.ts';
@@ -69,6 +68,13 @@ export async function askOperation(
         { header: 'Idempotency-Key' },
         { operation: answer.id },
       );
+    case 'erased':
+      throw new HttpProblem(
+        'erased',
+        'The data of this key were erased, its answer included, and the request is not run again: make a new key for a new request.',
+        { header: 'Idempotency-Key' },
+        { operation: answer.id },
+      );
     case 'overloaded':
       throw new HttpProblem(
         'overloaded',
@@ -109,10 +115,5 @@ async function differing(
 ): Promise<readonly string[]> {
   const record = await gateway.status(caller.tenant, id);
   if (record === undefined || !isOwn(caller, record)) return [];
-  const asked = body as Readonly<Record<string, unknown>>;
-  const fills = gateway.fills(flow);
-  return flow.intent.filter(
-    (field) =>
-      !isDeepStrictEqual(asked[field], record.request[field]) && (asked[field] !== undefined || !fills.includes(field)),
-  );
+  return gateway.differing(flow, record, body as Readonly<Record<string, unknown>>);
 }

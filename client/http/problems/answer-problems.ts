@@ -76,7 +76,7 @@ export function problemOf(error: unknown, { bodyLimit = 0, contentType = '' }: A
   if (error instanceof FingerprintUnknown)
     return new HttpProblem(
       'fingerprint-unknown',
-      'A newer version of this service began the operation of this key, and this version cannot compare the requests: ask again with the same key.',
+      'This process cannot compare the request with the one that began the operation of this key: a newer version began it, or a seal key is missing. Ask again with the same key.',
     );
   if (error instanceof LedgerFault && error.code === 'unavailable')
     return new HttpProblem('ledger-unavailable', 'The ledger cannot be reached: ask again with the same key.');

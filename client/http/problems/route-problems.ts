@@ -9,7 +9,15 @@ export const routeCodes = {
   takesBody: ['body-malformed', 'body-too-large', 'media-type-unsupported'],
   /** Names something in its path. */
   looksUp: ['not-found'],
-  takesKey: ['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired', 'fingerprint-unknown'],
+  takesKey: [
+    'key-missing',
+    'key-malformed',
+    'key-personal',
+    'key-reused',
+    'key-expired',
+    'erased',
+    'fingerprint-unknown',
+  ],
   /** Begins or joins an operation, and answers with how it ended. */
   runs: [
     'in-progress',
@@ -36,6 +44,7 @@ export const routeCodes = {
       'message-unwritable',
       'delivery-failed',
       'delivery-in-doubt',
+      'endpoint-disabled',
     ] as const),
   ],
   replays: ['not-a-dead-letter'],

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type AnyFlow, isPosted, type PostedFlow } from '../../../workflows/operation/flow.ts';
+import { type AnyFlow, firstWait, isPosted, type PostedFlow } from '../../../workflows/operation/flow.ts';
 import { operationStates } from '../../../workflows/operation/state.ts';
 import type { Reply } from '../../gateway/reply.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -38,14 +38,19 @@ export function flowRoutes(
   for (const flow of flows.filter(isPosted)) {
     const { path, params, body, bodyless } = flowRoute(flow);
     const options = {
-      config: { takesKey: true, ...(bodyless ? { bodyless } : {}) } as const,
+      config: {
+        takesKey: true,
+        role: additions.role(flow),
+        anonymous: flow.anonymous === true,
+        ...(bodyless ? { bodyless } : {}),
+      } as const,
       onRequest: flow.contentKey === undefined ? requireKey : takeKey,
       bodyLimit: jsonLimit,
       schema: { ...schemaOf(flow, additions), body, ...(params === undefined ? {} : { params }) },
       validatorCompiler: asSent,
     };
     app.post(path, options, async (request, reply) => {
-      const wait = preferredWait(request.headers.prefer, flow.answers === 'state' ? 0 : undefined);
+      const wait = preferredWait(request.headers.prefer, additions.waits(flow) ? undefined : 0);
       // What stands in the path is part of what is asked for.
       const body = { ...(request.body as object), ...(request.params as object) };
       await additions.expectAllowed(flow, body, request);
@@ -109,7 +114,7 @@ async function respondWithState(
     return sendReply(request, reply, { ...open, kind: 'settled', answer, state: record.state, renewable });
   }
   // A repeated request gets the same status as the first, for as long as the operation waits for its caller.
-  const offered = flow.answers === 'state' && (state === 'claimed' || state === 'waiting');
+  const offered = firstWait(flow) !== undefined && (state === 'claimed' || state === 'waiting');
   const body = { state, ...(await additions.offer(record, request)), ...describeWait(flow, record) };
   return sendReply(request, reply, open, { status: offered ? 201 : 202, body });
 }
@@ -149,11 +154,18 @@ function schemaOf(flow: PostedFlow, additions: Additions) {
     response: {
       ...(flow.answers === 'state'
         ? {
-            201: documented(
-              'The operation waits for its caller and says what to do next, or it has succeeded.',
-              z.union([open, succeeded]).meta({ examples: [...examples.waiting, ...examples.succeeded] }),
-              flowHeaders,
-            ),
+            201:
+              firstWait(flow) === undefined
+                ? documented(
+                    'The operation has succeeded.',
+                    succeeded.meta({ examples: examples.succeeded }),
+                    flowHeaders,
+                  )
+                : documented(
+                    'The operation waits for its caller and says what to do next, or it has succeeded.',
+                    z.union([open, succeeded]).meta({ examples: [...examples.waiting, ...examples.succeeded] }),
+                    flowHeaders,
+                  ),
             202: documented(
               'The operation goes on by itself, or has just ended: look at `Location`.',
               open.meta({ examples: [...examples.running] }),

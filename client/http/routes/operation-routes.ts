@@ -31,7 +31,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, flows, vie
   app.get(
     '/v1/operations/:id',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', anonymous: true },
       schema: {
         summary: 'Look at an operation',
         tags,
@@ -69,6 +69,7 @@ export function operationRoutes(instance: FastifyInstance, { gateway, flows, vie
   app.post(
     '/v1/operations/:id/cancel',
     {
+      config: { anonymous: true },
       schema: {
         summary: 'Request a cancel; repeatable, needs no key',
         tags,

@@ -7,6 +7,7 @@ import { SettledNews } from '../../../client/gateway/settled-news.ts';
 import { Workflows } from '../../../client/gateway/workflows.ts';
 import { Gateway } from '../../../client/gateway.ts';
 import { checkoutFlow } from '../../../workflows/checkout.flow.ts';
+import { testSeals } from '../../support/seal-keys.ts';
 import { sentStatements } from '../measure/sent-statements.ts';
 import { answerQuestions, given } from '../stack/conversation.ts';
 import type { WorkerSettings } from '../stack/worker-settings.ts';
@@ -31,6 +32,7 @@ const parts = {
   workflows: new Workflows(new Client({ connection }), settings.taskQueue),
   outcomes: new Outcomes(database, news),
   seen,
+  seals: testSeals,
   log: (message: string, error: unknown) => console.error(message, error),
 };
 

@@ -2,6 +2,9 @@ import { systemSettings } from '../../../activities/outside/systems.ts';
 import { type Config, readConfig } from '../../../workers/config.ts';
 import { callerSettings } from '../../../workers/callers.ts';
 import { s3Settings } from '../../../workers/connect-s3.ts';
+import { payloadSettings } from '../../../workers/payload-codec.ts';
+import { sealSettings } from '../../../workers/seals.ts';
+import { sealKeys } from '../../support/seal-keys.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
 /** Signs the events of the bench. */
@@ -19,6 +22,7 @@ const environment = ({ databaseUrl, temporalAddress, stripe, taskQueue, bundle }
   HAPAX_TASK_QUEUE: taskQueue,
   HAPAX_WORKFLOW_BUNDLE: bundle,
   HAPAX_LOG_LEVEL: 'warn',
+  HAPAX_SEAL_KEYS: sealKeys,
   // Nothing else is to run meanwhile.
   HAPAX_RECONCILE_MINUTES: '0',
   HAPAX_HTTP_PORT: '0',
@@ -47,9 +51,12 @@ export function benchConfig(settings: WorkerSettings): Config {
       'HAPAX_HEALTH_HOST',
       'HAPAX_HEALTH_PORT',
       'HAPAX_LOG_LEVEL',
+      ...sealSettings,
+      ...payloadSettings,
       'HAPAX_HTTP_HOST',
       'HAPAX_HTTP_PORT',
       'HAPAX_PUBLIC_URL',
+      'HAPAX_TAKEN_ADDRESSES',
       ...callerSettings.filter((name) => name !== 'DATABASE_URL'),
       'HAPAX_NEW_PER_MINUTE',
       'HAPAX_ASKS_PER_KEY',

@@ -7,6 +7,7 @@ import { findVersitygw } from '../../../workers/local/find-versitygw.ts';
 import { freePorts } from '../../../workers/local/free-port.ts';
 import { startS3 } from '../../../workers/local/s3.ts';
 import { untilReady } from '../../../workers/local/until-ready.ts';
+import { sealKeys } from '../../support/seal-keys.ts';
 import { findTusd } from './find-tusd.ts';
 import type { Servers } from '../stack/servers.ts';
 
@@ -51,6 +52,7 @@ export async function startUploadStack({ root, postgres, temporal, sandbox }: Se
     HAPAX_TASK_QUEUE: 'bench-uploads',
     HAPAX_WORKFLOW_BUNDLE: await workflowBundle(`${root}/bundle`),
     HAPAX_LOG_LEVEL: 'warn',
+    HAPAX_SEAL_KEYS: sealKeys,
     HAPAX_TOKENS: 'local-alpha=alpha:test:ada',
     HAPAX_NEW_PER_MINUTE: '6000',
   };

@@ -100,6 +100,7 @@ function nameless(text: string, { id, tenant }: Subject): string {
     text
       .replaceAll(tenant, 'TENANT')
       .replaceAll(digestOf(id), 'OPERATION')
+      .replaceAll(/sealed:1:[a-z0-9-]+:[A-Za-z0-9_-]+/g, 'SEALED')
       .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'ID')
       .replaceAll(/(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}(?![A-Za-z0-9])/g, 'ID')
       .replaceAll(/\b(ticket-|seat-map-)[A-Za-z0-9]+/g, '$1ID')
@@ -108,11 +109,12 @@ function nameless(text: string, { id, tenant }: Subject): string {
   );
 }
 
-/** Rows of every table with a tenant in every schema, without what PostgreSQL numbers and without times. */
+/** Rows of every table with a tenant in every schema, without what PostgreSQL numbers or derives from other columns, and without times. */
 async function rowsByTenant(world: World): Promise<Map<string, string[]>> {
   const columns = await world.sql<{ table: string; left_out: string[] }>(
     `select n.nspname || '.' || c.relname as table,
-       array_agg(a.attname::text) filter (where a.attidentity <> '' or a.atttypid in ('xid8'::regtype, 'timestamptz'::regtype)) as left_out
+       array_agg(a.attname::text) filter (
+         where a.attidentity <> '' or a.attgenerated <> '' or a.atttypid in ('xid8'::regtype, 'timestamptz'::regtype)) as left_out
      from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
      group by 1 having bool_or(a.attname = 'tenant') order by 1`,

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { SlowHashes } from '../../../activities/seal/slow-hashes.ts';
 import { Database } from '../../../activities/stores/postgres/database.ts';
 import { newsChannel, sendProbe } from '../../../activities/stores/postgres/news-channel.ts';
 import { SeenRequests } from '../../../client/gateway/seen-requests.ts';
@@ -7,6 +8,7 @@ import { Outcomes } from '../../../client/gateway/outcomes.ts';
 import { SettledNews } from '../../../client/gateway/settled-news.ts';
 import { Workflows } from '../../../client/gateway/workflows.ts';
 import { Gateway } from '../../../client/gateway.ts';
+import { testSeals } from '../seal-keys.ts';
 import type { World } from '../world.ts';
 
 export type UnhurriedGateway = Pick<ConnectedGateway, 'gateway' | 'database' | 'close'>;
@@ -31,6 +33,8 @@ export async function unhurriedGateway(world: World, taskQueue: string): Promise
     outcomes: new Outcomes(database, news),
     seen,
     cacheEntries: 0,
+    seals: testSeals,
+    hashes: new SlowHashes(),
     log: console.error,
   });
   return {

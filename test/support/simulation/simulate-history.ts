@@ -9,6 +9,7 @@ import type { Stores } from '../../../activities/stores.ts';
 import { minutes, seconds } from '../../../workflows/operation/duration.ts';
 import { historyFaults } from '../histories/history-faults.ts';
 import { moneyFound } from '../histories/money-found.ts';
+import { testSeals } from '../seal-keys.ts';
 import { Callers } from './callers.ts';
 import { Harms } from './harms.ts';
 import { ProviderAccount, type Verdict } from './provider-account.ts';
@@ -76,7 +77,11 @@ export async function simulateHistory(
   const line = new ProviderLine(time, harms, history.money.faults);
   const sound = new SimulatedProvider(`provider of ${tenant}`, account, line, history.keys);
   const provider = breaks.provider?.(sound) ?? sound;
-  const stores = { database, payments: { provider, sandboxed: true, returnUrl: 'https://shop.example/returned' } };
+  const stores = {
+    database,
+    seals: testSeals,
+    payments: { provider, sandboxed: true, returnUrl: 'https://shop.example/returned' },
+  };
   const activities = createActivities(stores as unknown as Stores, registrations, new Guards(time, harms));
   const workflows = new SimulatedWorkflows(time, breaks.activities?.(activities) ?? activities);
   const callers = new Callers(time, database, workflows, tenant);

@@ -22,3 +22,23 @@ export async function anchorContent(
   });
   return Number(row?.anchored_at);
 }
+
+const open = `
+select digest, extract(epoch from anchored_at) * 1000 as anchored_ms from content_anchor
+where tenant = $1 and environment = $2 and subject = $3 and flow = $4 and digest = any($5) and until > clock_timestamp()
+order by anchored_at, digest limit 1`;
+
+/**
+ * The earliest arrival of a content whose window is open, under any of its digests: whoever looks finds the same one.
+ * @returns undefined where no window is open
+ */
+export async function openAnchor(
+  database: Database,
+  { tenant, environment, subject, flow }: Omit<Scope, 'key'>,
+  digests: readonly string[],
+): Promise<{ readonly digest: string; readonly anchoredAt: number } | undefined> {
+  const values = [tenant, environment, subject, flow, digests];
+  const [rows] = await database.flush(tenant, { name: 'open_anchor', text: open, values });
+  const [row] = rows ?? [];
+  return row && { digest: row.digest as string, anchoredAt: Number(row.anchored_ms) };
+}

@@ -11,7 +11,10 @@ export type Reservation = {
   readonly tenant: string;
   readonly environment: string;
   readonly cart: string;
+  /** Sealed. */
   readonly email: string | null;
+  /** What the buyer may be known by, where a promo code asks for it: the first as it is stored; empty: unknown. */
+  readonly buyers: readonly string[];
   readonly lines: readonly Line[];
   /** What the buyer was shown; null: nobody said it. */
   readonly expected: Price | null;
@@ -30,7 +33,7 @@ export type Reservation = {
  * in the order of their sku, so two carts never deadlock. The order is inserted only when every line can be served;
  * cart_has_one_live_order lets one of two keys through, and order_of_one_operation stops a key whose order has
  * outlived its tombstone. A promo code's row is locked too, and the order counts its use; where each buyer may use it once,
- * promo_is_used_once_by_each_buyer lets one order through.
+ * `promo_used_by` looks under every name that the buyer may have, and promo_is_used_once_by_each_buyer lets one order through.
  */
 const text = `
 with line as (
@@ -60,16 +63,21 @@ with line as (
     $11::text is null or coalesce(promo.free and promo.valid and (promo.off_minor is null or promo.currency = c.currency), false)
       as offered,
     -- A code that each buyer may use once needs to know who that is.
-    case when promo.once_by_buyer then lower($6::text) end as buyer, promo.once_by_buyer and $6 is null as nameless
+    case when promo.once_by_buyer then ($15::text[])[1] end as buyer, promo.once_by_buyer and $6::text is null as nameless,
+    -- Asked once the code's row is locked: it sees every order that had the lock before, whatever name that one was stored under.
+    case when promo.once_by_buyer then promo_used_by($3, $4, $11, $15) else false end as used
   from full_cart c left join promo on true
 ), asked as (
   -- What the buyer was shown, if the caller says it.
   select *, price - discount as amount, $9::bigint is null or (price - discount = $9 and currency = $10) as expected from cart
 ), ordered as (
   insert into customer_order (
-    id, tenant, environment, operation_id, cart_id, state, amount_minor, currency, email, promo, promo_buyer, discount_minor)
-  select $1, $3, $4, $2, $5, 'pending', amount, currency, $6, $11, buyer, discount from asked
-  where sound and offered and expected and nameless is not true
+    id, tenant, environment, operation_id, cart_id, state, amount_minor, currency, email, promo, promo_buyer, discount_minor,
+    subject)
+  select $1, $3, $4, $2, $5, 'pending', amount, currency, $6, $11, buyer, discount,
+    (select o.subject from operation o where o.id = $2)
+  from asked
+  where sound and offered and expected and nameless is not true and not used
   on conflict do nothing
   returning id, amount_minor, currency, discount_minor
 ), lined as (
@@ -105,17 +113,17 @@ select exists (select from customer_order where tenant = $1 and environment = $2
 
 const promoBuyer = `
 select state = 'pending' as pending from customer_order
-where tenant = $1 and environment = $2 and promo = $3 and promo_buyer = lower($4) and state <> 'released'`;
+where tenant = $1 and environment = $2 and promo = $3 and promo_buyer = any($4) and state <> 'released'`;
 
 export function reserveOrder(asked: Reservation, step: string): Statement {
-  const { order, operation, tenant, environment, cart, email, lines, expected, promo, currency, inTens, charged } =
-    asked;
+  const { order, operation, tenant, environment, cart, email, lines, expected, promo, currency } = asked;
+  const { inTens, charged, buyers } = asked;
   return {
     name: 'reserve_order',
     text,
     values: [
       ...[order, operation, tenant, environment, cart, email, JSON.stringify(lines), step],
-      ...[expected?.minor ?? null, expected?.currency ?? null, promo, currency, inTens, charged],
+      ...[expected?.minor ?? null, expected?.currency ?? null, promo, currency, inTens, charged, buyers],
     ],
   };
 }
@@ -131,8 +139,8 @@ export function promoPending({ tenant, environment, promo }: Reservation): State
 }
 
 /** The order with which the buyer uses the code, where each may use it once. */
-export function promoUse({ tenant, environment, promo, email }: Reservation): Statement {
-  return { name: 'promo_use', text: promoBuyer, values: [tenant, environment, promo, email] };
+export function promoUse({ tenant, environment, promo, buyers }: Reservation): Statement {
+  return { name: 'promo_use', text: promoBuyer, values: [tenant, environment, promo, buyers] };
 }
 
 /** Why nothing was reserved. */

@@ -1,8 +1,19 @@
 import type { Environment } from '../../../../workflows/operation/key.ts';
-import type { Database } from '../database.ts';
+import type { Database, Row } from '../database.ts';
 
-/** The channels on which messages leave to people. */
-export type Channel = 'mail' | 'sms';
+/** The channels on which messages leave: to people, and to the systems of tenants. */
+export type Channel = 'mail' | 'sms' | 'webhook';
+
+/** Where a webhook goes, and what its event says besides. */
+export type Webhook = {
+  readonly endpoint: string;
+  readonly url: string;
+  /** Nothing is sent until it is enabled again. */
+  readonly disabled: boolean;
+  /** Those that sign, the newest first. */
+  readonly secrets: readonly string[];
+  readonly event: { readonly aggregate: string; readonly sequence: number; readonly cause: string | null };
+};
 
 /** A message that is due, leased to one sender. */
 export type Delivery = {
@@ -26,6 +37,8 @@ export type Delivery = {
     readonly payload: unknown;
     readonly occurredAt: Date;
   };
+  /** Of a webhook alone. */
+  readonly webhook?: Webhook;
 };
 
 /** Why it has not left, as far as we know. */
@@ -39,6 +52,8 @@ type NotSent = {
 /** What has become of it. */
 export type Delivered =
   | { readonly state: 'sent' }
+  /** The data of its subject were erased before it left: it goes to nobody. */
+  | { readonly state: 'erased' }
   /** Tried again after the pause, in milliseconds. What our own protection held back, or a stop of ours, was no try. */
   | (NotSent & { readonly state: 'due'; readonly pause: number; readonly heldBack: boolean })
   /** A person has to look at it. */
@@ -57,27 +72,7 @@ export async function takeDeliveries(
   lease: number,
 ): Promise<readonly Delivery[]> {
   const rows = await database.alone({ name: 'take_deliveries', text: take, values: [channels, atMost, lease] });
-  return rows.map((row) => ({
-    id: row.id as string,
-    fence: BigInt(row.fence as string),
-    mayHaveLeft:
-      row.may_have_left_by === null
-        ? undefined
-        : { by: row.may_have_left_by as string, ago: Number(row.may_have_left_ms) },
-    tries: row.tries as number,
-    dueFor: Number(row.due_ms),
-    message: {
-      id: row.message_id as string,
-      tenant: row.tenant as string,
-      environment: row.environment as Environment,
-      channel: row.channel as Channel,
-      about: row.aggregate_id as string,
-      operation: row.operation_id as string,
-      type: row.type as string,
-      payload: row.payload,
-      occurredAt: row.occurred_at as Date,
-    },
-  }));
+  return rows.map(deliveryOf);
 }
 
 /** @returns the ids of those that the sender still has */
@@ -114,8 +109,9 @@ export async function beginSending(
 
 /** Records what has become of it, unless another sender has it; that it has left, also then. */
 export async function endSending(database: Database, { id, fence }: Delivery, became: Delivered): Promise<void> {
+  // Of what was erased stays whether it may have left.
   const [code, detail, doubted] =
-    became.state === 'sent' ? [null, null, false] : [became.code, became.detail, became.doubted];
+    'code' in became ? [became.code, became.detail, became.doubted] : [null, null, became.state === 'erased'];
   const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
   await database.alone({
     name: 'end_sending_doubted',
@@ -136,4 +132,29 @@ export async function countDeliveries(
 ): Promise<readonly { readonly channel: Channel; readonly state: string; readonly count: number }[]> {
   const rows = await database.alone({ name: 'count_deliveries', text: count, values: [] });
   return rows as unknown as readonly { channel: Channel; state: string; count: number }[];
+}
+
+/** Reads a row that was taken. */
+export function deliveryOf(row: Row): Delivery {
+  return {
+    id: row.id as string,
+    fence: BigInt(row.fence as string),
+    mayHaveLeft:
+      row.may_have_left_by === null
+        ? undefined
+        : { by: row.may_have_left_by as string, ago: Number(row.may_have_left_ms) },
+    tries: row.tries as number,
+    dueFor: Number(row.due_ms),
+    message: {
+      id: row.message_id as string,
+      tenant: row.tenant as string,
+      environment: row.environment as Environment,
+      channel: row.channel as Channel,
+      about: row.aggregate_id as string,
+      operation: row.operation_id as string,
+      type: row.type as string,
+      payload: row.payload,
+      occurredAt: row.occurred_at as Date,
+    },
+  };
 }
