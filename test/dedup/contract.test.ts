@@ -15,6 +15,7 @@ import { redisLayer } from '../../client/dedup/redis-layer.ts';
 import { StillRunning } from '../../client/dedup/still-running.ts';
 import { hours, minutes, seconds } from '../../workflows/operation/duration.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
+import { NatsServer } from '../support/nats-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { layerOf, place, type StoreOf } from './stores.ts';
 
@@ -22,26 +23,33 @@ const name = `once${randomBytes(4).toString('hex')}`;
 const holderProgram = fileURLToPath(new URL('./holder-process.ts', import.meta.url));
 
 let redis: RedisServer;
+let broker: NatsServer;
 let url: string;
 let sql: pg.Pool;
 const connected: ConnectedLayer[] = [];
 
 beforeAll(async () => {
-  const { postgresUrl, template, root } = inject('ground');
-  [redis, url] = await Promise.all([RedisServer.start(root), databaseNamed(postgresUrl, name, template)]);
+  const { postgresUrl, template, root, natsServer } = inject('ground');
+  [redis, broker, url] = await Promise.all([
+    RedisServer.start(root),
+    NatsServer.start(natsServer, root),
+    databaseNamed(postgresUrl, name, template),
+  ]);
   sql = new pg.Pool({ connectionString: url, max: 2 });
   await sql.query('create table public.effect (id text, at timestamptz default clock_timestamp())');
 });
 afterAll(async () => {
   await Promise.all(connected.map((layer) => layer.close()));
   await sql.end();
-  await redis.stop();
+  await Promise.all([redis.stop(), broker.stop()]);
   await dropDatabase(inject('ground').postgresUrl, name);
 });
 
 const stores = {
   'Redis, at least once': () => ({ kind: 'redis', url: redis.url, onCrash: 'runs-again' }),
   'Redis, at most once': () => ({ kind: 'redis', url: redis.url, onCrash: 'never-again' }),
+  'a broker, at least once': () => ({ kind: 'broker', url: broker.url, onCrash: 'runs-again' }),
+  'a broker, at most once': () => ({ kind: 'broker', url: broker.url, onCrash: 'never-again' }),
   PostgreSQL: () => ({ kind: 'postgres', url }),
 } as const satisfies Record<string, () => StoreOf>;
 
@@ -59,9 +67,13 @@ const sides: Record<string, () => readonly [Layer[], Layer[]]> = {
   },
   'Redis, at least once': () => [[connect('Redis, at least once')], [connect('Redis, at least once')]],
   'Redis, at most once': () => [[connect('Redis, at most once')], [connect('Redis, at most once')]],
+  'a broker, at least once': () => [[connect('a broker, at least once')], [connect('a broker, at least once')]],
+  'a broker, at most once': () => [[connect('a broker, at most once')], [connect('a broker, at most once')]],
   PostgreSQL: () => [[connect('PostgreSQL')], [connect('PostgreSQL')]],
+  'a broker before PostgreSQL': () => [brokerFirst(), brokerFirst()],
   'all three layers': () => [threeLayers(), threeLayers()],
 };
+const brokerFirst = (): Layer[] => [connect('a broker, at least once'), connect('PostgreSQL')];
 const threeLayers = (): Layer[] => [memoryLayer(), connect('Redis, at least once'), connect('PostgreSQL')];
 
 const patient = { window: minutes(5), wait: seconds(30) };
@@ -236,7 +248,7 @@ async function killed(child: ChildProcess): Promise<void> {
 describe('a holder that is killed', () => {
   const terms = { lease: 600, window: minutes(5) };
 
-  it.each(['Redis, at least once', 'PostgreSQL'] as const)(
+  it.each(['Redis, at least once', 'a broker, at least once', 'PostgreSQL'] as const)(
     'with %s keeps its lease while it lives, and then lets a later call run',
     async (which) => {
       const id = randomUUID();
@@ -249,12 +261,15 @@ describe('a holder that is killed', () => {
     },
   );
 
-  it('with Redis that runs at most once keeps everyone else from running for the window', async () => {
-    const id = randomUUID();
-    await killed(await holder(id, stores['Redis, at most once'](), terms));
-    const options = { layers: [connect('Redis, at most once')], ...terms, wait: 1_500 };
-    await expect(once(id, () => expect.unreachable(), options)).rejects.toThrow(StillRunning);
-  });
+  it.each(['Redis, at most once', 'a broker, at most once'] as const)(
+    'with %s keeps everyone else from running for the window',
+    async (which) => {
+      const id = randomUUID();
+      await killed(await holder(id, stores[which](), terms));
+      const options = { layers: [connect(which)], ...terms, wait: 2_500 };
+      await expect(once(id, () => expect.unreachable(), options)).rejects.toThrow(StillRunning);
+    },
+  );
 
   it('takes its memory along, and what it did may happen again', async () => {
     const id = randomUUID();
@@ -269,7 +284,7 @@ describe('a holder that was silent for longer than its lease', () => {
   /** Frozen, as far as the layer can tell. */
   const silent = (layer: Layer): Layer => ({ ...layer, renew: async () => true });
 
-  it.each(['Redis, at least once', 'PostgreSQL'] as const)(
+  it.each(['Redis, at least once', 'a broker, at least once', 'PostgreSQL'] as const)(
     'with %s keeps nothing, and gives the answer of the call that took over',
     async (which) => {
       const id = randomUUID();
@@ -297,7 +312,7 @@ describe('a holder that was silent for longer than its lease', () => {
       );
       taken.resolve();
       expect([second, await first]).toEqual(['second', 'second']);
-      if (which === 'PostgreSQL') expect(Number(fences[1])).toBeGreaterThan(Number(fences[0]));
+      if (!which.startsWith('Redis')) expect(Number(fences[1])).toBeGreaterThan(Number(fences[0]));
     },
   );
 
@@ -494,6 +509,27 @@ describe('alone', () => {
       expect(runs).toBe(2);
     },
   );
+
+  it.each(['a broker, at least once', 'a broker, at most once'] as const)(
+    '%s, still knows what it has acknowledged after a kill',
+    async (which) => {
+      const id = randomUUID();
+      const options = { layers: [connect(which)], ...patient };
+      let runs = 0;
+      await once(id, () => (runs += 1), options);
+      await broker.kill();
+      await broker.startAgain();
+      const again = () => once(id, () => (runs += 1), options);
+      expect([await vi.waitFor(again, { timeout: seconds(20) }), runs]).toEqual([1, 1]);
+    },
+  );
+
+  it('a broker that cannot be reached lets nothing run, and says so', async () => {
+    const layer = layerOf({ kind: 'broker', url: 'nats://127.0.0.1:1', onCrash: 'runs-again' });
+    connected.push(layer);
+    const call = once(randomUUID(), () => expect.unreachable(), { layers: [layer], ...patient });
+    await expect(call).rejects.toThrow('The broker does not answer');
+  });
 
   it('a Redis that cannot be reached lets nothing run, and says so', async () => {
     const layer = layerOf({ kind: 'redis', url: 'redis://127.0.0.1:1', onCrash: 'runs-again' });

@@ -152,7 +152,7 @@ export const rooms: Readonly<Record<Room, Walls>> = {
   },
   dedup: {
     at: ['client/dedup/'],
-    knows: ['postgres', 'redis', 'heart'],
+    knows: ['postgres', 'redis', 'nats', 'heart'],
     because: '“Once for each id” is for services without the engine: it knows its layers, and no flow.',
   },
   gateway: {

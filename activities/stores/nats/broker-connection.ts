@@ -10,7 +10,7 @@ const answersWithin = seconds(2);
 export class BrokerConnection {
   readonly #opened: Promise<void>;
   #connection: NatsConnection | undefined;
-  #fault = 'The broker does not answer at NATS_URL.';
+  #fault = 'The broker does not answer: check its address.';
   #closed = false;
 
   constructor(url: string, options: { readonly name: string; readonly credentials: string | undefined }) {
