@@ -41,7 +41,7 @@ class TakenOver extends Error {}
  */
 export async function deliver(delivery: Delivery, { outlet, begin, signal, random }: DeliverParts): Promise<Outcome> {
   const { message, mayHaveLeft, webhook } = delivery;
-  if (isErased(message.payload)) return { state: 'erased' };
+  if (isErased(message.payload) || webhook?.deleted === true) return { state: 'erased' };
   // Where an id is known for ever, a second arrival has no effect: there is nothing to doubt.
   const doubts = outlet.knowsIdsFor !== Number.POSITIVE_INFINITY;
   const doubtedBefore = doubts && mayHaveLeft !== undefined;
@@ -87,7 +87,8 @@ export async function deliver(delivery: Delivery, { outlet, begin, signal, rando
     const met = { code, detail: why, doubted: doubtedBefore || doubtedNow };
     const { schedule, endsWithPatience } = outlet;
     const terms = { patience: declared.patience, random, schedule, fewest: endsWithPatience ? 0 : fewestTries };
-    return later(delivery, terms, met, asked);
+    const became = later(delivery, terms, met, asked);
+    return became.state === 'failed' && error instanceof HeldBack ? { ...became, heldBack: true } : became;
   }
 }
 

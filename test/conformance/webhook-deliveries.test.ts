@@ -157,6 +157,43 @@ describe('endpoints with something to send', () => {
     expect(endpointsOf(await take(2))).toEqual([dead, good].toSorted());
   });
 
+  it('come before one that has some under way, however old its backlog is', async () => {
+    const slow = await endpoint('slow', ['a.many']);
+    const good = await endpoint('good', ['a.one']);
+    for (let n = 0; n < 6; n += 1) await tell('a.many');
+    await tell('a.one');
+    expect(endpointsOf(await take(1, 4, new Map([[slow, 3]])))).toEqual([good]);
+  });
+
+  it('of a tenant with many endpoints do not keep those of another waiting', async () => {
+    const many = await Promise.all(Array.from({ length: 8 }, (_, n) => endpoint(`many ${n}`)));
+    for (let n = 0; n < 4; n += 1) await tell('asset.ready');
+    const other = await endpoint('other', null, { tenant: 'beta' });
+    await tell('asset.ready', { tenant: 'beta' });
+    expect(endpointsOf(await take(2))).toContain(other);
+    await sql.query(`update hapax.delivery set next_at = now() - interval '1 minute' where endpoint_id <> $1`, [other]);
+    await sql.query(`update hapax.delivery set next_at = now() where endpoint_id = $1`, [other]);
+    const busy = new Map(many.map((id) => [id, 3]));
+    expect(endpointsOf(await take(1, 4, busy))).toEqual([other]);
+  });
+
+  it('of a deleted endpoint go nowhere, also when their event commits after the deletion', async () => {
+    const id = await endpoint('leaves');
+    const late = await sql.connect();
+    try {
+      await late.query('begin');
+      await late.query(`select hapax.tell($1, $2, 'event', 'asset', 'ast_1', 'asset.ready', '{}')`, [
+        `msg_${'9'.repeat(26)}`,
+        operationOf('alpha', 'test'),
+      ]);
+      expect(await deleteEndpoint(app, { tenant: 'alpha', environment: 'test', id })).toBe(true);
+      await late.query('commit');
+    } finally {
+      late.release();
+    }
+    expect(await take()).toMatchObject([{ webhook: { endpoint: id, deleted: true } }]);
+  });
+
   it('are taken by one sender at a time', async () => {
     const ids = await Promise.all(['a', 'b', 'c'].map((key) => endpoint(key)));
     for (let n = 0; n < 4; n += 1) await tell('asset.ready');

@@ -180,7 +180,8 @@ describe('an event', () => {
       messages.push(message);
       const sender = await world.start(worker, {}, ['kill', point]);
       await sender.gone();
-      expect((await rows(message))[0]?.fence).toBe('1');
+      // A record counts, too.
+      expect((await rows(message))[0]?.fence).toBe(point === 'after-confirm' ? '2' : '1');
       await due('later');
     }
     await due('now');
@@ -258,7 +259,7 @@ describe('an event', () => {
       const [tried] = await world.sql<{ n: string }>(
         `select count(*) as n from hapax.delivery where code = 'delivery-failed'`,
       );
-      return Number(tried?.n) >= 5 && receiver.arrived.filter(({ path: at }) => at === '/hooks/hangs').length === 4;
+      return Number(tried?.n) >= 5 && receiver.arrived.filter(({ path: at }) => at === '/hooks/hangs').length >= 4;
     });
     const messages = await Promise.all(Array.from({ length: 40 }, (_, n) => told(`good ${n}`, 'test.good')));
     // Without a share of its own the first of them would wait for the ten thousand: for hours, with their pauses.

@@ -3,7 +3,7 @@ import { deliver } from '../../activities/delivery/deliver.ts';
 import { forEachEndpoint, WebhookOutlets } from '../../activities/delivery/webhook/webhook-outlets.ts';
 import { Doubtful } from '../../activities/stores/outcomes/doubtful.ts';
 import { Throttled } from '../../activities/stores/outcomes/throttled.ts';
-import type { Delivery } from '../../activities/stores/postgres/outbox/due-deliveries.ts';
+import type { Delivery, Webhook } from '../../activities/stores/postgres/outbox/due-deliveries.ts';
 import { days, hours, minutes, seconds } from '../../workflows/operation/duration.ts';
 
 const watch = { sent: () => undefined, turnedAway: () => undefined, opened: vi.fn<(...told: unknown[]) => void>() };
@@ -16,7 +16,7 @@ function due(endpoint: string, changes: Partial<Delivery> = {}, disabled = false
       ...{ type: 'asset.ready', payload: {}, occurredAt: new Date(0) },
     },
     webhook: {
-      ...{ endpoint, url: 'https://shop.example.com', disabled, secrets: [] },
+      ...{ endpoint, url: 'https://shop.example.com', disabled, deleted: false, secrets: [] },
       event: { aggregate: 'asset', sequence: 1, cause: null },
     },
     ...changes,
@@ -107,8 +107,17 @@ it('what waits behind a receiver that is dead for days ends with its patience, t
   const { calls, sent } = ways(fails);
   for (let n = 0; n < 10; n += 1) await sent(due('we_dead'));
   const tries = calls.length;
-  expect(await sent(due('we_dead', { dueFor: days(3) }))).toMatchObject({ state: 'failed', code: 'delivery-failed' });
+  expect(await sent(due('we_dead', { dueFor: days(3) }))).toMatchObject({
+    ...{ state: 'failed', code: 'delivery-failed', heldBack: true },
+  });
   expect(calls).toHaveLength(tries);
+});
+
+it('nothing goes to an endpoint that was deleted, and nobody has to look at it', async () => {
+  const { calls, sent } = ways(async () => undefined);
+  const { webhook, ...rest } = due('we_1', {}, true);
+  expect(await sent({ ...rest, webhook: { ...(webhook as Webhook), deleted: true } })).toEqual({ state: 'erased' });
+  expect(calls).toEqual([]);
 });
 
 it('nothing goes to an endpoint that is disabled: it waits for a person', async () => {

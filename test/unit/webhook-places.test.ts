@@ -25,7 +25,7 @@ function webhook(endpoint: string, n: number): Delivery {
       ...{ type: 'a', payload: {}, occurredAt: new Date(0) },
     },
     webhook: {
-      ...{ endpoint, url: 'https://shop.example.com/', disabled: false, secrets: [] },
+      ...{ endpoint, url: 'https://shop.example.com/', disabled: false, deleted: false, secrets: [] },
       event: { aggregate: 'asset', sequence: n, cause: null },
     },
   };

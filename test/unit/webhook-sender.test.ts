@@ -10,6 +10,7 @@ import { Throttled } from '../../activities/stores/outcomes/throttled.ts';
 import type { Delivery, Webhook as To } from '../../activities/stores/postgres/outbox/due-deliveries.ts';
 import { seconds } from '../../workflows/operation/duration.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
+import { selfSigned } from '../support/self-signed.ts';
 
 const secrets = ['whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXc=', 'whsec_b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQ='];
 const message: Delivery['message'] = {
@@ -31,7 +32,7 @@ async function sent(to: Partial<To> = {}, parts: Partial<WebhookSenderParts> = {
     ...parts,
   });
   const event = { aggregate: 'asset', sequence: 7, cause: 'req_1' };
-  const whole = { endpoint: 'we_1', url: receiver.url, disabled: false, secrets, event, ...to };
+  const whole = { endpoint: 'we_1', url: receiver.url, disabled: false, deleted: false, secrets, event, ...to };
   await sender.send(message, whole, { handOver, signal: new AbortController().signal });
 }
 const failed = async (...given: Parameters<typeof sent>) =>
@@ -188,18 +189,24 @@ describe('a connection', () => {
 
   it('asks for the certificate of the name in the address, and takes no other', async () => {
     const named: string[] = [];
-    const server = createServer({
-      SNICallback(name, callback) {
-        named.push(name);
-        callback(new Error('no certificate'));
+    let asked = 0;
+    const server = createServer(
+      {
+        ...selfSigned,
+        SNICallback(name, callback) {
+          named.push(name);
+          callback(null);
+        },
       },
-    });
+      (socket) => socket.on('error', () => undefined).on('data', () => (asked += 1)),
+    );
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const url = new URL(`https://shop.example.com:${(server.address() as AddressInfo).port}/`);
     const addresses = [{ address: '127.0.0.1', family: 4 }] as const;
-    await expect(postOnce({ url, addresses, headers: {}, body: 'a', signal: signal() })).rejects.toThrow();
-    expect(named).toEqual(['shop.example.com']);
+    const posted = postOnce({ url, addresses, headers: {}, body: 'a', signal: signal() });
+    await expect(posted).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    expect([named, asked]).toEqual([['shop.example.com'], 0]);
   });
 });

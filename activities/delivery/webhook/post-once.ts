@@ -1,10 +1,16 @@
 import { type IncomingMessage, request as requestByHttp, type RequestOptions } from 'node:http';
 import { request as requestByHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { seconds } from '../../../workflows/operation/duration.ts';
 import type { Address } from '../../endpoint-address/resolve-endpoint.ts';
 
 /** Bytes. What a receiver says beside its status is of no use to us. */
 const longestAnswer = 64 * 1024;
+/** How long it may say it. Milliseconds: the connection is not used again, so nothing waits for its end. */
+const answerPatience = seconds(1);
+
+/** 101: the connection is no longer HTTP. */
+const switching = 101;
 
 type Post = {
   readonly url: URL;
@@ -34,9 +40,16 @@ export async function postOnce({ url, addresses, headers, body, signal }: Post):
   };
   const request = url.protocol === 'https:' ? requestByHttps(url, options) : requestByHttp(url, options);
   // Also after the answer: a connection that breaks then has no other listener.
-  request.on('response', resolve).on('error', reject).end(body);
+  request.on('response', resolve).on('error', reject);
+  // A receiver that switches protocols gives no response, and without these two listeners no error either.
+  request.on('upgrade', (response, socket) => {
+    socket.destroy();
+    resolve(response);
+  });
+  request.on('close', () => reject(new Error('The connection was closed.')));
+  request.end(body);
   const response = await answered;
-  await discard(response);
+  if (response.statusCode !== switching) await discard(response);
   const { statusCode = 0, headers: said } = response;
   const named = ['retry-after', 'date'].flatMap((name) => (typeof said[name] === 'string' ? [[name, said[name]]] : []));
   return { status: statusCode, headers: new Headers(named as [string, string][]) };
@@ -54,6 +67,7 @@ function fixed(addresses: readonly Address[]): LookupFunction {
 
 /** The status has come, and it decides: an answer that hangs, breaks off or never ends says nothing more. */
 async function discard(response: IncomingMessage): Promise<void> {
+  const late = setTimeout(() => response.destroy(), answerPatience);
   let length = 0;
   try {
     for await (const piece of response) {
@@ -63,5 +77,7 @@ async function discard(response: IncomingMessage): Promise<void> {
     }
   } catch {
     return;
+  } finally {
+    clearTimeout(late);
   }
 }

@@ -74,9 +74,13 @@ comment on function hapax.take_deliveries is 'Leases what is due. In doubt is wh
 
 -- Renews the leases of a sender's messages. Returns the ids of those that it still holds.
 create function hapax.keep_deliveries(of_ids text[], held bigint[], lease_ms double precision) returns setof text language sql as $$
+  with kept as (
+    select d.id from hapax.delivery d join unnest(of_ids, held) as k (id, fence) on k.id = d.id and k.fence = d.fence
+    where d.state in ('due', 'sending')
+    order by d.id for no key update of d
+  )
   update hapax.delivery d set next_at = now() + lease_ms * interval '1 millisecond'
-  from unnest(of_ids, held) as kept (id, fence)
-  where d.id = kept.id and d.fence = kept.fence and d.state in ('due', 'sending')
+  from kept where d.id = kept.id
   returning d.id
 $$;
 comment on function hapax.keep_deliveries is 'Renews leases, and gives the deliveries that the sender still has.';

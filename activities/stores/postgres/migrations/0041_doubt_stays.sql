@@ -10,7 +10,7 @@ comment on column hapax.delivery.may_have_left_by is
   'the first system that may have taken it, without a clear answer; another one does not know its id';
 comment on column hapax.delivery.may_have_left_at is 'when that was: systems know an id for some time only';
 comment on column hapax.delivery.fence is
-  'grows with each take: a sender that had it before writes nothing any more, but that it has left';
+  'grows with each take and each record: a sender that had it before writes nothing any more, but that it has left';
 
 -- Row security hides all rows from the owner: whoever may write them does.
 set local role hapax_upkeep;
@@ -61,13 +61,16 @@ $$;
 comment on function hapax.begin_sending(text, bigint, double precision) is 'Stays for one release, for senders of the build before 0041.';
 
 -- That it has left is true whoever has it now, and whatever was made of the doubt: a sender that has not begun then sends nothing.
--- Everything else is the holder's to say.
+-- Everything else is the holder's to say. The fence grows, so that a renewal that comes late does not shorten the pause, and a record
+-- that is repeated counts once. What was held back has met nothing: the last reason stays.
 create function hapax.end_sending(
   of_id text, held bigint, became text, why text, said text, pause_ms double precision, held_back boolean, doubted boolean)
 returns boolean language plpgsql as $$
 begin
   update hapax.delivery d
-  set state = became, code = why, detail = said, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+  set state = became, fence = d.fence + 1, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+      code = case when held_back then coalesce(d.code, why) else why end,
+      detail = case when held_back then coalesce(d.detail, said) else said end,
       tries = d.tries - held_back::integer,
       may_have_left_by = case when doubted then d.may_have_left_by end,
       may_have_left_at = case when doubted then d.may_have_left_at end
@@ -91,7 +94,7 @@ comment on function hapax.end_sending(text, bigint, text, text, text, double pre
 create or replace function hapax.replay_delivery(of_id text, of_environment text) returns setof hapax.delivery language sql as $$
   update hapax.delivery d
   set state = 'due', fence = d.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now(),
-      may_have_left_by = null, may_have_left_at = null
+      code = null, detail = null, may_have_left_by = null, may_have_left_at = null
   from hapax.outbox o
   where d.id = of_id and o.id = d.message_id and o.environment = of_environment and d.state = 'failed'
   returning d.*

@@ -125,14 +125,19 @@ begin
 
   -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
   with messages as (
-    update hapax.outbox o set payload = '{"erased": true}'
+    select o.id from hapax.outbox o
     where o.operation_id = any(ids)
       or o.tenant = wish.tenant and o.environment = wish.environment and o.channel in ('event', 'mail', 'sms')
         and o.aggregate_type = 'order' and o.aggregate_id = any(orders)
-    returning o.id
+    order by o.id for no key update
+  ), emptied as (
+    update hapax.outbox o set payload = '{"erased": true}' from messages m where o.id = m.id
+  ), unsent as (
+    select d.id from hapax.delivery d where d.message_id in (select m.id from messages m) and d.state <> 'sent'
+    order by d.id for no key update
   )
   update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
-    from messages m where d.message_id = m.id and d.state <> 'sent';
+    from unsent u where d.id = u.id;
   return cardinality(ids) + cardinality(orders);
 end $$;
 comment on function hapax.erase_batch(text, integer) is

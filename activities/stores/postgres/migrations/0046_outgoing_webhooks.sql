@@ -69,6 +69,7 @@ create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at)
 -- Mail does not look through the webhooks that wait.
 drop index hapax.delivery_due;
 create index delivery_due on hapax.delivery (next_at) where endpoint_id is null and state in ('due', 'sending');
+create index delivery_of_endpoint on hapax.delivery (endpoint_id, id) where endpoint_id is not null and state <> 'sent';
 create or replace function hapax.take_deliveries(of_channels text[], at_most integer, lease_ms double precision)
 returns table (
   id text, fence bigint, in_doubt boolean, tries integer, due_ms double precision, message_id text, tenant text,
@@ -111,15 +112,15 @@ create trigger outbox_goes_to_endpoints after insert on hapax.outbox
   for each row when (new.channel = 'event') execute function hapax.plan_webhooks();
 comment on function hapax.plan_webhooks is 'Plans a delivery of an event for each endpoint that wants its type.';
 
--- Takes webhooks that are due, and of no endpoint more than it may have under way: one that hangs leaves the other places free. Each
--- endpoint has its first before any has its second.
+-- Takes webhooks that are due, and of no endpoint more than it may have under way: one that hangs leaves the other places free. The
+-- endpoint that has the fewest under way comes first, and so does the tenant: a tenant with many endpoints gets no more than another.
 create function hapax.take_webhooks(
   at_most integer, for_each integer, busy text[], under_way integer[], lease_ms double precision)
 returns table (
   id text, fence bigint, tries integer, due_ms double precision, message_id text, tenant text, environment text, channel text,
   aggregate_id text, operation_id text, type text, payload jsonb, occurred_at timestamptz, may_have_left_by text,
   may_have_left_ms double precision, aggregate_type text, sequence bigint, cause text, endpoint_id text, url text,
-  disabled boolean, secrets text[])
+  disabled boolean, deleted boolean, secrets text[])
 language sql as $$
   with recursive open_endpoint as (
     (select d.endpoint_id from hapax.delivery d
@@ -129,17 +130,24 @@ language sql as $$
       select d.endpoint_id from hapax.delivery d
       where d.endpoint_id > o.endpoint_id and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
     from open_endpoint o where o.endpoint_id is not null
-  ), candidate as (
-    select one.id
+  ), busy_endpoint as (
+    select b.endpoint_id, b.count, e.tenant
+    from unnest(busy, under_way) as b (endpoint_id, count) join hapax.webhook_endpoint e on e.id = b.endpoint_id
+  ), share as (
+    select one.id, one.tenant, one.next_at, coalesce(b.count, 0) + row_number() over (
+      partition by o.endpoint_id order by one.next_at) as place
     from open_endpoint o
-    left join unnest(busy, under_way) as b (endpoint_id, count) on b.endpoint_id = o.endpoint_id
+    left join busy_endpoint b on b.endpoint_id = o.endpoint_id
     cross join lateral (
-      select first.id, first.next_at, row_number() over (order by first.next_at) as place
-      from (
-        select d.id, d.next_at from hapax.delivery d
-        where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
-        order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) first) one
-    order by one.place, one.next_at limit at_most
+      select d.id, d.tenant, d.next_at from hapax.delivery d
+      where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
+      order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) one
+  ), candidate as (
+    select s.id from (
+      select s.id, s.next_at, row_number() over (partition by s.tenant order by s.place, s.next_at)
+        + (select coalesce(sum(b.count), 0) from busy_endpoint b where b.tenant = s.tenant) as turn
+      from share s) s
+    order by s.turn, s.next_at limit at_most
   ), due as (
     select d.id from hapax.delivery d
     where d.id in (select c.id from candidate c) and d.state in ('due', 'sending') and d.next_at <= now()
@@ -152,7 +160,7 @@ language sql as $$
   returning d.id, d.fence, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant, o.environment, d.channel,
     o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at, d.may_have_left_by,
     extract(epoch from now() - d.may_have_left_at) * 1000, o.aggregate_type, o.sequence, o.cause, e.id, e.url,
-    e.disabled_at is not null or e.deleted_at is not null, (
+    e.disabled_at is not null, e.deleted_at is not null, (
       select array_agg(s.secret order by s.made_at desc) from hapax.webhook_secret s
       where s.endpoint_id = e.id and s.secret is not null and (s.signs_until is null or s.signs_until > now()))
 $$;
@@ -164,7 +172,7 @@ create function hapax.rotate_webhook_secret(
 returns boolean language plpgsql as $$
 begin
   perform from hapax.webhook_endpoint e
-  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for update;
+  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for no key update;
   if not found then
     return false;
   end if;

@@ -10,6 +10,8 @@ export type Webhook = {
   readonly url: string;
   /** Nothing is sent until it is enabled again. */
   readonly disabled: boolean;
+  /** Its event was told while it was being deleted: it goes nowhere. */
+  readonly deleted: boolean;
   /** Those that sign, the newest first. */
   readonly secrets: readonly string[];
   readonly event: { readonly aggregate: string; readonly sequence: number; readonly cause: string | null };
@@ -52,12 +54,12 @@ type NotSent = {
 /** What has become of it. */
 export type Delivered =
   | { readonly state: 'sent' }
-  /** The data of its subject were erased before it left: it goes to nobody. */
+  /** The data of its subject were erased before it left, or its endpoint was deleted: it goes to nobody. */
   | { readonly state: 'erased' }
   /** Tried again after the pause, in milliseconds. What our own protection held back, or a stop of ours, was no try. */
   | (NotSent & { readonly state: 'due'; readonly pause: number; readonly heldBack: boolean })
-  /** A person has to look at it. */
-  | (NotSent & { readonly state: 'failed' });
+  /** A person has to look at it. What was held back has met nothing, so that what an earlier try has met is the reason. */
+  | (NotSent & { readonly state: 'failed'; readonly heldBack?: boolean });
 
 const take = `
 select id, fence, tries, due_ms, message_id, tenant, environment, channel, aggregate_id, operation_id, type, payload, occurred_at,
@@ -112,7 +114,8 @@ export async function endSending(database: Database, { id, fence }: Delivery, be
   // Of what was erased stays whether it may have left.
   const [code, detail, doubted] =
     'code' in became ? [became.code, became.detail, became.doubted] : [null, null, became.state === 'erased'];
-  const { pause, heldBack } = became.state === 'due' ? became : { pause: 0, heldBack: false };
+  const pause = became.state === 'due' ? became.pause : 0;
+  const heldBack = 'heldBack' in became && became.heldBack === true;
   await database.alone({
     name: 'end_sending_doubted',
     text: 'select end_sending($1, $2, $3, $4, $5, $6, $7, $8)',
@@ -120,9 +123,13 @@ export async function endSending(database: Database, { id, fence }: Delivery, be
   });
 }
 
-/** Most of the table is sent. Each of the two parts has an index without that. */
+/** Most of the table is sent. Each of the three parts has an index without that. */
 const count = `
-select channel, state, count(*)::integer as count from delivery where state in ('due', 'sending') group by 1, 2
+select channel, state, count(*)::integer as count from delivery
+where endpoint_id is null and state in ('due', 'sending') group by 1, 2
+union all
+select channel, state, count(*)::integer from delivery
+where endpoint_id is not null and state in ('due', 'sending') group by 1, 2
 union all
 select channel, state, count(*)::integer from delivery where state = 'failed' group by 1, 2`;
 

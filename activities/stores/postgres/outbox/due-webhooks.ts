@@ -6,7 +6,7 @@ export type Busy = ReadonlyMap<string, number>;
 
 const take = `
 select id, fence, tries, due_ms, message_id, tenant, environment, channel, aggregate_id, operation_id, type, payload, occurred_at,
-  may_have_left_by, may_have_left_ms, aggregate_type, sequence, cause, endpoint_id, url, disabled, secrets
+  may_have_left_by, may_have_left_ms, aggregate_type, sequence, cause, endpoint_id, url, disabled, deleted, secrets
 from take_webhooks($1, $2, $3, $4, $5)`;
 
 /**
@@ -28,6 +28,7 @@ export async function takeWebhooks(
       endpoint: row.endpoint_id as string,
       url: row.url as string,
       disabled: row.disabled as boolean,
+      deleted: row.deleted as boolean,
       secrets: (row.secrets ?? []) as readonly string[],
       event: {
         aggregate: row.aggregate_type as string,

@@ -94,8 +94,14 @@ export async function listEndpoints(
 const remove = `update webhook_endpoint set deleted_at = coalesce(deleted_at, now()) where id = $1 and environment = $2`;
 /** What has been sent stays on record; nothing else is wanted any more. */
 const forgetDeliveries = `
-delete from delivery d using webhook_endpoint e
-where d.endpoint_id = e.id and e.id = $1 and e.environment = $2 and d.state <> 'sent'`;
+with unsent as (
+  select d.id from delivery d join webhook_endpoint e on e.id = d.endpoint_id
+  where e.id = $1 and e.environment = $2 and d.endpoint_id is not null and d.state <> 'sent'
+  order by d.id limit $3 for update of d
+)
+delete from delivery d using unsent where d.id = unsent.id returning d.id`;
+/** An endpoint that was away for days has hundreds of thousands, and a statement has seconds. */
+const forgottenAtOnce = 1_000;
 const forgetSecrets = `
 update webhook_secret s set secret = null, signs_until = least(s.signs_until, now()) from webhook_endpoint e
 where s.endpoint_id = e.id and e.id = $1 and e.environment = $2`;
@@ -103,14 +109,17 @@ where s.endpoint_id = e.id and e.id = $1 and e.environment = $2`;
 /** Deletes it, with its secrets and with what has not left. @returns false where there was none of that id */
 export async function deleteEndpoint(database: Database, named: Named): Promise<boolean> {
   const values = [named.id, named.environment];
-  const [, , , rows] = await database.flush(
+  const [, , rows] = await database.flush(
     named.tenant,
     { name: 'delete_webhook_endpoint', text: remove, values },
-    { name: 'delete_webhook_deliveries', text: forgetDeliveries, values },
     { name: 'delete_webhook_secrets', text: forgetSecrets, values },
     read(named),
   );
-  return rows?.length === 1;
+  for (;;) {
+    const forget = { name: 'delete_webhook_deliveries', text: forgetDeliveries, values: [...values, forgottenAtOnce] };
+    const [forgotten] = await database.flush(named.tenant, forget);
+    if ((forgotten?.length ?? 0) < forgottenAtOnce) return rows?.length === 1;
+  }
 }
 
 const enable = `
