@@ -9,8 +9,8 @@ export const mostTries = 12;
 /** The longest reason that is kept. Characters. */
 const longestDetail = 1_000;
 
-/** SQLSTATE of what a message's own effect does: it takes too long, or two effects stand in each other's way. */
-const ownFaults = new Set(['57014', '25P03', '25P04', '40001', '40P01']);
+/** SQLSTATE of what a message's own effect does: it takes too long, two effects stand in each other's way, or it asks for a lock at once. */
+const ownFaults = new Set(['57014', '25P03', '25P04', '40001', '40P01', '55P03', '55000', '55006']);
 
 /** Whether PostgreSQL is away: then no message is at fault, and none can be kept either. */
 export function isAway(error: unknown): boolean {

@@ -19,6 +19,8 @@ export type SoundMessage = {
   readonly key: MessageKey;
   readonly event: ConsumedEvent;
   readonly delivered: Delivered;
+  /** It has no effect, and takes its place in the order of its aggregate: those behind it would wait for it. */
+  readonly passes: boolean;
 };
 
 export type Judged =
@@ -84,10 +86,13 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
   key = { ...whose, source, message: id };
 
   const schema = Object.hasOwn(consumer.types, type) ? consumer.types[type] : undefined;
-  if (schema === undefined) return { kind: 'ignored' };
-  const data = schema.safeParse(enveloped.data.data);
-  if (!data.success) return unusable('message-invalid', `Its data is not that of ${type}: ${issuesOf(data.error)}`);
   const sequence = sequenceOf(numbered);
+  const isPlaced = subject !== undefined && Number.isSafeInteger(sequence);
+  // The data of its subject were erased before it was read: nothing is left to act on.
+  const passes = schema === undefined || isErased(enveloped.data.data);
+  if (passes && (consumer.order === 'any' || !isPlaced)) return { kind: 'ignored' };
+  const data = passes ? { success: true as const, data: undefined } : schema.safeParse(enveloped.data.data);
+  if (!data.success) return unusable('message-invalid', `Its data is not that of ${type}: ${issuesOf(data.error)}`);
   if (consumer.order !== 'any') {
     if (sequence === undefined || subject === undefined)
       return unusable(
@@ -100,12 +105,13 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
   const event: ConsumedEvent = {
     ...{ id, source, ...whose, type, data: data.data },
     aggregate: subject ?? null,
-    sequence: sequence ?? null,
+    // Larger than any that is counted to: no order is kept, and no row takes it.
+    sequence: Number.isSafeInteger(sequence) ? (sequence ?? null) : null,
     occurredAt: time === undefined ? null : new Date(time),
     operation: hapaxoperation ?? null,
     cause: hapaxcause ?? null,
   };
-  return { kind: 'sound', key, event, delivered };
+  return { kind: 'sound', key, event, delivered, passes };
 }
 
 /** The longest reason that is kept. Characters. */
@@ -123,6 +129,10 @@ function jsonOf(body: Uint8Array): unknown {
 function sequenceOf(numbered: string | number | undefined): number | undefined {
   const text = String(numbered ?? '');
   return /^\d{1,40}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
+}
+
+function isErased(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && 'erased' in data && data.erased === true;
 }
 
 /** What is wrong, without the values: they may be personal. */

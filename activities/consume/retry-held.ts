@@ -64,8 +64,9 @@ async function attempt(
   const lock = order === 'any' ? [] : [lockPositions(consumer.name, [aggregateOf(message)])];
   return await database.transaction<Retried>(held.key.tenant, [...lock, lockHeld(held)], async (tx, opened) => {
     if (opened.at(-1)?.length !== 1) return { value: { became: 'taken-over' }, closing: [] };
-    const run = async (): Promise<void> =>
-      await ownQueries(tx, async (sql) => await consumer.effect(sql, message.event));
+    const run = async (): Promise<void> => {
+      if (!message.passes) await ownQueries(tx, async (sql) => await consumer.effect(sql, message.event));
+    };
     if (order === 'any') {
       await run();
       return { value: { became: 'done' }, closing: [endHeld(consumer, held, 'done')] };

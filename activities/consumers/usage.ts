@@ -10,7 +10,7 @@ export const usage = defineConsumer({
     'upload.used': z.object({ subject: z.string(), bytes: z.int().nonnegative(), stored: z.int().nonnegative() }),
   },
   order: 'any',
-  locks: ({ data }) => data.subject,
+  locks: ({ environment, data }) => `${environment}/${data.subject}`,
   // The stream keeps its messages for ever, unless its owner bounds it: a sum must not count one of them again.
   window: 'forever',
   async effect(sql, { environment, data }) {

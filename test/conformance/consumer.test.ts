@@ -363,6 +363,30 @@ describe('a gap', () => {
     expect(await book(skipping)).toEqual(['m2', 'm3', 'm5']);
     expect(await consume(skipping, messages[0] as Message)).toEqual(['stale']);
   });
+
+  it('is skipped by one message at a time, however many have waited too long', async () => {
+    const [, ...behind] = things(skipping, 12);
+    await consume(skipping, ...behind);
+    for (let looks = 0; looks < 40 && (await book(skipping)).length < behind.length; looks += 1) {
+      await late();
+      await endWaits(upkeep, 'skipping', true, 10);
+      const due = await takeDueMessages(upkeep, ['skipping'], 10, 60_000);
+      // Side by side, as a process does.
+      await Promise.all(due.map((held) => retryHeld(database, skipping, held, 0)));
+    }
+    expect(await book(skipping)).toEqual(behind.map(({ id }) => id));
+  });
+});
+
+it('a consumer that keeps an order does not wait for types that it does not act on, nor for what was erased', async () => {
+  const [first, second, third] = things(ordered, 3) as [Message, Message, Message];
+  const other = { ...first, body: first.body.replace('thing.happened', 'other.thing') };
+  const { data: _, ...envelope } = JSON.parse(second.body) as { data: unknown };
+  const erased = { ...second, body: JSON.stringify({ ...envelope, data: { erased: true } }) };
+  expect(await consume(ordered, third)).toEqual(['waiting']);
+  expect(await consume(ordered, other, erased)).toEqual(['done', 'done']);
+  await retry(ordered);
+  expect(await book(ordered)).toEqual(['m3']);
 });
 
 it('a process that lost its lease changes nothing: a kept message has its effect once', async () => {

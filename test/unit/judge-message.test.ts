@@ -23,6 +23,9 @@ it('a message is read with its envelope, and known by tenant, environment, sourc
 it('a message of a type that the consumer does not act on is ignored, whatever its data', () => {
   expect(changed({ type: 'other.thing', data: 'anything' })).toEqual({ kind: 'ignored' });
   expect(changed({ type: 'toString' })).toEqual({ kind: 'ignored' });
+  expect(changed({ data: { erased: true } })).toEqual({ kind: 'ignored' });
+  // Those behind it in its aggregate would wait for it.
+  expect(changed({ type: 'other.thing' }, ordered)).toMatchObject({ kind: 'sound', passes: true });
 });
 
 it('a tenant’s name is read from its subject, with what a subject cannot hold encoded', () => {
@@ -69,6 +72,7 @@ describe('a message that nobody can use says why, and is known by its place unti
     ['a source that is none', { source: '' }, 'message-invalid', 'source'],
     ['a source with a NUL', { source: 'a\0b' }, 'message-invalid', 'source'],
     ['a subject too long for a key', { subject: 'ü'.repeat(128) }, 'message-invalid', 'subject'],
+    ['a source with half a character', { source: '\ud800' }, 'message-invalid', 'source'],
     ['a cause with a line in it', { hapaxcause: 'a\nb' }, 'message-invalid', 'hapaxcause'],
     ['a time that is none', { time: 'yesterday' }, 'message-invalid', 'time'],
     ['data of another form', { data: { n: 'one' } }, 'message-invalid', 'thing.happened: n'],

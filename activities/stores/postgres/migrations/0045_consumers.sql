@@ -47,7 +47,7 @@ comment on column hapax.consumed.next_at is 'when it is tried; while it waits, u
 create unique index consumed_letter on hapax.consumed (id) where id is not null;
 create index consumed_due on hapax.consumed (next_at) where state in ('due', 'waiting');
 create index consumed_in_order on hapax.consumed (tenant, environment, consumer, source, aggregate, sequence)
-  where state in ('waiting', 'parked');
+  where state in ('waiting', 'parked', 'due');
 create index consumed_listed on hapax.consumed (tenant, changed_at desc, id desc) where state in ('parked', 'dead');
 create index consumed_outlived on hapax.consumed (forget_after);
 
@@ -111,6 +111,11 @@ language sql as $$
     from hapax.consumed h
     where goes_on and h.consumer = of_consumer and h.state in ('waiting', 'parked')
       and (h.tenant, h.environment, h.source, h.aggregate) in (select l.tenant, l.environment, l.source, l.aggregate from late l)
+      -- An earlier one that is about to be tried goes first: it would be stale behind this one.
+      and not exists (
+        select from hapax.consumed d
+        where (d.tenant, d.environment, d.consumer, d.source, d.aggregate) = (h.tenant, h.environment, h.consumer, h.source, h.aggregate)
+          and d.state = 'due' and d.sequence < h.sequence)
     order by h.tenant, h.environment, h.source, h.aggregate, h.sequence
   ), ended as (
     select f.id from first f union select l.id from late l where not goes_on
