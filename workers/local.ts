@@ -85,7 +85,7 @@ async function mainJob(stack: Awaited<ReturnType<typeof bringUp>>) {
  */
 async function beginAnew(directory: string): Promise<void> {
   const fakes = Object.values(systems).map(({ fake }) => fake.name);
-  const parts = ['postgres', 'temporal', 's3', 'redis', 'mail', ...fakes, 'logs', 'logs.last'];
+  const parts = ['postgres', 'temporal', 's3', 'redis', 'nats', 'mail', ...fakes, 'logs', 'logs.last'];
   await Promise.all(parts.map((part) => rm(join(directory, part), { recursive: true, force: true })));
   say(`Starting afresh: ${parts.join(', ')} in ${directory} were removed`);
 }

@@ -51,7 +51,9 @@ export async function consumeTogether(
             : (await tx.run(...closing, actFor(tenant), ...opening(consumer, group))).slice(closing.length + 1);
         const plan = planOf(consumer, group, rows);
         const offset = became.length;
-        const runs = group.map((message, n) => ({ message, n })).filter(({ message, n }) => plan.became[n] === 'done' && !message.passes);
+        const runs = group
+          .map((message, n) => ({ message, n }))
+          .filter(({ message, n }) => plan.became[n] === 'done' && !message.passes);
         if (runs.length > 0)
           await ownQueries(tx, async (sql) => {
             const failed = await runEffects(consumer, sql, runs);
