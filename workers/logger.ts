@@ -35,11 +35,11 @@ export function createLogger(
 const secretMember =
   /"([\w-]*(?:authorization|cookie|password|secret|cvc|api_?key|access_?key)[\w-]*)":"(?:[^"\\]|\\.)*"/gi;
 /**
- * Secrets that are known by their form: those of HTTP, our API keys, JWTs, those of Stripe and of presigned URLs, and
+ * Secrets that are known by their form: those of HTTP, our API keys and tokens, links of sign-ups, JWTs, those of Stripe and of presigned URLs, and
  * passwords in the address of a database.
  */
 const secretText =
-  /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
+  /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|hpa_|[?&]token=|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
 const password = /(:\/\/[^:/@\s"]*:)[^@/\s"]+@/g;
 const cardLike = /\b(?:\d[ -]?){12,18}\d\b/g;
 /** A member whose whole value is a number. It is replaced by a string, so that the line stays JSON. */

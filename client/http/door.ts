@@ -39,6 +39,7 @@ import { requestLog } from './request-log.ts';
 import { resolveRoute } from './routes/resolve-route.ts';
 import { type IssueSubject, subjectRoutes } from './routes/subject-routes.ts';
 import { type Check, isReady, readinessText } from './health/readiness.ts';
+import { mostNewOperations } from './callers/most-new-operations.ts';
 import { documentRoles, requireRole } from './callers/require-role.ts';
 import { endpointRoutes } from './webhook-endpoints/endpoint-routes.ts';
 import { requireSoundCoding } from './protocol/sound-coding.ts';
@@ -178,7 +179,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   });
   await app.register(rateLimit, {
     global: false,
-    max: parts.newPerMinute,
+    max: ({ caller }: FastifyRequest) => mostNewOperations(caller, parts.newPerMinute),
     timeWindow: '1 minute',
     keyGenerator: ({ caller }: FastifyRequest) => `${caller.tenant}/${caller.environment}/${caller.subject}`,
   });
@@ -212,17 +213,16 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       next();
       return undefined;
     });
-    const { flows, gateway, additions } = parts;
+    const { flows, gateway, additions, database, endpoints: rules = { loopback: false } } = parts;
     const operation = operationSchema(additions.everything);
     const views = new OperationViews(parts);
     operationRoutes(guarded, { ...parts, views, operation });
     collectionRoutes(guarded, { ...parts, views, operation });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
-    keyRoutes(guarded, parts.database);
+    keyRoutes(guarded, database);
     if (parts.issueSubject !== undefined) subjectRoutes(guarded, parts.issueSubject);
-    await guarded.register(async (scope) => deadLetterRoutes(scope, parts.database));
-    await guarded.register(async (scope) => await differenceRoutes(scope, parts.database));
-    const { database, endpoints: rules = { loopback: false } } = parts;
+    await guarded.register(async (scope) => deadLetterRoutes(scope, database));
+    await guarded.register(async (scope) => await differenceRoutes(scope, database));
     await guarded.register(async (scope) => await endpointRoutes(scope, { database, rules }));
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
     await additions.register(guarded);

@@ -206,7 +206,10 @@ describe('an address that is taken', () => {
         const email = kind === 'taken' ? 'OWNER@EXAMPLE.com' : `fresh-${n}@example.com`;
         const { status, json } = await signUp(`${kind}-${n}`, { email });
         times[kind].push(performance.now() - begun);
-        expect([status, Object.keys(json)]).toEqual([202, ['id', 'state']]);
+        expect([status, json]).toEqual([
+          202,
+          expect.objectContaining({ id: expect.any(String), state: expect.any(String) }),
+        ]);
         if (n === 0) await waits(json.id);
       }
     const ratio = median(times.taken) / median(times.fresh);

@@ -18,7 +18,7 @@ export const signupPages = {
   confirmed: (): Page => ({
     status: 200,
     title: 'Your address is confirmed',
-    says: 'You have an account now. You can close this page.',
+    says: 'Your account is ready, or will be in a moment. You can close this page.',
   }),
   stale: (token: string): Page => ({
     status: 410,

@@ -35,7 +35,7 @@ comment on column hapax.operation.erased_at is
   'since when nothing is left of its request, its steps and its answer; its fingerprint went with them (version 0)';
 
 -- In two parts, so that no claim takes one of them for the index of names: a claim says nothing of erasure.
-create index operation_to_erase on hapax.operation (tenant, environment, subject) where erased_at is null;
+create index operation_to_erase on hapax.operation (tenant, environment, subject, id) where erased_at is null;
 create index operation_erased on hapax.operation (tenant, environment, subject) where erased_at is not null;
 
 -- A subject whose data are to be erased: all that was claimed before `requested_at`.

@@ -61,7 +61,8 @@ create table hapax.signup_mail (
   constraint link_leads_to_one_signup unique (token_hash),
   constraint link_expires check ((token_hash is null) = (expires_at is null))
 );
-create index signup_mail_to_address on hapax.signup_mail using gin (addresses);
+-- Not by address: row security keeps `&&` out of an index. A day of one tenant is looked through.
+create index signup_mail_told on hapax.signup_mail (tenant, environment, told_at);
 create index signup_mail_of_operation on hapax.signup_mail (operation_id);
 comment on table hapax.signup_mail is 'The mails that sign-ups have told, by address.';
 comment on column hapax.signup_mail.token_hash is 'SHA-256 of the token in its link: 256 random bits, so that a slow hash adds nothing. null: it has no link';
@@ -99,7 +100,7 @@ comment on function hapax.find_signup_link is 'The sign-up that a link leads to,
 create function hapax.may_mail_address(of_tenant text, of_environment text, of_addresses text[]) returns boolean language sql as $$
   select count(*) < 10 from hapax.signup_mail
   where tenant = of_tenant and environment = of_environment and addresses && of_addresses
-    and told_at > clock_timestamp() - interval '1 hour'
+    and told_at > statement_timestamp() - interval '1 hour'
 $$;
 comment on function hapax.may_mail_address is 'Whether one more mail may go to an address: ten in an hour at most.';
 
@@ -139,35 +140,46 @@ begin
     return 'spent';
   end if;
   select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
-  insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
-  values (
-    new_account, op.tenant, op.environment, of_operation, op.subject,
-    op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
-  insert into hapax.account_address (tenant, environment, address, account_id)
-  select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
-  on conflict on constraint address_has_one_account do nothing;
-  get diagnostics held = row_count;
-  if held = cardinality(of_addresses) then
-    insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
-    values (of_operation, op.tenant, op.environment, of_addresses, false);
-    if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
-      perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
+  loop
+    insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
+    values (
+      new_account, op.tenant, op.environment, of_operation, op.subject,
+      op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
+    insert into hapax.account_address (tenant, environment, address, account_id)
+    select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
+    on conflict on constraint address_has_one_account do nothing;
+    get diagnostics held = row_count;
+    if held = cardinality(of_addresses) then
+      insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+      values (of_operation, op.tenant, op.environment, of_addresses, false);
+      if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
+        perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
+      end if;
+      return 'held';
     end if;
-    return 'held';
-  end if;
-  delete from hapax.account where id = new_account;
-  if reveals then
-    return 'taken';
-  end if;
+    delete from hapax.account where id = new_account;
+    if reveals then
+      return 'taken';
+    end if;
+    -- Of several at once each sees the mail of the one before.
+    select a.id, a.state into holder from hapax.account_address d join hapax.account a on a.id = d.account_id
+    where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses)
+    order by d.address limit 1 for update of d;
+    -- Otherwise the address has become free meanwhile.
+    exit when found;
+  end loop;
   insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
   values (of_operation, op.tenant, op.environment, of_addresses, true);
-  select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
-  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses) limit 1;
-  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
+  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough. Whoever else has
+  -- asked for this address is told by the notice that somebody was there before: its owner could confirm a stranger's password.
   if not exists (
     select from hapax.signup_mail m
     where m.tenant = op.tenant and m.environment = op.environment and m.addresses && of_addresses
-      and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
+      and m.told_at > statement_timestamp() - interval '1 day'
+      and (
+        m.token_hash is null
+        or m.told_at > clock_timestamp() - interval '1 hour'
+          and exists (select from hapax.operation o where o.id = m.operation_id and o.subject = op.subject)))
   then
     insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses)
     values (message, of_operation, op.tenant, op.environment, of_addresses);
@@ -185,13 +197,19 @@ create function hapax.resend_signup_mail(
 returns jsonb language plpgsql as $$
 declare
   it record;
+  known boolean;
   left_ms double precision;
   account text;
 begin
   select s.tenant, s.environment, s.addresses, s.taken, s.mails, s.mailed_at, o.settled_at into it
   from hapax.signup s join hapax.operation o on o.id = s.operation_id
   where s.operation_id = of_signup for update of s;
-  if not found then
+  known := found;
+  if not known and exists (select from hapax.operation o where o.id = of_signup and o.flow = 'signup' and o.settled_at is null) then
+    -- Its worker has not begun.
+    return jsonb_build_object('became', 'soon', 'left', 1000);
+  end if;
+  if not known then
     return jsonb_build_object('became', 'unknown');
   end if;
   if it.settled_at is not null then
