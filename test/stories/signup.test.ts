@@ -246,6 +246,35 @@ describe('an address that is taken', () => {
     expect((await accounts()).filter(({ operation_id }) => operation_id === first.json.id)).toHaveLength(1);
   });
 
+  it('tells its owner of a stranger who was there before, also within the hour', async () => {
+    const address = 'aimed-at@example.com';
+    const body = { email: address };
+    await waits(
+      (await signUp('stranger', { ...body, password: 'of a stranger' }, { token: 'local-alpha.mallory' })).json.id,
+    );
+    await firstLink(address);
+    await waits((await signUp('owner-within', body, { token: 'local-alpha.victim' })).json.id);
+    await quiet();
+    const [first, second, ...more] = catcher.for(address);
+    expect(more).toEqual([]);
+    expect(first?.source).toContain('verify?token=');
+    expect(second?.source).toContain('Subject: [test] You have signed up before');
+  });
+
+  it('tells its owner once, however many ask for it at the same time', async () => {
+    const address = addressOf('owner-of-many');
+    const first = await signUp('owner-of-many');
+    await open('POST', await firstLink(address));
+    await world.until('the account is made', async () => (await world.state(first.json.id)) === 'succeeded');
+    await world.sql(`update hapax.signup_mail set told_at = told_at - interval '2 hours'`);
+    const asked = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => signUp(`many-${n}`, { email: address }, { door: n % 2 })),
+    );
+    await Promise.all(asked.map(({ json }) => waits(json.id)));
+    await quiet();
+    expect(catcher.for(address)).toHaveLength(2);
+  });
+
   it('is refused, and stays so, where the deployment reveals it', async () => {
     const ask = { door: revealing };
     const first = await signUp('known', {}, ask);
