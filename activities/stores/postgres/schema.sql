@@ -92,7 +92,7 @@ create index operation_to_drop on hapax.operation (tombstone_until) where (settl
 create index operation_to_sweep on hapax.operation (sweep_at) where (sweep_at is not null);
 create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
-create index operation_to_erase on hapax.operation (tenant, environment, subject) where (erased_at is null);
+create index operation_to_erase on hapax.operation (tenant, environment, subject, id) where (erased_at is null);
 create index operation_erased on hapax.operation (tenant, environment, subject) where (erased_at is not null);
 create trigger account_is_erased_with_its_signup after update of fingerprint_version on hapax.operation for each row
     when (new.flow = 'signup' and new.fingerprint_version = 0 and old.fingerprint_version <> 0)
@@ -1273,8 +1273,8 @@ create table hapax.delivery (
   channel          text        not null,
   state            text        not null default 'due', -- sending: being handed over,
     or its sender died meanwhile; failed: not tried again until a person replays it; erased: never sent
-  fence            bigint      not null default 0,
-    -- grows with each take: a sender that had it before writes nothing any more, but that it has left
+  fence            bigint      not null default 0, -- grows with each take
+    and each record: a sender that had it before writes nothing any more, but that it has left
   tries            integer     not null default 0,
     -- how often it was taken; a try that our own protection held back does not count
   due_since        timestamptz not null default now(),
@@ -1301,6 +1301,8 @@ create index delivery_listed on hapax.delivery (tenant, changed_at desc, id desc
 create index delivery_due_to_endpoint on hapax.delivery (endpoint_id, next_at) where ((endpoint_id is not null)
     and (state in ('due', 'sending')));
 create index delivery_due on hapax.delivery (next_at) where ((endpoint_id is null) and (state in ('due', 'sending')));
+create index delivery_of_endpoint on hapax.delivery (endpoint_id, id) where ((endpoint_id is not null)
+    and (state <> 'sent'));
 alter table hapax.delivery enable row level security, force row level security;
 create policy acting_roles on hapax.delivery as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1516,7 +1518,7 @@ create table hapax.signup_mail (
   constraint link_expires check ((token_hash is null) = (expires_at is null)),
   constraint signup_mail_token_hash_check check (octet_length(token_hash) = 32)
 );
-create index signup_mail_to_address on hapax.signup_mail USING gin (addresses);
+create index signup_mail_told on hapax.signup_mail (tenant, environment, told_at);
 create index signup_mail_of_operation on hapax.signup_mail (operation_id);
 alter table hapax.signup_mail enable row level security, force row level security;
 create policy acting_roles on hapax.signup_mail as restrictive to public
@@ -1566,7 +1568,7 @@ create table hapax.consumed (
 create unique index consumed_letter on hapax.consumed (id) where (id is not null);
 create index consumed_due on hapax.consumed (next_at) where (state in ('due', 'waiting'));
 create index consumed_in_order on hapax.consumed (tenant, environment, consumer, source, aggregate, sequence)
-    where (state in ('waiting', 'parked'));
+    where (state in ('waiting', 'parked', 'due'));
 create index consumed_listed on hapax.consumed (tenant, changed_at desc, id desc) where (state in ('parked', 'dead'));
 create index consumed_outlived on hapax.consumed (forget_after);
 alter table hapax.consumed enable row level security, force row level security;
@@ -2979,9 +2981,13 @@ end $$;
 create function hapax.keep_deliveries(of_ids text[], held bigint[], lease_ms double precision)
 returns SETOF text language sql
 as $$
+  with kept as (
+    select d.id from hapax.delivery d join unnest(of_ids, held) as k (id, fence) on k.id = d.id and k.fence = d.fence
+    where d.state in ('due', 'sending')
+    order by d.id for no key update of d
+  )
   update hapax.delivery d set next_at = now() + lease_ms * interval '1 millisecond'
-  from unnest(of_ids, held) as kept (id, fence)
-  where d.id = kept.id and d.fence = kept.fence and d.state in ('due', 'sending')
+  from kept where d.id = kept.id
   returning d.id
 $$;
 
@@ -3006,7 +3012,7 @@ returns SETOF hapax.delivery language sql
 as $$
   update hapax.delivery d
   set state = 'due', fence = d.fence + 1, tries = 0, due_since = now(), next_at = now(), changed_at = now(),
-      may_have_left_by = null, may_have_left_at = null
+      code = null, detail = null, may_have_left_by = null, may_have_left_at = null
   from hapax.outbox o
   where d.id = of_id and o.id = d.message_id and o.environment = of_environment and d.state = 'failed'
   returning d.*
@@ -3053,7 +3059,9 @@ returns boolean language plpgsql
 as $$
 begin
   update hapax.delivery d
-  set state = became, code = why, detail = said, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+  set state = became, fence = d.fence + 1, changed_at = now(), next_at = now() + pause_ms * interval '1 millisecond',
+      code = case when held_back then coalesce(d.code, why) else why end,
+      detail = case when held_back then coalesce(d.detail, said) else said end,
       tries = d.tries - held_back::integer,
       may_have_left_by = case when doubted then d.may_have_left_by end,
       may_have_left_at = case when doubted then d.may_have_left_at end
@@ -3255,14 +3263,19 @@ begin
 
   -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
   with messages as (
-    update hapax.outbox o set payload = '{"erased": true}'
+    select o.id from hapax.outbox o
     where o.operation_id = any(ids)
       or o.tenant = wish.tenant and o.environment = wish.environment and o.channel in ('event', 'mail', 'sms')
         and o.aggregate_type = 'order' and o.aggregate_id = any(orders)
-    returning o.id
+    order by o.id for no key update
+  ), emptied as (
+    update hapax.outbox o set payload = '{"erased": true}' from messages m where o.id = m.id
+  ), unsent as (
+    select d.id from hapax.delivery d where d.message_id in (select m.id from messages m) and d.state <> 'sent'
+    order by d.id for no key update
   )
   update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
-    from messages m where d.message_id = m.id and d.state <> 'sent';
+    from unsent u where d.id = u.id;
   return cardinality(ids) + cardinality(orders);
 end $$;
 
@@ -3301,7 +3314,7 @@ returns boolean language sql
 as $$
   select count(*) < 10 from hapax.signup_mail
   where tenant = of_tenant and environment = of_environment and addresses && of_addresses
-    and told_at > clock_timestamp() - interval '1 hour'
+    and told_at > statement_timestamp() - interval '1 hour'
 $$;
 
 -- Tells an address of a link that confirms it.
@@ -3342,35 +3355,46 @@ begin
     return 'spent';
   end if;
   select tenant, environment, subject, request into strict op from hapax.operation where id = of_operation;
-  insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
-  values (
-    new_account, op.tenant, op.environment, of_operation, op.subject,
-    op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
-  insert into hapax.account_address (tenant, environment, address, account_id)
-  select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
-  on conflict on constraint address_has_one_account do nothing;
-  get diagnostics held = row_count;
-  if held = cardinality(of_addresses) then
-    insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
-    values (of_operation, op.tenant, op.environment, of_addresses, false);
-    if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
-      perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
+  loop
+    insert into hapax.account (id, tenant, environment, operation_id, subject, email, name, password)
+    values (
+      new_account, op.tenant, op.environment, of_operation, op.subject,
+      op.request ->> 'email', op.request ->> 'name', op.request ->> 'password');
+    insert into hapax.account_address (tenant, environment, address, account_id)
+    select op.tenant, op.environment, one, new_account from unnest(of_addresses) as one order by one
+    on conflict on constraint address_has_one_account do nothing;
+    get diagnostics held = row_count;
+    if held = cardinality(of_addresses) then
+      insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
+      values (of_operation, op.tenant, op.environment, of_addresses, false);
+      if hapax.may_mail_address(op.tenant, op.environment, of_addresses) then
+        perform hapax.tell_signup_link(of_operation, new_account, of_addresses, message, sealed_token, token, lives_ms);
+      end if;
+      return 'held';
     end if;
-    return 'held';
-  end if;
-  delete from hapax.account where id = new_account;
-  if reveals then
-    return 'taken';
-  end if;
+    delete from hapax.account where id = new_account;
+    if reveals then
+      return 'taken';
+    end if;
+    -- Of several at once each sees the mail of the one before.
+    select a.id, a.state into holder from hapax.account_address d join hapax.account a on a.id = d.account_id
+    where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses)
+    order by d.address limit 1 for update of d;
+    -- Otherwise the address has become free meanwhile.
+    exit when found;
+  end loop;
   insert into hapax.signup (operation_id, tenant, environment, addresses, taken)
   values (of_operation, op.tenant, op.environment, of_addresses, true);
-  select a.id, a.state into holder from hapax.account a join hapax.account_address d on d.account_id = a.id
-  where d.tenant = op.tenant and d.environment = op.environment and d.address = any(of_addresses) limit 1;
-  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough.
+  -- A second click on the same form says nothing that the first mail did not say, and one notice a day is enough. Whoever else has
+  -- asked for this address is told by the notice that somebody was there before: its owner could confirm a stranger's password.
   if not exists (
     select from hapax.signup_mail m
     where m.tenant = op.tenant and m.environment = op.environment and m.addresses && of_addresses
-      and m.told_at > clock_timestamp() - case when m.token_hash is null then interval '1 day' else interval '1 hour' end)
+      and m.told_at > statement_timestamp() - interval '1 day'
+      and (
+        m.token_hash is null
+        or m.told_at > clock_timestamp() - interval '1 hour'
+          and exists (select from hapax.operation o where o.id = m.operation_id and o.subject = op.subject)))
   then
     insert into hapax.signup_mail (message_id, operation_id, tenant, environment, addresses)
     values (message, of_operation, op.tenant, op.environment, of_addresses);
@@ -3388,13 +3412,19 @@ returns jsonb language plpgsql
 as $$
 declare
   it record;
+  known boolean;
   left_ms double precision;
   account text;
 begin
   select s.tenant, s.environment, s.addresses, s.taken, s.mails, s.mailed_at, o.settled_at into it
   from hapax.signup s join hapax.operation o on o.id = s.operation_id
   where s.operation_id = of_signup for update of s;
-  if not found then
+  known := found;
+  if not known and exists (select from hapax.operation o where o.id = of_signup and o.flow = 'signup' and o.settled_at is null) then
+    -- Its worker has not begun.
+    return jsonb_build_object('became', 'soon', 'left', 1000);
+  end if;
+  if not known then
     return jsonb_build_object('became', 'unknown');
   end if;
   if it.settled_at is not null then
@@ -3473,6 +3503,11 @@ as $$
     from hapax.consumed h
     where goes_on and h.consumer = of_consumer and h.state in ('waiting', 'parked')
       and (h.tenant, h.environment, h.source, h.aggregate) in (select l.tenant, l.environment, l.source, l.aggregate from late l)
+      -- An earlier one that is about to be tried goes first: it would be stale behind this one.
+      and not exists (
+        select from hapax.consumed d
+        where (d.tenant, d.environment, d.consumer, d.source, d.aggregate) = (h.tenant, h.environment, h.consumer, h.source, h.aggregate)
+          and d.state = 'due' and d.sequence < h.sequence)
     order by h.tenant, h.environment, h.source, h.aggregate, h.sequence
   ), ended as (
     select f.id from first f union select l.id from late l where not goes_on
@@ -3541,7 +3576,7 @@ returns table (
   id text, fence bigint, tries integer, due_ms double precision, message_id text, tenant text, environment text,
   channel text, aggregate_id text, operation_id text, type text, payload jsonb, occurred_at timestamptz,
   may_have_left_by text, may_have_left_ms double precision, aggregate_type text, sequence bigint, cause text,
-  endpoint_id text, url text, disabled boolean, secrets text[]) language sql
+  endpoint_id text, url text, disabled boolean, deleted boolean, secrets text[]) language sql
 as $$
   with recursive open_endpoint as (
     (select d.endpoint_id from hapax.delivery d
@@ -3551,17 +3586,24 @@ as $$
       select d.endpoint_id from hapax.delivery d
       where d.endpoint_id > o.endpoint_id and d.state in ('due', 'sending') order by d.endpoint_id limit 1)
     from open_endpoint o where o.endpoint_id is not null
-  ), candidate as (
-    select one.id
+  ), busy_endpoint as (
+    select b.endpoint_id, b.count, e.tenant
+    from unnest(busy, under_way) as b (endpoint_id, count) join hapax.webhook_endpoint e on e.id = b.endpoint_id
+  ), share as (
+    select one.id, one.tenant, one.next_at, coalesce(b.count, 0) + row_number() over (
+      partition by o.endpoint_id order by one.next_at) as place
     from open_endpoint o
-    left join unnest(busy, under_way) as b (endpoint_id, count) on b.endpoint_id = o.endpoint_id
+    left join busy_endpoint b on b.endpoint_id = o.endpoint_id
     cross join lateral (
-      select first.id, first.next_at, row_number() over (order by first.next_at) as place
-      from (
-        select d.id, d.next_at from hapax.delivery d
-        where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
-        order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) first) one
-    order by one.place, one.next_at limit at_most
+      select d.id, d.tenant, d.next_at from hapax.delivery d
+      where d.endpoint_id = o.endpoint_id and d.state in ('due', 'sending') and d.next_at <= now()
+      order by d.next_at limit greatest(0, for_each - coalesce(b.count, 0))) one
+  ), candidate as (
+    select s.id from (
+      select s.id, s.next_at, row_number() over (partition by s.tenant order by s.place, s.next_at)
+        + (select coalesce(sum(b.count), 0) from busy_endpoint b where b.tenant = s.tenant) as turn
+      from share s) s
+    order by s.turn, s.next_at limit at_most
   ), due as (
     select d.id from hapax.delivery d
     where d.id in (select c.id from candidate c) and d.state in ('due', 'sending') and d.next_at <= now()
@@ -3574,7 +3616,7 @@ as $$
   returning d.id, d.fence, d.tries, extract(epoch from now() - d.due_since) * 1000, o.id, o.tenant, o.environment, d.channel,
     o.aggregate_id, o.operation_id, o.type, o.payload, o.occurred_at, d.may_have_left_by,
     extract(epoch from now() - d.may_have_left_at) * 1000, o.aggregate_type, o.sequence, o.cause, e.id, e.url,
-    e.disabled_at is not null or e.deleted_at is not null, (
+    e.disabled_at is not null, e.deleted_at is not null, (
       select array_agg(s.secret order by s.made_at desc) from hapax.webhook_secret s
       where s.endpoint_id = e.id and s.secret is not null and (s.signs_until is null or s.signs_until > now()))
 $$;
@@ -3586,7 +3628,7 @@ returns boolean language plpgsql
 as $$
 begin
   perform from hapax.webhook_endpoint e
-  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for update;
+  where e.id = of_endpoint and e.environment = of_environment and e.deleted_at is null for no key update;
   if not found then
     return false;
   end if;
