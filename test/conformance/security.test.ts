@@ -287,6 +287,7 @@ const ofNobody = new Set([
   'sweep_trouble',
   'relay',
   'relay_shard',
+  'consumer_shard',
 ]);
 
 describe('behind the door PostgreSQL itself', () => {

@@ -78,6 +78,9 @@ const received = async (id: string): Promise<number> => {
   return Number(row?.received ?? 0);
 };
 
+const isWriting = async (id: string): Promise<boolean> =>
+  (await world.sql('select from hapax.upload_session where operation_id = $1 and writing', id)).length === 1;
+
 async function goesOn(upload: PiecesOf, bytes: Buffer, door = 1): Promise<number> {
   const looked = await tus.head(upload, {}, door);
   expect(looked.status, looked.text).toBe(200);
@@ -100,6 +103,8 @@ describe('bytes that stop', () => {
       const at = await received(upload.id);
       const body = new StalledBody(world.doors[n % 2] as ProcessHandle, upload, at, bytes.length - at);
       await body.write(bytes.subarray(at, end));
+      // A request that is cut before it is looked at leaves nothing, and may.
+      await world.until('its bytes are being taken', () => isWriting(upload.id));
       // What the sender's own buffers still hold is not yet on its way.
       await new Promise((resolve) => setTimeout(resolve, 300));
       body.cut();
