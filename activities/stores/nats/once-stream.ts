@@ -20,7 +20,7 @@ type OnceStreamOptions = {
 };
 
 /** The last message of a subject. */
-export type Entry = { readonly sequence: number; readonly text: string };
+type Entry = { readonly sequence: number; readonly text: string };
 
 /** A stream that keeps the last message of each id, and takes a new one only from whoever knows the last. */
 export class OnceStream {
