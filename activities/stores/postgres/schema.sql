@@ -3442,36 +3442,6 @@ begin
   return jsonb_build_object('became', 'told', 'mails', it.mails + 1);
 end $$;
 
--- Erases the account of a sign-up.
-create function hapax.erase_account(of_operation text)
-returns void language sql
-as $$
-  delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
-  update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
-  delete from hapax.signup_mail where operation_id = of_operation;
-  delete from hapax.signup where operation_id = of_operation;
-$$;
-
--- Erases the account of a sign-up whose data are erased.
-create function hapax.erase_account_with_signup()
-returns trigger language plpgsql
-as $$
-begin
-  perform hapax.erase_account(new.id);
-  return null;
-end $$;
-
--- Erases the accounts of a subject whose sign-ups are forgotten.
-create function hapax.erase_old_accounts()
-returns trigger language plpgsql
-as $$
-begin
-  perform hapax.erase_account(a.operation_id) from hapax.account a
-  where a.tenant = new.tenant and a.environment = new.environment and a.subject = new.subject and a.state <> 'erased'
-    and not exists (select from hapax.operation o where o.id = a.operation_id);
-  return null;
-end $$;
-
 -- Leases the messages of these consumers that are to be tried again.
 create function hapax.take_consumed(consumers text[], at_most integer, lease_ms double precision)
 returns table (
@@ -3641,4 +3611,34 @@ begin
   insert into hapax.webhook_secret (id, endpoint_id, tenant, secret, made_at)
   select new_id, e.id, e.tenant, new_secret, clock_timestamp() from hapax.webhook_endpoint e where e.id = of_endpoint;
   return true;
+end $$;
+
+-- Erases the account of a sign-up.
+create function hapax.erase_account(of_operation text)
+returns void language sql
+as $$
+  delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
+  update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
+  delete from hapax.signup_mail where operation_id = of_operation;
+  delete from hapax.signup where operation_id = of_operation;
+$$;
+
+-- Erases the account of a sign-up whose data are erased.
+create function hapax.erase_account_with_signup()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(new.id);
+  return null;
+end $$;
+
+-- Erases the accounts of a subject whose sign-ups are forgotten.
+create function hapax.erase_old_accounts()
+returns trigger language plpgsql
+as $$
+begin
+  perform hapax.erase_account(a.operation_id) from hapax.account a
+  where a.tenant = new.tenant and a.environment = new.environment and a.subject = new.subject and a.state <> 'erased'
+    and not exists (select from hapax.operation o where o.id = a.operation_id);
+  return null;
 end $$;
