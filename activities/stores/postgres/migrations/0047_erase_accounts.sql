@@ -1,4 +1,5 @@
 -- An account goes with the data of its subject, and its address is free again.
+set local row_security = on;
 create function hapax.erase_account(of_operation text) returns void language sql as $$
   delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
   update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
