@@ -9,7 +9,7 @@ export const mostTries = 12;
 /** The longest reason that is kept. Characters. */
 const longestDetail = 1_000;
 
-/** SQLSTATE of what a message's own effect does: it takes too long, two effects stand in each other's way, or it asks for a lock at once. */
+/** SQLSTATEs for which the effect itself is the cause: it took too long, met another transaction, or would not wait for a lock. */
 const ownFaults = new Set(['57014', '25P03', '25P04', '40001', '40P01', '55P03', '55000', '55006']);
 
 /** Whether PostgreSQL is away: then no message is at fault, and none can be kept either. */

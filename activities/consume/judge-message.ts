@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isErased } from '../delivery/is-erased.ts';
 import type { Delivered } from '../stores/message-source.ts';
 import type { MessageKey } from '../stores/postgres/consumer/message-key.ts';
 import type { ConsumedEvent, Consumer } from './define-consumer.ts';
@@ -129,10 +130,6 @@ function jsonOf(body: Uint8Array): unknown {
 function sequenceOf(numbered: string | number | undefined): number | undefined {
   const text = String(numbered ?? '');
   return /^\d{1,40}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
-}
-
-function isErased(data: unknown): boolean {
-  return typeof data === 'object' && data !== null && 'erased' in data && data.erased === true;
 }
 
 /** What is wrong, without the values: they may be personal. */

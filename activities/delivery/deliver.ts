@@ -5,6 +5,7 @@ import { Refused } from '../stores/outcomes/refused.ts';
 import { Throttled } from '../stores/outcomes/throttled.ts';
 import { LedgerFault } from '../stores/postgres/ledger-fault.ts';
 import type { Delivered, Delivery } from '../stores/postgres/outbox/due-deliveries.ts';
+import { isErased } from './is-erased.ts';
 import type { Outlet } from './outlet.ts';
 import type { Handing } from './sender.ts';
 
@@ -134,11 +135,6 @@ function refused({ code, detail }: Refused['refusal'], doubted: boolean): Outcom
 function inDoubt(why: string): Outcome {
   const detail = `It may have left: see whether it arrived before you replay it. ${why}`;
   return { state: 'failed', code: 'delivery-in-doubt', detail: cut(detail), doubted: true };
-}
-
-/** Nothing is left that could be sent, and nobody has to look at it. */
-function isErased(payload: unknown): boolean {
-  return typeof payload === 'object' && payload !== null && 'erased' in payload && payload.erased === true;
 }
 
 /** What a mail server or a provider says may hold anything. */

@@ -61,7 +61,7 @@ export function smsOutlet(sender: SmsSender, messages: readonly SmsMessage[], pa
   }));
 }
 
-/** A test leaves as everything does, for whoever tests it, and must not be taken for a true order. */
+/** Messages of the environment `test` are really sent. Their readers must not take them for a true order. */
 function marked(environment: Message['environment'], text: string): string {
   return environment === 'test' ? `[test] ${text}` : text;
 }
