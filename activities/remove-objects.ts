@@ -4,7 +4,7 @@ import type { Reclaimed } from './stores/postgres/sweeps/sweep-record.ts';
 import { collectedContent } from './stores/postgres/uploads/collected-content.ts';
 import { keptObjects } from './stores/postgres/uploads/kept-objects.ts';
 import { forgetSession } from './stores/postgres/uploads/sessions/forget-session.ts';
-import { readSegments } from './stores/postgres/uploads/sessions/read-pieces.ts';
+import { endWriting } from './stores/postgres/uploads/sessions/end-writing.ts';
 import { deleteObject } from './stores/s3/delete-object.ts';
 import { abortMultipart } from './stores/s3/multipart/abort-multipart.ts';
 import { openBytes } from './stores/s3/multipart/open-bytes.ts';
@@ -29,6 +29,9 @@ export async function removeObjects(
 ): Promise<Reclaimed> {
   const { operation, tenant } = about;
   const removed = { ...(await abortMultiparts(database, store, about, evenUnrecorded)) };
+  // From here on a writer that is still there is told that its bytes do not count, and removes them. What it has stored
+  // before is listed below.
+  await forgetSession(database, tenant, operation);
   const remove = async ({ key, size }: Pick<StoredObject, 'key' | 'size'>): Promise<void> => {
     await deleteObject(store, key);
     removed.objects += 1;
@@ -46,7 +49,6 @@ export async function removeObjects(
     // The object may have been brought by another upload, whose prefix was not listed here.
     await deleteObject(store, objectKey);
   }
-  await forgetSession(database, tenant, operation);
   return removed;
 }
 
@@ -60,7 +62,7 @@ async function abortMultiparts(
   { operation, tenant }: About,
   evenUnrecorded: boolean,
 ): Promise<Reclaimed> {
-  const recorded = await readSegments(database, tenant, operation);
+  const recorded = await endWriting(database, tenant, operation);
   if (recorded === undefined && !evenUnrecorded) return { objects: 0, bytes: 0 };
   const listed = await listMultiparts(store, uploadPrefix(operation));
   const unlisted = (recorded ?? []).filter((one) => !listed.some((other) => other.s3UploadId === one.s3UploadId));

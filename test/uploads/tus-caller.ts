@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import type { Answered, World } from '../support/world.ts';
 
 export type PiecesOf = { readonly id: string; readonly path: string };
@@ -54,6 +56,26 @@ export class TusCaller {
     door = 0,
   ): Promise<Answered> {
     return await this.ask('PATCH', path, { 'upload-offset': `${offset}`, ...headers }, bytes, door);
+  }
+
+  /** Sends the first bytes of a body, and no more. @returns the status that it is answered with all the same */
+  async begun({ path }: PiecesOf, first: Uint8Array, length: number, door = 0): Promise<number | undefined> {
+    const headers = {
+      authorization: `Bearer ${this.#token}`,
+      'tus-resumable': '1.0.0',
+      'content-type': 'application/offset+octet-stream',
+      'content-length': length,
+      'upload-offset': 0,
+    };
+    const sending = request(new URL(path, this.#world.doors[door]?.address), {
+      method: 'PATCH',
+      headers,
+      agent: false,
+    });
+    sending.write(first);
+    const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+    sending.destroy();
+    return answer.statusCode;
   }
 
   async head({ path }: PiecesOf, headers: Headers = {}, door = 0): Promise<Answered> {

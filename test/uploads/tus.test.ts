@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { nothingLeft, placedOnce } from '../support/one-upload.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
@@ -296,5 +297,24 @@ describe('two bodies at once', () => {
     if (offset === bytes.length) expect([sha256(bytes), sha256(other)]).toContain(json.result.sha256);
     const [key = '', ...more] = await uploader.objects(upload.id);
     expect([sha256(await uploader.bytes(key)), more]).toEqual([json.result.sha256, []]);
+  });
+
+  it('leave nothing of one that was overtaken through another process, however late it ends', async () => {
+    const bytes = randomBytes(3 * MiB);
+    const upload = await tus.created('overtaken', bytes.length);
+    const late = tus.begun(upload, bytes.subarray(0, MiB), bytes.length);
+    await world.until('the first body is being written', async () => {
+      const rows = await world.sql('select from hapax.upload_session where operation_id = $1 and writing', upload.id);
+      return rows.length === 1;
+    });
+    // Its first bytes are read.
+    await pause(300);
+    expect((await tus.patch(upload, 0, bytes, {}, 1)).status).toBe(204);
+    await uploader.ended(upload.id);
+    await placedOnce(uploader, upload.id, bytes);
+    // A caller that asks where the upload stands lets the body go that this process still reads.
+    expect((await tus.head(upload)).status).toBe(200);
+    expect(await late).toBe(409);
+    await placedOnce(uploader, upload.id, bytes);
   });
 });

@@ -3,6 +3,7 @@ import type { Database } from '../../../activities/stores/postgres/database.ts';
 import type { Piece } from '../../../activities/stores/postgres/uploads/sessions/keep-piece.ts';
 import type { Segment, Tail } from '../../../activities/stores/postgres/uploads/sessions/take-session.ts';
 import { beginSegment } from '../../../activities/stores/postgres/uploads/sessions/begin-segment.ts';
+import { deleteObject } from '../../../activities/stores/s3/delete-object.ts';
 import { abortMultipart } from '../../../activities/stores/s3/multipart/abort-multipart.ts';
 import { beginMultipart } from '../../../activities/stores/s3/multipart/begin-multipart.ts';
 import { uploadPart } from '../../../activities/stores/s3/multipart/upload-part.ts';
@@ -40,6 +41,8 @@ export class PieceStore {
   readonly #objects: ObjectStore;
   readonly #writer: Writer;
   #segment: Segment;
+  /** Objects that count for nothing yet. */
+  readonly #unacknowledged = new Set<string>();
 
   constructor(database: Database, objects: ObjectStore, writer: Writer, segment: Segment) {
     this.#database = database;
@@ -57,13 +60,23 @@ export class PieceStore {
     return { at, size, part, ...stored };
   }
 
-  /** Stores bytes as an object of their own, under a key that is used once. */
+  /** Stores bytes as an object of their own, under a key that is used once. Say so when they are acknowledged. */
   async object(objectKey: string, at: number, { body, size, signal }: Outgoing): Promise<Piece> {
     const { id: operation, type } = this.#writer;
+    this.#unacknowledged.add(objectKey);
     if (Buffer.isBuffer(body))
       await putOnce(this.#objects, objectKey, body, { type, metadata: { [operationToken]: operation } });
     else await putStream(this.#objects, { key: objectKey, body, size, type, operation, signal });
     return { at, size, objectKey };
+  }
+
+  acknowledged(): void {
+    this.#unacknowledged.clear();
+  }
+
+  /** Deletes what this writer has stored for nothing. What stays, because the store is away, the sweep finds. */
+  async dropUnacknowledged(): Promise<void> {
+    await Promise.all([...this.#unacknowledged].map((key) => deleteObject(this.#objects, key).catch(() => undefined)));
   }
 
   /** The bytes of small objects, in their order. */

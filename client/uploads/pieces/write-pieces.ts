@@ -83,6 +83,13 @@ export class PieceWriting {
 
   /** @throws LedgerFault when nobody knows whether the newest bytes were acknowledged */
   async run(): Promise<Written> {
+    const written = await this.#written();
+    // The upload may be settled by now, and its story has removed what it found.
+    if (written.kind === 'taken-over') await this.#store.dropUnacknowledged();
+    return written;
+  }
+
+  async #written(): Promise<Written> {
     try {
       for (;;) {
         const written = await this.#next();
@@ -216,6 +223,7 @@ export class PieceWriting {
         return undefined;
       case 'tail':
         await this.#log.keep(await this.#store.object(tailKey(this.#id, this.#epoch, at), at, outgoing), rests);
+        if (this.#digest === undefined) this.#store.acknowledged();
         return undefined;
     }
   }
@@ -228,6 +236,7 @@ export class PieceWriting {
       return { kind: 'digest-differs' };
     }
     if (whole === undefined) await log.end();
+    this.#store.acknowledged();
     const { sha256, start } = log;
     return { kind: 'ended', received: whole?.size ?? log.at, objectKey: whole?.objectKey, sha256, start };
   }

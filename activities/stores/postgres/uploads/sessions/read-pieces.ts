@@ -56,21 +56,3 @@ export async function readStretches(
   }
   return stretches;
 }
-
-const segments = 'select object_key, s3_upload_id from upload_segment where operation_id = $1';
-const sessions = 'select from upload_session where operation_id = $1';
-
-/** @returns the multipart uploads of an upload; undefined if its bytes never came in pieces */
-export async function readSegments(
-  database: Database,
-  tenant: string,
-  operation: string,
-): Promise<readonly { readonly objectKey: string; readonly s3UploadId: string }[] | undefined> {
-  const [session, rows = []] = await database.flush(
-    tenant,
-    { name: 'upload_session_is_there', text: sessions, values: [operation] },
-    { name: 'upload_segments', text: segments, values: [operation] },
-  );
-  if (session?.length !== 1) return undefined;
-  return rows.map((row) => ({ objectKey: row.object_key as string, s3UploadId: row.s3_upload_id as string }));
-}
