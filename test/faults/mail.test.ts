@@ -282,7 +282,11 @@ it('what is erased before it has left goes to nobody, and is no dead letter', as
   await became(dead, 'failed');
   await sender.kill();
   const waiting = await paid(waits);
-  const erased = await world.ask('POST', '/v1/subjects/default/erase', { ...patient, key: 'erase', token: 'operator-alpha' });
+  const erased = await world.ask('POST', '/v1/subjects/default/erase', {
+    ...patient,
+    key: 'erase',
+    token: 'operator-alpha',
+  });
   expect([erased.status, erased.json.state]).toEqual([201, 'succeeded']);
   for (const message of [dead, waiting])
     expect(await row(message)).toMatchObject({ state: 'erased', code: null, detail: null });

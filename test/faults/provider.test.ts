@@ -124,23 +124,27 @@ describe('a checkout whose provider', () => {
     expect(await stockOf(world)).toBe(1_000_000 - cells.length);
   });
 
-  it.each(paying)('leaves %s without an answer is shown as indeterminate until it is known', async (call) => {
-    const name = `hole-${call}`;
-    const id = idOf(name);
-    await plan(world, id, call, { fault: 'hold_before', outlivesClient: true });
-    const asked = world.checkout(name, {}, patient);
-    const release = await heldRequest(world, id);
-    await world.until(`${id} is indeterminate`, async () => {
-      const { json } = await world.ask('GET', `/v1/operations/${id}`);
-      return json.state === 'indeterminate';
-    });
-    const joined = await world.checkout(name, {}, { headers: { prefer: 'wait=1' } });
-    expect(joined.json).toMatchObject({ status: 409, code: 'operation-indeterminate' });
-    await release();
-    await asked;
-    await world.until(`${id} is paid`, async () => (await world.checkout(name, {}, patient)).status === 201, 60_000);
-    expect(await traces(world, id)).toEqual(paidOnce);
-  }, 150_000);
+  it.each(paying)(
+    'leaves %s without an answer is shown as indeterminate until it is known',
+    async (call) => {
+      const name = `hole-${call}`;
+      const id = idOf(name);
+      await plan(world, id, call, { fault: 'hold_before', outlivesClient: true });
+      const asked = world.checkout(name, {}, patient);
+      const release = await heldRequest(world, id);
+      await world.until(`${id} is indeterminate`, async () => {
+        const { json } = await world.ask('GET', `/v1/operations/${id}`);
+        return json.state === 'indeterminate';
+      });
+      const joined = await world.checkout(name, {}, { headers: { prefer: 'wait=1' } });
+      expect(joined.json).toMatchObject({ status: 409, code: 'operation-indeterminate' });
+      await release();
+      await asked;
+      await world.until(`${id} is paid`, async () => (await world.checkout(name, {}, patient)).status === 201, 60_000);
+      expect(await traces(world, id)).toEqual(paidOnce);
+    },
+    150_000,
+  );
 
   it('turns a call away and then leaves it without an answer is shown as running, then as indeterminate', async () => {
     const name = 'away-then-hole';
@@ -159,7 +163,9 @@ describe('a checkout whose provider', () => {
     await asked;
     expect(await traces(world, id)).toEqual(paidOnce);
     // The one that was turned away is known to have done nothing, and the one that is held is the first to be out.
-    const noted = await world.sql<{ operation: string; step: string }>('select operation, step from public.noted order by n');
+    const noted = await world.sql<{ operation: string; step: string }>(
+      'select operation, step from public.noted order by n',
+    );
     const doubt = noted.findIndex(({ operation }) => operation === 'indeterminate');
     const before = noted.slice(0, doubt);
     expect(new Set(before.map(({ operation }) => operation))).toEqual(new Set(['running']));
