@@ -11,6 +11,8 @@ import { World } from '../support/world.ts';
 import { type PiecesOf, TusCaller } from '../uploads/tus-caller.ts';
 
 const MiB = 1024 ** 2;
+/** A sender may be silent for 30 s. Who has to wait for that waits longer than a busy machine takes. Milliseconds. */
+const promptly = 10_000;
 
 let world: World;
 let uploader: Uploader;
@@ -105,8 +107,6 @@ describe('bytes that stop', () => {
       await body.write(bytes.subarray(at, end));
       // A request that is cut before it is looked at leaves nothing, and may.
       await world.until('its bytes are being taken', () => isWriting(upload.id));
-      // What the sender's own buffers still hold is not yet on its way.
-      await new Promise((resolve) => setTimeout(resolve, 300));
       body.cut();
       await world.until(`${end} bytes are kept after ${at}`, async () => (await received(upload.id)) === end);
     }
@@ -119,14 +119,14 @@ describe('bytes that stop', () => {
     const upload = await tus.created(`hung ${door}`, bytes.length);
     const hung = new StalledBody(world.doors[0] as ProcessHandle, upload, 0, bytes.length);
     await hung.write(bytes.subarray(0, 9 * MiB));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await world.until('its bytes are being taken', () => isWriting(upload.id));
     const asked = performance.now();
     const { headers } = await tus.head(upload, {}, door);
     const offset = Number(headers.get('upload-offset'));
     const sent = await tus.patch(upload, offset, bytes.subarray(offset, offset + 1_000), {}, door);
     const took = performance.now() - asked;
     expect([sent.status, sent.headers.get('upload-offset')]).toEqual([204, `${offset + 1_000}`]);
-    expect(took).toBeLessThan(1_000);
+    expect(took).toBeLessThan(promptly);
     // What the former writer still gets changes nothing.
     hung.end(bytes.subarray(9 * MiB));
     expect([409, 0]).toContain(await hung.status);
@@ -141,7 +141,10 @@ it('a body that was taken over is told so, whatever becomes of its bytes in the 
   const outage = s3.fail(gone, ['UploadPart'], upload.id, 1);
   const first = tus.patch(upload, 0, bytes.subarray(0, 9 * MiB));
   await world.until('its part is held', async () => outage.done === 1);
-  expect(await goesOn(upload, bytes)).toBe(0);
+  // A body that comes slowly, as on a busy machine, has had smaller pieces acknowledged before its first part.
+  const kept = await received(upload.id);
+  expect(kept).toBeLessThan(9 * MiB);
+  expect(await goesOn(upload, bytes)).toBe(kept);
   outage.end();
   expect((await first).status).toBe(409);
 });
@@ -175,10 +178,13 @@ describe('a process', () => {
       const from = await received(upload.id);
       const body = new StalledBody(victim, upload, from, end - from);
       body.end(bytes.subarray(from, end));
-      await world.until('the store has done it', () => Promise.resolve(held.done > 0), 20_000);
+      await world.until('the store has done it', () => Promise.resolve(held.done > 0));
       await victim.kill();
       held.end();
-      expect(await goesOn(upload, bytes)).toBe(from);
+      // A body that comes slowly has had smaller pieces acknowledged before. What the store holds is not.
+      const kept = await received(upload.id);
+      expect(kept).toBeLessThan(end);
+      expect(await goesOn(upload, bytes)).toBe(kept);
       expect(await listMultiparts(uploader.store, uploadPrefix(upload.id))).toEqual([]);
     },
   );
@@ -189,14 +195,17 @@ describe('a process', () => {
     const upload = await tus.created('thawed', bytes.length);
     expect((await tus.patch(upload, 0, bytes.subarray(0, 6 * MiB))).status).toBe(204);
     const wrong = randomBytes(18 * MiB);
+    // The store answers none of it: however fast the bytes come, no piece of them is acknowledged before the freeze.
+    const held = s3.fail('answer-held', ['UploadPart', 'PutObject'], upload.id, 1);
     const body = new StalledBody(frozen, upload, 6 * MiB, wrong.length);
-    await body.write(wrong.subarray(0, 7 * MiB));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    body.write(wrong.subarray(0, 7 * MiB)).catch(() => undefined);
+    await world.until('a piece is on its way to the store', async () => held.met === 1);
     frozen.signal('SIGSTOP');
     body.end(wrong.subarray(7 * MiB));
     const offset = Number((await tus.head(upload, {}, 1)).headers.get('upload-offset'));
     expect(offset).toBe(6 * MiB);
     expect((await tus.patch(upload, offset, bytes.subarray(offset, 15 * MiB), {}, 1)).status).toBe(204);
+    held.end();
     frozen.signal('SIGCONT');
     expect([409, 0]).toContain(await body.status);
     expect(await goesOn(upload, bytes)).toBe(15 * MiB);

@@ -40,14 +40,14 @@ describe('a booking that waits for its customer in the middle of its story', () 
   it('tells whoever waits for its end that it is the turn of somebody else, at once', async () => {
     const booking = await bookings.book(bookingConfirmedFlow, 'told at once');
     const asked = Date.now();
-    expect(await booking.ask(20_000)).toMatchObject({ state: 'waiting', how: 'created' });
-    // The steps before it take well under a second; the wait that was asked for was 20 s.
-    expect(Date.now() - asked).toBeLessThan(10_000);
-    expect(await booking.ask(20_000)).toMatchObject({ state: 'waiting', how: 'joined' });
-    expect(Date.now() - asked).toBeLessThan(12_000);
+    expect(await booking.ask(60_000)).toMatchObject({ state: 'waiting', how: 'created' });
+    // The steps before it take well under a second; the wait that was asked for was a minute.
+    expect(Date.now() - asked).toBeLessThan(30_000);
+    expect(await booking.ask(60_000)).toMatchObject({ state: 'waiting', how: 'joined' });
+    expect(Date.now() - asked).toBeLessThan(30_000);
     await booking.confirmed('ref');
     await booking.settled();
-  });
+  }, 150_000);
 
   it('is given back when it is cancelled while it waits, and what is confirmed later is kept as a stray', async () => {
     const booking = await waiting('cancelled');

@@ -15,7 +15,7 @@ import { eachAtOnce } from '../support/each-at-once.ts';
 import type { Loss } from '../support/faulty-ledger.ts';
 
 /** What is left of the flow's ten minutes: a step is in doubt after 3 s, and a busy machine takes a while to get there. */
-const patienceLeft = seconds(10);
+const patienceLeft = seconds(15);
 /** Each mostly waits, but a worker beside the tests on two cores starts no more than this in good time. */
 const atOnce = 12;
 /** A case may stand behind all others. Milliseconds. */

@@ -6,7 +6,7 @@ import { Bookings } from '../support/bookings.ts';
 
 const because = { evidence: 'The office, on the telephone.', reason: 'Its machine stays dead.', by: 'ann' };
 
-describe('a booking whose ticket office stays dead', () => {
+describe('a booking whose ticket office stays dead', { timeout: 150_000 }, () => {
   let bookings: Bookings;
   beforeAll(async () => {
     bookings = await Bookings.open(inject('ground'));

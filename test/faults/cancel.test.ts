@@ -1,18 +1,18 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } from 'vitest';
 import { operationId, workflowId } from '../../workflows/operation/key.ts';
 import { checkoutScope, Lane } from '../support/lane.ts';
 import { expectEqualAnswers, moneyHeld, paidOnce, traces } from '../support/one-checkout.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
 import { harmedAt } from '../support/recovery.ts';
-import { World } from '../support/world.ts';
+import { type Answered, World } from '../support/world.ts';
 
 const beforeNoReturn = ['openPayment', 'authorise'] as const;
 const paying = [...beforeNoReturn, 'capture'] as const;
 
 const givenBack = { state: 'cancelled', status: 409, orders: ['released'], receipts: 0 };
 
-describe.concurrent('a cancel of a checkout', () => {
+describe.concurrent('a cancel of a checkout', { timeout: 150_000 }, () => {
   let world: World;
   let temporal: Connection;
   beforeAll(async () => {
@@ -32,13 +32,40 @@ describe.concurrent('a cancel of a checkout', () => {
     // The first try is made twice by Stripe's client, and beside the workflow; what comes then is an activity.
     if (tries === 'repeated') await plan(world, id, call, { fault: 'drop_before', times: 2 });
     await plan(world, id, call, { fault: 'hold_before', outlivesClient: true });
-    const asked = world.checkout(key, {}, { headers: { prefer: 'wait=30' } });
+    const asked = outcomeOf(key);
     const release = await heldRequest(world, id);
     const workflow = new Client({ connection: temporal }).workflow.getHandle(workflowId(scope, 1));
     return { id, key, asked, release, workflow };
   }
 
+  /** Who has waited for half a minute in vain asks again, with the same key. */
+  const outcomeOf = (key: string): Promise<Answered> =>
+    world.until(
+      `${key} has an outcome`,
+      async () => {
+        const told = await world.checkout(key, {}, { headers: { prefer: 'wait=30' } });
+        return told.json.action !== 'wait' && told;
+      },
+      90_000,
+    );
+
   const cancel = (id: string) => world.ask('POST', `/v1/operations/${id}/cancel`);
+
+  /** To its first task that was completed; one that was late is in the history too. */
+  async function reset(workflow: WorkflowHandle, id: string) {
+    const { runId } = await workflow.describe();
+    const firstTask = await world.until('a workflow task is in the history', async () => {
+      const { events } = await workflow.fetchHistory();
+      return events?.find(({ workflowTaskCompletedEventAttributes: completed }) => !!completed)?.eventId;
+    });
+    return await temporal.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: workflow.workflowId, runId },
+      workflowTaskFinishEventId: firstTask,
+      requestId: `reset ${id}`,
+      reason: 'a test',
+    });
+  }
 
   async function lane(name: string, { onTestFinished }: TestContext): Promise<Lane> {
     const opened = await Lane.open(world, name);
@@ -66,7 +93,7 @@ describe.concurrent('a cancel of a checkout', () => {
     expect((await cancel(id)).status).toBe(202);
     expect((await asked).json).toMatchObject({ code: 'cancelled' });
     // The try itself would have waited for 10.8 s.
-    expect(Date.now() - at).toBeLessThan(7_000);
+    expect(Date.now() - at).toBeLessThan(10_000);
     expect(await traces(world, id)).toEqual({ ...givenBack, effects: ['canceled', 'created'] });
   });
 
@@ -139,18 +166,7 @@ describe.concurrent('a cancel of a checkout', () => {
 
   it('that is a reset of the workflow is none: what has happened is not done again', async () => {
     const { id, asked, release, workflow } = await heldAt('capture', 'reset');
-    const { runId } = await workflow.describe();
-    const firstTask = await world.until('a workflow task is in the history', async () => {
-      const { events } = await workflow.fetchHistory();
-      return events?.find(({ workflowTaskCompletedEventAttributes: completed }) => !!completed)?.eventId;
-    });
-    await temporal.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: workflow.workflowId, runId },
-      workflowTaskFinishEventId: firstTask,
-      requestId: `reset ${id}`,
-      reason: 'a test',
-    });
+    await reset(workflow, id);
     await release();
     expect((await asked).status).toBe(201);
     expect(await traces(world, id)).toEqual(paidOnce);
@@ -158,19 +174,12 @@ describe.concurrent('a cancel of a checkout', () => {
 
   it('of a checkout that is reset after its end gives the same end', async () => {
     const key = 'reset-at-the-end';
-    const first = await world.checkout(key);
+    const first = await outcomeOf(key);
     const scope = checkoutScope(world, key);
     const id = operationId(scope, 1);
     const workflow = new Client({ connection: temporal }).workflow.getHandle(workflowId(scope, 1));
     await workflow.result();
-    const { runId } = await workflow.describe();
-    const { runId: again } = await temporal.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: workflow.workflowId, runId },
-      workflowTaskFinishEventId: 4 as never,
-      requestId: `reset ${id}`,
-      reason: 'a test',
-    });
+    const { runId: again } = await reset(workflow, id);
     const { workflow: client } = new Client({ connection: temporal });
     expect(await client.getHandle(workflow.workflowId, again ?? undefined).result()).toBe('succeeded');
     expect(await traces(world, id)).toEqual(paidOnce);

@@ -19,7 +19,7 @@ describe('a worker that dies with SIGKILL in a checkout', () => {
     recoveries = await recoveriesAt(points, (point) => killedAt(world, point));
     const took = points.map((point) => `${point} ${fastest(recoveries.get(point) ?? [])}`);
     console.log(`Recovery from SIGKILL in a checkout, ms: ${took.join(', ')}`);
-  }, 180_000);
+  }, 420_000);
   afterAll(() => world.close());
 
   it.each(points)('at %s is replaced: the checkout is paid once, within 5 s', async (point) => {

@@ -28,7 +28,7 @@ describe('a worker that dies with SIGKILL while it undoes a declined checkout', 
     recoveries = await recoveriesAt(points, (point) => killedAt(world, point, declining));
     const took = points.map((point) => `${point} ${fastest(recoveries.get(point) ?? [])}`);
     console.log(`Recovery from SIGKILL while undoing, ms: ${took.join(', ')}`);
-  }, 180_000);
+  }, 420_000);
   afterAll(() => world.close());
 
   it.each(points)('at %s is replaced: all is given back once, and the refusal is the answer', async (point) => {

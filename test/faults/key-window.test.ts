@@ -32,8 +32,9 @@ describe('a step that was sent so long ago that the provider has forgotten its k
   it.each(['authorise', 'capture'] as const)('is looked up, and not sent again: %s', async (step) => {
     const lane = await forgotten(step);
     try {
+      // More than one where the provider was late with its first answer.
       const before = await posts(lane, step);
-      expect(before).toBe(1);
+      expect(before).toBeGreaterThan(0);
       await lane.healthy();
       await lane.settled();
       expect(await traces(world, lane.id)).toEqual(paidOnce);
@@ -47,12 +48,13 @@ describe('a step that was sent so long ago that the provider has forgotten its k
   it('is searched for where nobody knows its id: opening a payment', async (context) => {
     const lane = await forgotten('openPayment');
     context.onTestFinished(() => lane.close());
+    const before = await posts(lane, 'openPayment');
     await world.sandboxControl('POST', 'settings', { searchLagMs: 0 });
     await lane.healthy();
     await lane.settled();
     await world.sandboxControl('POST', 'settings', { searchLagMs: 60_000 });
     expect(await traces(world, lane.id)).toEqual(paidOnce);
-    expect(await posts(lane, 'openPayment')).toBe(1);
+    expect(await posts(lane, 'openPayment')).toBe(before);
   });
 
   it('is opened anew where the search has not seen it yet, and only one payment takes money', async (context) => {

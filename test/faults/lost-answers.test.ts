@@ -40,7 +40,7 @@ describe('a checkout for which PostgreSQL is away', () => {
       ...[...paying.keys()].map((key) => taken(key)),
       ...[...declining.keys()].map((key) => taken(key, { paymentMethod: 'pm_card_visa_chargeDeclined' })),
     ]);
-  });
+  }, 240_000);
   afterAll(async () => {
     await worker.stop();
     await temporal.close();

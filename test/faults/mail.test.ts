@@ -1,9 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { messageId } from '../../workflows/operation/key.ts';
+import { frozen as isFrozen } from '../support/lane.ts';
 import { MailCatcher } from '../support/mail-catcher.ts';
 import { type Answered, World } from '../support/world.ts';
 
 const worker = 'test/support/faulty-mail-worker.ts';
+const patient = { headers: { prefer: 'wait=30' } };
+/** Leases that end by themselves and mails that take long, one after the other. Milliseconds. */
+const severalLeases = 150_000;
 
 let world: World;
 let catcher: MailCatcher;
@@ -16,7 +20,7 @@ beforeAll(async () => {
     env: { SMTP_URL: catcher.url, MAIL_FROM: 'The shop <shop@hapax.test>' },
   });
   provider = world.sandbox.address;
-  operation = (await world.checkout('tells')).json.id as string;
+  operation = (await world.checkout('tells', {}, patient)).json.id as string;
 });
 afterAll(async () => {
   await world.close();
@@ -31,7 +35,7 @@ afterEach(async () => {
 
 /** A receipt that is to leave for an address of its own. @returns the message's id */
 async function paid(to: string): Promise<string> {
-  const answer = await world.checkout(to.replaceAll(/\W/g, '-'), { email: to });
+  const answer = await world.checkout(to.replaceAll(/\W/g, '-'), { email: to }, patient);
   expect(answer.status).toBe(201);
   return messageId(answer.json.id as string, 'receipt.requested');
 }
@@ -70,7 +74,7 @@ async function diesAt(point: string, message: string, env: Record<string, string
 
 it('the receipt of a checkout that is asked for again and again arrives once, with what was bought', async () => {
   const to = 'often@example.com';
-  const asked = await Promise.all(Array.from({ length: 5 }, () => world.checkout('often', { email: to })));
+  const asked = await Promise.all(Array.from({ length: 5 }, () => world.checkout('often', { email: to }, patient)));
   const { id, orderId } = asked[0]?.json ?? expect.unreachable();
   const sender = await world.start('workers/mail.ts');
   const message = messageId(id as string, 'receipt.requested');
@@ -156,11 +160,14 @@ describe('a sender that is killed', () => {
   });
 });
 
-it('a sender that is frozen in its last moment sends nothing when it thaws, and one that waits long keeps what it has', async () => {
+it('a sender that is frozen in its last moment sends nothing when it thaws, and one that waits long keeps what it has', {
+  timeout: severalLeases,
+}, async () => {
   const to = ['frozen@example.com', 'slow@example.com', 'thawed@example.com'] as const;
   const message = await paid(to[0]);
   const frozen = await world.start(worker, {}, ['freeze', 'after-mark']);
   await became(message, 'sending');
+  await isFrozen(world, frozen);
   // Longer than a lease.
   catcher.manner = { late: (address) => (address === to[1] ? 20_000 : 0) };
   const slow = await paid(to[1]);
@@ -182,7 +189,9 @@ it('a sender that is to stop waits for the answer to what it has handed over', a
   const sender = await world.start('workers/mail.ts');
   const message = await paid(to);
   await world.until('the server has it', async () => catcher.for(to).length === 1);
-  await sender.stop();
+  // Nobody kills it, however long it takes.
+  sender.signal('SIGTERM');
+  await sender.gone();
   expect(await row(message)).toMatchObject({ state: 'sent', tries: 1, may_have_left_by: null });
   expect(catcher.for(to)).toHaveLength(1);
 });
@@ -246,7 +255,10 @@ it('a message that cannot be written, and a recipient with a header in its name,
   await became(poison, 'failed');
   await became(header, 'failed');
   expect([(await row(poison))?.code, (await row(header))?.code]).toEqual(['message-unwritable', 'recipient-unsound']);
-  expect(await row(unknown)).toMatchObject({ state: 'due', code: 'handler-failed' });
+  await world.until('the unknown one has been looked at', async () => {
+    const left = await row(unknown);
+    return left?.state === 'due' && left.code === 'handler-failed';
+  });
   expect(catcher.mails.filter(({ source }) => /eve@|^bcc/im.test(source))).toEqual([]);
 });
 
@@ -270,7 +282,11 @@ it('what is erased before it has left goes to nobody, and is no dead letter', as
   await became(dead, 'failed');
   await sender.kill();
   const waiting = await paid(waits);
-  const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase', token: 'operator-alpha' });
+  const erased = await world.ask('POST', '/v1/subjects/default/erase', {
+    ...patient,
+    key: 'erase',
+    token: 'operator-alpha',
+  });
   expect([erased.status, erased.json.state]).toEqual([201, 'succeeded']);
   for (const message of [dead, waiting])
     expect(await row(message)).toMatchObject({ state: 'erased', code: null, detail: null });
@@ -282,12 +298,18 @@ it('what is erased before it has left goes to nobody, and is no dead letter', as
   expect([refused, waits].map((address) => catcher.for(address).length)).toEqual([0, 0]);
 });
 
-it('a sender that has a message in its hands when it is erased sends nothing any more', async () => {
+it('a sender that has a message in its hands when it is erased sends nothing any more', {
+  timeout: severalLeases,
+}, async () => {
   const to = 'in-hand@example.com';
   const message = await paid(to);
   const sender = await world.start(worker, {}, ['freeze', 'before-mark']);
   await world.until('it is in its hands', async () => (await row(message))?.fence === '1');
-  const erased = await world.ask('POST', '/v1/subjects/default/erase', { key: 'erase again', token: 'operator-alpha' });
+  const erased = await world.ask('POST', '/v1/subjects/default/erase', {
+    ...patient,
+    key: 'erase again',
+    token: 'operator-alpha',
+  });
   expect([erased.status, (await row(message))?.state]).toEqual([201, 'erased']);
   sender.signal('SIGCONT');
   await world.start('workers/mail.ts');

@@ -28,7 +28,7 @@ describe('a media worker that dies with SIGKILL', () => {
     );
     const took = [...died].map(([when, all]) => `${when} ${fastest(all)}`);
     console.log(`Recovery from SIGKILL of the media worker, ms: ${took.join(', ')}`);
-  }, 240_000);
+  }, 420_000);
   afterAll(async () => {
     await uploader.close();
     await world.close();

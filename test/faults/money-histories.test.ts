@@ -12,4 +12,4 @@ test(`${count} histories of orders end with money that adds up, whatever is kill
   const world = await World.create(inject('ground'), { workers: 2 });
   onTestFinished(() => world.close());
   expect(await runHistories(world, moneyHistories(seed, count), seed)).toEqual([]);
-}, 240_000);
+}, 420_000);

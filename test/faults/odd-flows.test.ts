@@ -51,10 +51,10 @@ describe('a flow whose code is at fault, or whose outside behaves oddly,', () =>
     // The seat is given away behind us, so that the last step finds nothing to do.
     await bookings.world.sql(`update booking.seat set state = 'free' where name = $1`, booking.seat);
     booking.office.heal();
-    await bookings.world.until('it needs a person', async () => (await booking.trouble())?.step === 'confirm', 30_000);
-    expect(await booking.trouble()).toMatchObject({
-      needsPerson: true,
-      says: expect.stringContaining('only goes forward'),
+    // A busy ledger may be the first trouble of its last step.
+    await bookings.world.until('it needs a person', async () => {
+      const trouble = await booking.trouble();
+      return trouble?.step === 'confirm' && trouble.needsPerson && trouble.says.includes('only goes forward');
     });
     // Recorded at once, since nothing takes it back.
     expect(await booking.steps()).toMatchObject({ ticket: 'done' });

@@ -164,10 +164,10 @@ describe('an operation that is new', () => {
       );
       return waiting.length > 0;
     });
-    await other.query(`update hapax.operation set created_at = now() - interval '61 seconds' where id = $1`, [
-      operation.id,
-    ]);
-    await other.query('commit');
+    // At once, since no statement of the ledger waits for long.
+    await other.query(
+      `update hapax.operation set created_at = now() - interval '61 seconds' where id = '${operation.id}'; commit`,
+    );
     await other.end();
     await impatient;
     expect(await row(operation)).toEqual(opened('the run'));

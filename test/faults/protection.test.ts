@@ -40,6 +40,9 @@ async function counted(world: World, metric: string, labels: Record<string, stri
 
 const breakerOpen = async (world: World) => (await counted(world, 'hapax_outside_breaker_open', {})) === 1;
 
+/** Far more than all its waits together. Milliseconds. */
+const patient = { timeout: 240_000 };
+
 async function allPaid(world: World, keys: readonly string[], within: number): Promise<void> {
   for (const key of keys) {
     await world.until(`${key} is paid`, async () => (await world.state(idOf(world, key))) === 'succeeded', within);
@@ -70,6 +73,7 @@ describe('an outside system that fails', () => {
     { says: 'never answers', rule: { fault: 'hold_before' } },
   ])(
     'and $says is left alone, its callers are told to wait, and each is paid once when it is back',
+    patient,
     async ({ says, rule }) => {
       await world.faults([{ match: { path: '/v1/' }, ...rule, times: 10_000 }]);
       const keys = Array.from({ length: 8 }, (_, n) => `${rule.fault}-${n}`);
@@ -130,19 +134,21 @@ describe('calls of an outside system at once', () => {
   });
   afterAll(() => world.close());
 
-  it('are no more than are declared, and every operation has its turn', async () => {
+  it('are no more than are declared, and every operation has its turn', patient, async () => {
     await world.faults([{ match: { path: calls.openPayment }, fault: 'hold_before', times: 10_000 }]);
     const keys = Array.from({ length: 10 }, (_, n) => `crowd-${n}`);
     for (const key of keys) await world.checkout(key, {}, { headers: { prefer: 'wait=0' } });
     let most = 0;
+    const turnedAway = () => counted(world, 'hapax_outside_turned_away_total', { by: 'bulkhead' });
     const end = Date.now() + 8_000;
-    while (Date.now() < end) {
+    // For as long as it takes until all that may be are under way, and others are turned away.
+    while (Date.now() < end || (most < atOnce && Date.now() < end + 60_000)) {
       const { held } = (await world.sandboxControl('GET', 'faults')) as { held: unknown[] };
       most = Math.max(most, held.length);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(most).toBe(atOnce);
-    expect(await counted(world, 'hapax_outside_turned_away_total', { by: 'bulkhead' })).toBeGreaterThan(0);
+    await world.until('others are turned away', async () => (await turnedAway()) > 0);
     await world.sandboxControl('DELETE', 'faults');
     await world.sandboxControl('POST', 'release', { all: true });
     await allPaid(world, keys, 60_000);
@@ -172,16 +178,20 @@ describe('retries of an outside system', () => {
     for (const key of failing) await world.checkout(key, {}, { headers: { prefer: 'wait=0' } });
     // Others meet no fault, and are not held up by those.
     for (let n = 0; n < 15; n += 1)
-      expect((await world.checkout(`healthy-${n}`, {}, { headers: { prefer: 'wait=10' } })).status).toBe(201);
+      expect((await world.checkout(`healthy-${n}`, {}, { headers: { prefer: 'wait=30' } })).status).toBe(201);
     await new Promise((resolve) => setTimeout(resolve, began + 15_000 - Date.now()));
 
-    const all = await reached(world);
+    // Calls go on meanwhile: one that is counted may be on its way to the provider.
+    const all = await world.until('what is counted is what has reached the provider', async () => {
+      const sent = await reached(world);
+      const retried = await counted(world, 'hapax_outside_calls_total', { kind: 'retry' });
+      const first = await counted(world, 'hapax_outside_calls_total', { kind: 'first' });
+      return retried === again(sent) && first === sent.length - retried && sent;
+    });
     const windows = Math.ceil((Date.now() - began) / 10_000);
     const retries = again(all);
     expect(retries).toBeGreaterThan(0);
     expect(retries).toBeLessThanOrEqual(Math.max(share * all.length, floor * windows));
-    expect(await counted(world, 'hapax_outside_calls_total', { kind: 'retry' })).toBe(retries);
-    expect(await counted(world, 'hapax_outside_calls_total', { kind: 'first' })).toBe(all.length - retries);
     expect(await counted(world, 'hapax_outside_turned_away_total', { by: 'retry-budget' })).toBeGreaterThan(0);
 
     await world.sandboxControl('DELETE', 'faults');
@@ -190,7 +200,7 @@ describe('retries of an outside system', () => {
     expect(again(whole)).toBeLessThanOrEqual(
       Math.max(share * whole.length, floor * Math.ceil((Date.now() - began) / 10_000)),
     );
-  }, 150_000);
+  }, 240_000);
 });
 
 /** How many of the calls were sent before, under the same key. */

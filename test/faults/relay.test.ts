@@ -171,7 +171,7 @@ it('a relay that is killed before the broker, between its acknowledgement and th
   await allPublished();
   for (const point of points) expect(await streamedOf(`killed ${point}`)).toHaveLength(1);
   // The broker had the last one, maybe another one beside it, and has known their ids.
-  expect(await metrics()).toMatch(/hapax_event_tries_total\{became="duplicate"\} [12]\n/);
+  await expect.poll(metrics, { timeout: 30_000 }).toMatch(/hapax_event_tries_total\{became="duplicate"\} [12]\n/);
 });
 
 it('a frozen relay that wakes after its shards were taken records nothing, and doubles nothing', async () => {
@@ -187,7 +187,7 @@ it('a frozen relay that wakes after its shards were taken records nothing, and d
   frozen.signal('SIGCONT');
   // Its try is answered as a duplicate.
   await expect
-    .poll(async () => await (await fetch(`${frozen.address}/metrics`)).text(), { timeout: 20_000 })
+    .poll(async () => await (await fetch(`${frozen.address}/metrics`)).text(), { timeout: 40_000 })
     .toMatch(/became="duplicate"\} [12]\n/);
   expect([await stateOf(first), await stateOf(second)]).toEqual(before);
   expect((await streamedOf('frozen')).map(({ data }) => data.n)).toEqual([1, 2]);

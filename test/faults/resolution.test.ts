@@ -11,7 +11,7 @@ const dead = { fault: 'drop_before', times: 10_000 } as const;
 const found = { step: 'capture', evidence: 'The dashboard of the provider.', reason: 'It stays dead.' };
 const noEffect = { ...found, outcome: 'no-effect' };
 
-describe('a step in trouble', () => {
+describe('a step in trouble', { timeout: 150_000 }, () => {
   let world: World;
   let checkouts: StuckCheckouts;
 

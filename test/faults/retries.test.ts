@@ -19,8 +19,8 @@ import { type Answered, World } from '../support/world.ts';
 
 /** The provider does it, and nobody can read its answer. */
 const unclear = { fault: 'garble', times: 4 } as const;
-/** On a busy machine a pause takes longer than it should. Milliseconds. */
-const busy = 1_500;
+/** On a machine that stands still for a while a pause takes longer than it should. Milliseconds. */
+const busy = 8_000;
 const interactive = scheduleOf('interactive', longestCallerWait);
 
 type Sent = { readonly method: string; readonly path: string; readonly key: string | null; readonly at: string };
@@ -59,7 +59,7 @@ function expectPauses(at: readonly number[], schedule: RetrySchedule, late = bus
   }
 }
 
-describe('a step whose provider gives no clear answer', { concurrent: true, timeout: 120_000 }, () => {
+describe('a step whose provider gives no clear answer', { concurrent: true, timeout: 240_000 }, () => {
   it('is sent four times while its caller may wait, whatever callers and operators do; then behind it, and paid once', async () => {
     const id = idOf('asked');
     await plan(world, id, 'openPayment', unclear);
@@ -71,7 +71,7 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
     const end = first + longestCallerWait - 500;
     // As browsers do: refreshed, from two tabs.
     while (Date.now() < end - seconds(18)) await Promise.all([ask(0, 1), ask(1, 1)]);
-    expect(await sent('openPayment', id)).toHaveLength(4);
+    await world.until('it is sent four times', async () => (await sent('openPayment', id)).length >= 4);
 
     // An operator is wrong about it: it is looked up at once, and not sent for that.
     const said = {
@@ -88,22 +88,25 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
       return json.resolutions?.at(-1)?.standing === 'lapsed';
     });
 
+    const before = Date.now();
     const open = await ask(1, 1);
+    const after = Date.now();
     expect(open).toMatchObject({ status: 409, json: { retryable: true, sameKeySafe: true, action: 'wait' } });
     const next = Date.parse(open.json.trouble.nextTryAt);
     const retryAfter = Number(open.headers.get('retry-after'));
-    expect(Math.abs(Date.now() + seconds(retryAfter) - next)).toBeLessThan(seconds(2));
+    // Seen from the moment of its answer, in whole seconds.
+    expect(next - seconds(retryAfter)).toBeGreaterThan(before - seconds(2));
+    expect(next - seconds(retryAfter)).toBeLessThan(after + seconds(2));
     expect(await asked).toMatchObject({ status: 409, json: { action: 'wait' } });
-    await sleepUntil(end);
-    expect(await sent('openPayment', id)).toHaveLength(4);
-
     // The provider is well again, and nobody asks.
-    await world.until('it is paid', async () => (await world.state(id)) === 'succeeded', seconds(40));
+    await world.until('it is paid', async () => (await world.state(id)) === 'succeeded', seconds(90));
     const all = await sent('openPayment', id);
     expect(all).toHaveLength(5);
+    expect(times(all).filter((at) => at < end)).toHaveLength(4);
     expect(keys(all).size).toBe(1);
     expectPauses(times(all).slice(0, 4), interactive);
-    expect(Math.abs((times(all).at(-1) as number) - next)).toBeLessThan(seconds(2));
+    expect(times(all).at(-1)).toBeGreaterThan(next - seconds(2));
+    expect(times(all).at(-1)).toBeLessThan(next + busy);
     expect((await ask(0, 0)).status).toBe(201);
     expect(await traces(world, id)).toEqual(paidOnce);
     expect(await moneyHeld(world, id)).toBe(1250);
@@ -127,21 +130,20 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
     await second.kill();
     // Temporal has lost it, and upkeep begins another run, on the queue of the world.
     await lane.workflow.terminate('A test.');
-    await sleepUntil(began + longestCallerWait - 500);
-    expect(await sent('openPayment', lane.id)).toHaveLength(4);
-    await lane.settled(seconds(40));
+    await lane.settled(seconds(90));
     const all = await sent('openPayment', lane.id);
     expect(all).toHaveLength(5);
+    expect(times(all).filter((at) => at < began + longestCallerWait - 500)).toHaveLength(4);
     expect(keys(all).size).toBe(1);
     // The death of a worker, and the loss of a run, take a moment to be noticed.
-    expectPauses(times(all), interactive, seconds(10));
+    expectPauses(times(all), interactive, seconds(15));
     expect(await traces(world, lane.id)).toEqual(paidOnce);
   });
 
   it('until the flow’s patience is over is found out about and undone, and never charged once that was told', async (context) => {
     const lane = await Lane.open(world, 'given-up');
     context.onTestFinished(() => lane.close());
-    await claimedBefore(world, 'given_up', 'given-up%', checkoutFlow.patience - seconds(12));
+    await claimedBefore(world, 'given_up', 'given-up%', checkoutFlow.patience - seconds(22));
     // The first request hangs at the provider, as in a network that delivers late; later ones find its key in use.
     await world.faults([
       { match: { operation: lane.id, path: calls.authorise }, fault: 'hold_before', outlivesClient: true },
@@ -149,7 +151,7 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
     ]);
     await lane.healthy();
     await lane.start();
-    await lane.settled(seconds(40));
+    await lane.settled(seconds(90));
     const { first, second } = await lane.answers();
     expect(first).toMatchObject({ status: 409, json: { code: 'compensated' } });
     expect(second.text).toBe(first.text);
@@ -170,7 +172,7 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
   });
 
   it('in the background is asked again in the pauses that its flow declares', async () => {
-    const { json } = await world.checkout('booked');
+    const { json } = await world.checkout('booked', {}, { headers: { prefer: 'wait=30' } });
     const path = `/v1/payment_intents/${json.paymentIntent}$`;
     await world.faults([{ match: { method: 'GET', path }, fault: 'garble', times: 2 }]);
     const event = chargeEvent(json, world.tenants.alpha);
@@ -183,7 +185,7 @@ describe('a step whose provider gives no clear answer', { concurrent: true, time
     const all = await world.until(
       'it is asked a third time',
       async () => (await asked()).length >= 3 && asked(),
-      40_000,
+      90_000,
     );
     expectPauses(times(all), booksFlow.retries as RetrySchedule);
     await world.until('it is booked', async () => {

@@ -14,14 +14,14 @@ test(`${count} simulated histories of orders end with money that adds up, in vir
   const simulation = await Simulation.create(inject('ground'));
   onTestFinished(() => simulation.close());
   expect(await simulation.run({ seed, count, only })).toEqual([]);
-}, 120_000);
+}, 300_000);
 
 test(`a simulated history takes the same course each time (seed ${seed})`, async ({ onTestFinished }) => {
   const simulation = await Simulation.create(inject('ground'));
   onTestFinished(() => simulation.close());
   for (const history of fc.sample(simulatedHistory, { seed, numRuns: 20 }))
     expect(await simulation.course(history), JSON.stringify(history)).toEqual(await simulation.course(history));
-});
+}, 150_000);
 
 test('a simulated history has its own time in PostgreSQL too: in statements, functions and defaults', async ({
   onTestFinished,

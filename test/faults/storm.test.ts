@@ -56,12 +56,14 @@ describe('a storm', () => {
       }
       return await Promise.all(twice);
     });
+    const starting: Promise<unknown>[] = [];
     for (let n = 0; n < kills; n += 1) {
       await new Promise((resolve) => setTimeout(resolve, between));
       const [victim] = world.running('workers/operations.ts');
       await victim?.kill();
-      void world.start('workers/operations.ts');
+      starting.push(world.start('workers/operations.ts'));
     }
+    await Promise.all(starting);
     const answers = await Promise.all(asked);
     let sold = 0;
     const ends: Record<string, number> = {};
@@ -90,5 +92,5 @@ describe('a storm', () => {
     }
     console.log(`The storm ended as ${JSON.stringify(ends)}`);
     expect(await stockOf(world)).toBe(1_000_000 - sold);
-  }, 120_000);
+  }, 240_000);
 });

@@ -96,7 +96,8 @@ describe('what arrives after an upload has ended', () => {
     const began = Date.now();
     const paid = await world.checkout('beside', {}, { door: world.doors.length - 1, headers: { prefer: 'wait=30' } });
     expect(paid.status).toBe(201);
-    expect(Date.now() - began).toBeLessThanOrEqual(8_000);
+    // Four rounds of ten questions that nobody answers would take longer.
+    expect(Date.now() - began).toBeLessThanOrEqual(15_000);
     outage.end();
     await upkeep.kill();
     await s3.close();

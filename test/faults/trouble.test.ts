@@ -52,8 +52,10 @@ describe('an operation that makes no progress', () => {
     expect(await listed('state=open')).toContain(id);
     expect(await listed('state=settled')).not.toContain(id);
 
-    const shown = await currentDetails('dead-capture');
-    expect(shown).toContain('The payment provider gave no clear answer');
+    const shown = await world.until('Temporal shows it', async () => {
+      const details = await currentDetails('dead-capture');
+      return details.includes('The payment provider gave no clear answer') && details;
+    });
     expect(shown).toContain('Pending activities');
 
     const cancel = await world.ask('POST', `/v1/operations/${id}/cancel`);

@@ -8,11 +8,11 @@ import { expectEqualAnswers, moneyHeld, stockOf, traces } from '../support/one-c
 import { paymentClient } from '../support/payment-client.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
 import { withProvider } from '../support/with-provider.ts';
-import { World } from '../support/world.ts';
+import { type Answered, World } from '../support/world.ts';
 
 const patient = { headers: { prefer: 'wait=30' } };
 
-describe.concurrent('a checkout that cannot go on', () => {
+describe.concurrent('a checkout that cannot go on', { timeout: 150_000 }, () => {
   let world: World;
   let elsewhere: Stripe;
   beforeAll(async () => {
@@ -28,13 +28,24 @@ describe.concurrent('a checkout that cannot go on', () => {
 
   const idOf = (key: string) => operationId(checkoutScope(world, key), 1);
 
+  /** Who has waited for half a minute in vain asks again, with the same key. */
+  const outcomeOf = (key: string, changes = {}): Promise<Answered> =>
+    world.until(
+      `${key} has an outcome`,
+      async () => {
+        const told = await world.checkout(key, changes, patient);
+        return told.json.action !== 'wait' && told;
+      },
+      90_000,
+    );
+
   it.each([
     { because: 'an item is out of stock', sku: 'poster', quantity: 1, status: 409, code: 'out-of-stock' },
     { because: 'fewer are left than asked for', sku: 'book-small', quantity: 4, status: 409, code: 'out-of-stock' },
     { because: 'an item is unknown', sku: 'cup-green', quantity: 1, status: 422, code: 'sku-unknown' },
   ])('because $because touches nothing', async ({ sku, quantity, status, code }) => {
     const key = `refused-${sku}`;
-    const answer = await world.checkout(key, { items: [{ sku, quantity }] });
+    const answer = await outcomeOf(key, { items: [{ sku, quantity }] });
     expect(answer).toMatchObject({ status, json: { code } });
     expect(await traces(world, idOf(key))).toMatchObject({ effects: [], state: 'refused', orders: [] });
     // Its first step has opened it, and nothing was told twice.
@@ -47,7 +58,7 @@ describe.concurrent('a checkout that cannot go on', () => {
     { because: 'the provider knows no such card', method: 'pm_nobody', status: 422, code: 'payment-refused' },
   ])('because $because gives all back', async ({ method, status, code }) => {
     const key = `refused-${method}`;
-    const answer = await world.checkout(key, { paymentMethod: method });
+    const answer = await outcomeOf(key, { paymentMethod: method });
     expect(answer).toMatchObject({ status, json: { code, undone: ['openPayment', 'reserve'] } });
     expect(await traces(world, idOf(key))).toMatchObject({ state: 'refused', orders: ['released'], receipts: 0 });
     expect(await moneyHeld(world, idOf(key))).toBe(0);
@@ -58,7 +69,7 @@ describe.concurrent('a checkout that cannot go on', () => {
   it('because its authorisation was cancelled at the provider gives all back', async () => {
     const key = 'cancelled-elsewhere';
     await plan(world, idOf(key), 'capture', { fault: 'hold_before', outlivesClient: true });
-    const asked = world.checkout(key, {}, patient);
+    const asked = outcomeOf(key);
     const release = await heldRequest(world, idOf(key));
     await elsewhere.paymentIntents.cancel(await intentOf(key), {}, { idempotencyKey: `elsewhere ${key}` });
     await release();
@@ -77,7 +88,7 @@ describe.concurrent('a checkout that cannot go on', () => {
   ])('is undone though the cancel $says', async ({ rule }) => {
     const key = `stubborn-${rule.fault}`;
     await plan(world, idOf(key), 'undo', rule);
-    const answer = await world.checkout(key, { paymentMethod: 'pm_card_visa_chargeDeclined' }, patient);
+    const answer = await outcomeOf(key, { paymentMethod: 'pm_card_visa_chargeDeclined' });
     expect(answer).toMatchObject({ status: 402, json: { undone: ['openPayment', 'reserve'] } });
     const { effects } = await traces(world, idOf(key));
     expect(effects).toEqual(['canceled', 'created', 'declined']);
@@ -87,7 +98,7 @@ describe.concurrent('a checkout that cannot go on', () => {
   async function takenElsewhere(key: string) {
     const id = idOf(key);
     await plan(world, id, 'authorise', { fault: 'hold_before', outlivesClient: true });
-    const asked = world.checkout(key, {}, patient);
+    const asked = outcomeOf(key);
     const release = await heldRequest(world, id);
     const intent = await intentOf(key);
     const method = { payment_method: 'pm_card_visa' };

@@ -32,7 +32,8 @@ describe.concurrent('a door that dies with SIGKILL', () => {
   async function askAgain(key: string, { id }: Announced, bytes: Buffer): Promise<void> {
     const announced = await uploader.announced(key, bytes);
     expect(announced.id).toBe(id);
-    expect((await uploader.send(announced, bytes)).status).toBe(200);
+    // A door on a busy machine may find its store away for a second.
+    await world.until('its bytes are taken', async () => (await uploader.send(announced, bytes)).status === 200);
     await uploader.ended(id);
     await placedOnce(uploader, id, bytes);
   }
@@ -77,7 +78,7 @@ describe.concurrent('a door that dies with SIGKILL', () => {
     });
     const cut = new Promise<Error>((resolve) => sending.once('error', resolve));
     sending.write(bytes.subarray(0, bytes.length / 2));
-    await world.until('the store is written to', async () => begun.met === 1);
+    await world.until('the store is written to', async () => begun.met > 0);
     await victim.kill();
     await cut;
     expect(await decided(announced.id)).toEqual([]);

@@ -33,7 +33,7 @@ it('each payment is acted on once, though its events come early, late and often,
   })();
   const paying = carts.map(async (key, n) => {
     await pause(n * 120);
-    return await world.checkout(key);
+    return await world.checkout(key, {}, { headers: { prefer: 'wait=30' } });
   });
   const paid = await Promise.all(paying);
   expect(paid.map(({ status }) => status)).toEqual(carts.map(() => 201));
@@ -56,4 +56,4 @@ it('each payment is acted on once, though its events come early, late and often,
     `select o.payment_intent from hapax.shipment s join hapax.customer_order o on o.id = s.order_id`,
   );
   expect(shipped.map(({ payment_intent: intent }) => intent as string).toSorted()).toEqual(captured.toSorted());
-}, 120_000);
+}, 240_000);

@@ -10,13 +10,13 @@ import { World } from '../support/world.ts';
 /** Longer than a thawed worker takes to do what it was about to do. */
 const awake = 1_500;
 /** A frozen worker holds its operation's row, and others' with it: PostgreSQL ends that after 3 s. */
-const lockedFor = 10_000;
+const lockedFor = 30_000;
 /** Temporal records a run that is at work for longer than 80 % of a workflow task's 2 s; a call is given up after 2.7 s. */
 const longerThanTask = 2_300;
 /** What a cancelled checkout leaves at the provider and in the ledger. */
 const givenUp = { effects: ['canceled', 'created'], state: 'cancelled' };
 
-describe.concurrent('a worker that is frozen', () => {
+describe.concurrent('a worker that is frozen', { timeout: 180_000 }, () => {
   let world: World;
   beforeAll(async () => {
     world = await World.create(inject('ground'), { workers: 0, upkeep: false });
@@ -183,7 +183,11 @@ describe.concurrent('a worker that is frozen', () => {
   });
 
   it('in the middle of a run that its successor goes on with has the same right to write, and they pay once', async (context) => {
-    const { one, zombie, fence } = await besideSuccessor(context, 'zombie-within', 'slow');
+    let met = await besideSuccessor(context, 'zombie-within', 'slow');
+    // A busy machine may be too late to record the run half way; its successor then takes it over, as in the test above.
+    for (let again = 1; met.fence !== 1 && again < 10; again++)
+      met = await besideSuccessor(context, `zombie-within-${again}`, 'slow');
+    const { one, zombie, fence } = met;
     // Temporal has recorded the run until the authorisation, so that nobody has had to take it over.
     expect(fence).toBe(1);
     zombie.signal('SIGCONT');

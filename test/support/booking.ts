@@ -1,4 +1,3 @@
-import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import type { OperationRecord } from '../../activities/stores/postgres/ledger/read-operation.ts';
 import type {
   Resolution,
@@ -16,6 +15,7 @@ import type { FaultyLedger, Loss } from './faulty-ledger.ts';
 import { moneyHeld } from './one-checkout.ts';
 import { plan, releaseAll } from './provider-faults.ts';
 import type { TicketOffice } from './ticket-office.ts';
+import { whenLedgerIsThere } from './when-ledger-is-there.ts';
 import type { World } from './world.ts';
 
 /** Many wait at once, and each look costs a query. Milliseconds. */
@@ -63,12 +63,8 @@ export class Booking {
   /** Asks, or asks again with the same key, and waits for the outcome at most `wait` milliseconds. */
   async ask(wait = 30_000): Promise<ServiceAnswer<AnyBooking>> {
     const { world, gateway, flow, key, request } = this.#parts;
-    // A connection may take longer than its second while many begin in one process; the same key is asked again.
-    return await world.until(`${key} is accepted`, () =>
-      gateway.run(flow, { ...this.#caller, request }, wait).catch((error: unknown) => {
-        if (error instanceof LedgerFault && error.code === 'unavailable') return undefined;
-        throw error;
-      }),
+    return await whenLedgerIsThere(world, `${key} is accepted`, () =>
+      gateway.run(flow, { ...this.#caller, request }, wait),
     );
   }
 

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { LedgerFault } from '../../activities/stores/postgres/ledger-fault.ts';
 import type { ConnectedGateway } from '../../client/gateway/connect.ts';
 import { checkoutFlow } from '../../workflows/checkout.flow.ts';
 import { operationId, type Scope, workflowId } from '../../workflows/operation/key.ts';
@@ -8,6 +7,7 @@ import type { Ports } from '../../workers/operations.ts';
 import type { Harm } from './boundaries/harm-at.ts';
 import { type OwnQueue, ownQueue, scopeOf } from './own-queue.ts';
 import type { ProcessHandle } from './process-handle.ts';
+import { whenLedgerIsThere } from './when-ledger-is-there.ts';
 import { type WorkerHere, workerHere } from './worker-here.ts';
 import type { World } from './world.ts';
 
@@ -63,17 +63,9 @@ export class Lane {
   async start(): Promise<void> {
     const request = checkoutFlow.request.parse(this.world.cart(this.key, this.changes));
     const { tenant, environment, subject } = this.scope;
-    const ask = () =>
-      this.#gateway.gateway.start(checkoutFlow, { tenant, environment, subject, key: this.key, request });
-    // A connection may take longer than its second while workers start in this process; the same key is asked again.
-    await this.world.until(`${this.key} is claimed`, () =>
-      ask().then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof LedgerFault && error.code === 'unavailable') return false;
-          throw error;
-        },
-      ),
+    const asked = { tenant, environment, subject, key: this.key, request };
+    await whenLedgerIsThere(this.world, `${this.key} is claimed`, () =>
+      this.#gateway.gateway.start(checkoutFlow, asked),
     );
   }
 
@@ -95,7 +87,7 @@ export class Lane {
   }
 
   /** @returns the time of the settling, milliseconds since 1970 */
-  async settled(within = 20_000): Promise<number> {
+  async settled(within = 45_000): Promise<number> {
     return await this.world.until(
       `${this.key} settles`,
       async () => {

@@ -90,13 +90,19 @@ export class MailCatcher {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** Listens at the port that it had. */
+  /** Listens at the port that it had, as soon as no connection of somebody else's has it. */
   async comeBack(): Promise<void> {
-    this.#server = this.#made();
-    this.#server.on('error', () => undefined);
-    await new Promise<void>((resolve) => this.#server.listen(this.port, '127.0.0.1', resolve));
+    while (!(await this.#listens())) await new Promise((resolve) => setTimeout(resolve, 50));
     const address = this.#server.server.address();
     if (typeof address === 'object' && address !== null) this.port = address.port;
+  }
+
+  async #listens(): Promise<boolean> {
+    this.#server = this.#made();
+    return await new Promise<boolean>((resolve) => {
+      this.#server.on('error', () => resolve(false));
+      this.#server.listen(this.port, '127.0.0.1', () => resolve(true));
+    });
   }
 }
 

@@ -3,8 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Keeper, startKeeper } from '../../workers/local/keeper.ts';
 
-/** How long a process may take to be ready when two test files share two cores. */
-const readyWithin = 30_000;
+/** How long a process may take to be ready when two test files share two cores with whatever else runs. Milliseconds. */
+const readyWithin = 60_000;
 
 /**
  * What Node has compiled, for the next process: hundreds are started in a run, each of five processes of a world takes a
@@ -45,7 +45,8 @@ export class ProcessHandle {
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     let text = '';
     const address = await new Promise<string>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${script} is not ready after 30 s:\n${text}`)), readyWithin);
+      const tooLate = () => reject(new Error(`${script} is not ready after ${readyWithin} ms:\n${text}`));
+      const late = setTimeout(tooLate, readyWithin);
       const read = (chunk: Buffer): void => {
         log.write(chunk);
         if (text.length > 100_000) return;

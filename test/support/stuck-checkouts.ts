@@ -43,7 +43,7 @@ export class StuckCheckouts {
   }
 
   async settled(name: string): Promise<void> {
-    await this.#world.until(`${name} settles`, async () => (await this.look(name)).settledAt !== undefined);
+    await this.#world.until(`${name} settles`, async () => (await this.look(name)).settledAt !== undefined, 50_000);
   }
 
   resolve(name: string, body: object, token = 'operator-alpha'): Promise<Answered> {

@@ -11,6 +11,7 @@ import { mediaSettings, startMedia } from '../../workers/media.ts';
 import { ownQueue } from './own-queue.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import type { Uploader } from './uploader.ts';
+import { whenLedgerIsThere } from './when-ledger-is-there.ts';
 import { workerHere } from './worker-here.ts';
 
 /** One upload of a picture on queues of its own, so that only the workers that a test starts there ever run it. */
@@ -49,15 +50,23 @@ export class UploadLane {
     const { gateway, database } = this.#connected;
     const { bytes } = this;
     const request = { name: 'picture.png', size: bytes.length, type: 'image/png', destination: 'pictures' };
-    await gateway.start(uploadFlow, { ...this.#scope, request });
-    const record = (await gateway.status(this.#scope.tenant, this.id)) ?? expect.unreachable();
-    const uploads = new Uploads({ database, objects: this.#uploader.store, gateway, log: console.error });
-    const sent = await uploads.receiveBytes(record, {
-      stream: Readable.from([bytes]),
-      contentLength: bytes.length,
-      contentType: undefined,
+    const { world, store } = this.#uploader;
+    const record = await whenLedgerIsThere(world, `${this.id} is announced`, async () => {
+      await gateway.start(uploadFlow, { ...this.#scope, request });
+      return (await gateway.status(this.#scope.tenant, this.id)) ?? expect.unreachable();
     });
-    expect(sent.kind).toBe('received');
+    const uploads = new Uploads({ database, objects: store, gateway, log: console.error });
+    // On a busy machine ledger or store may be away for a second, which the sender is told.
+    await world.until(`${this.id} has its bytes`, async () => {
+      const sent = await whenLedgerIsThere(world, `${this.id} is sent`, () =>
+        uploads.receiveBytes(record, {
+          stream: Readable.from([bytes]),
+          contentLength: bytes.length,
+          contentType: undefined,
+        }),
+      );
+      return sent.kind === 'received';
+    });
   }
 
   async cancel(): Promise<string> {

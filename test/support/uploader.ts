@@ -64,10 +64,10 @@ export class Uploader {
   }
 
   async announced(key: string, bytes: Uint8Array, changes: object = {}, ask: Ask = {}): Promise<Announced> {
-    // A crowd is asked to come again, as any caller is.
+    // A crowd, or a caller of a busy ledger, is asked to come again with the same key.
     const answer = await this.world.until(`${key} is announced`, async () => {
       const told = await this.announce(key, bytes, changes, ask);
-      return told.json?.code !== 'overloaded' && told;
+      return told.status !== 503 && told;
     });
     if (answer.status !== 201) throw new Error(`Not announced: ${answer.status} ${answer.text}`);
     return answer.json as Announced;
@@ -95,7 +95,7 @@ export class Uploader {
 
   async ended(id: string): Promise<void> {
     const ends = ['succeeded', 'refused', 'compensated', 'compensation_incomplete', 'cancelled', 'expired'];
-    await this.world.until(`${id} settles`, async () => ends.includes(await this.world.state(id)), 30_000);
+    await this.world.until(`${id} settles`, async () => ends.includes(await this.world.state(id)), 50_000);
   }
 
   /** Announces, sends and waits. */

@@ -30,7 +30,8 @@ export class Inflow {
   read = 0;
   readonly #stream: Readable;
   readonly #watch: SenderWatch;
-  readonly #begun = performance.now();
+  /** When somebody first read. Before that the caller was kept waiting. By `performance.now()`. */
+  #begun: number | undefined;
   #unread: Buffer[] = [];
   #broken: Break | undefined;
   #wake: () => void = () => undefined;
@@ -48,9 +49,10 @@ export class Inflow {
     stream.once('close', cut);
   }
 
-  /** Bytes a millisecond, since the beginning. */
+  /** Bytes a millisecond, since the first read. */
   get rate(): number {
-    return this.read / Math.max(1, performance.now() - this.#begun);
+    const now = performance.now();
+    return this.read / Math.max(1, now - (this.#begun ?? now));
   }
 
   /** Ends the reading. What was read stays read. */
@@ -98,6 +100,7 @@ export class Inflow {
   }
 
   async #before(end: number): Promise<Buffer | undefined | 'late'> {
+    this.#begun ??= performance.now();
     const unread = this.#unread.shift();
     if (unread !== undefined) return unread;
     const stream = this.#stream;

@@ -65,7 +65,14 @@ export class PlannedFaults implements Boundaries {
   }
 }
 
-/** Synchronous, so that it is out before whatever comes next. */
+/** Synchronous, so that it is out before whatever comes next. A test that is busy may be slow to read. */
 function say(what: 'passed' | 'stands', operation: string, point: string): void {
-  writeSync(1, `${what} ${operation} ${point}\n`);
+  for (;;) {
+    try {
+      return void writeSync(1, `${what} ${operation} ${point}\n`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
 }
