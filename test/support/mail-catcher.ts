@@ -1,4 +1,5 @@
 import { SMTPServer } from 'smtp-server';
+import { freePorts } from '../../workers/local/free-port.ts';
 
 /** A mail that was taken, as it came. */
 type Caught = { readonly to: string; readonly id: string; readonly source: string };
@@ -34,6 +35,8 @@ export class MailCatcher {
 
   static async start(options: Options = {}): Promise<MailCatcher> {
     const catcher = new MailCatcher(options);
+    // The system gives this port to no connection while the catcher is away.
+    [catcher.port = 0] = await freePorts(1);
     await catcher.comeBack();
     return catcher;
   }
@@ -93,10 +96,11 @@ export class MailCatcher {
   /** Listens at the port that it had. */
   async comeBack(): Promise<void> {
     this.#server = this.#made();
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.port, '127.0.0.1', resolve);
+    });
     this.#server.on('error', () => undefined);
-    await new Promise<void>((resolve) => this.#server.listen(this.port, '127.0.0.1', resolve));
-    const address = this.#server.server.address();
-    if (typeof address === 'object' && address !== null) this.port = address.port;
   }
 }
 
