@@ -87,7 +87,7 @@ describe('the kind of a client', () => {
       .toEqual([1, 1]);
     const arrivals = await world.until('the attempts are recorded', async () => {
       const rows = await world.sql(
-        'select browser, device, network from hapax.arrival where operation_id = $1 order by id',
+        'select browser, device, network from hapax.arrival where operation_id = $1 order by at, id',
         upload.id,
       );
       return rows.length === 2 && rows;
