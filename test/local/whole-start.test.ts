@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConfig } from '../../workers/config.ts';
 import { findNatsServer } from '../../workers/local/find-nats-server.ts';
 import { findTemporal } from '../../workers/local/find-temporal.ts';
@@ -14,7 +14,7 @@ import { becomes } from './becomes.ts';
 /** On two cores that other tests use as well; alone it takes 6 s. Milliseconds. */
 const upWithin = 60_000;
 /** Enough for all waits of a test, so that it tells what it saw. Milliseconds. */
-const testWithin = 150_000;
+vi.setConfig({ testTimeout: 150_000 });
 /** What is killed needs no answer from anybody. This allows for a busy machine. Milliseconds. */
 const deadWithin = 30_000;
 /** What a person waits after Ctrl-C. Milliseconds. */
@@ -117,7 +117,7 @@ test('brings everything up and does the main job: one charge for three asks and 
   ]);
   for (const name of ['HTTP', 'API documentation', 'Temporal UI', 'Mail catcher'])
     expect((await fetch(addresses[name] as string, { headers: { accept: 'text/html' } })).ok).toBe(true);
-}, testWithin);
+});
 
 test('a second one beside it says so, and harms nothing', async () => {
   const second = run();
@@ -129,7 +129,7 @@ test('a second one beside it says so, and harms nothing', async () => {
 test('npm that is killed takes all of it along', async () => {
   current?.npm.kill('SIGKILL');
   expect(await gone(current as Start, deadWithin)).toBe(true);
-}, testWithin);
+});
 
 test('the next one finds its state, and a kill of its own process leaves nothing behind', async () => {
   current = await start();
@@ -139,7 +139,7 @@ test('the next one finds its state, and a kill of its own process leaves nothing
   expect(((await page.json()) as { operations: unknown[] }).operations).toHaveLength(2);
   process.kill(current.pids[0] as number, 'SIGKILL');
   expect(await gone(current, deadWithin)).toBe(true);
-}, testWithin);
+});
 
 test('one that is asked to stop is down within 10 s', async () => {
   current = await start();
@@ -147,4 +147,4 @@ test('one that is asked to stop is down within 10 s', async () => {
   expect(await gone(current, downWithin)).toBe(true);
   const { out } = current;
   expect(await becomes(() => out().includes('Stopped'), deadWithin)).toBe(true);
-}, testWithin);
+});

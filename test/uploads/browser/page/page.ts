@@ -29,7 +29,11 @@ async function upload({ way, url, key, size, seed, reloadsAt }: Asked): Promise<
   const uppy = new Uppy({ autoProceed: false });
   const hapax = uppyUploads({ url, headers: () => ({ authorization: 'Bearer local-alpha' }), keyOf: () => key });
   if (way === 'tus')
-    uppy.use(Tus, { ...hapax.tus, chunkSize: 5 * 1024 ** 2, retryDelays: [0, 200, 500, 1_000, 1_000, 3_000, 3_000] } as never);
+    uppy.use(Tus, {
+      ...hapax.tus,
+      chunkSize: 5 * 1024 ** 2,
+      retryDelays: [0, 200, 500, 1_000, 1_000, 3_000, 3_000],
+    } as never);
   else uppy.use(AwsS3, hapax.awsS3 as never);
   uppy.addPreProcessor(hapax.findBegun(uppy as never) as never);
   uppy.on('upload-progress', (_file, { bytesUploaded }) => {
