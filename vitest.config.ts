@@ -12,6 +12,8 @@ const common = {
   testTimeout: 60_000,
   // Hooks start processes, and the first start of all fetches PostgreSQL, Temporal and the S3 server.
   hookTimeout: 120_000,
+  // What is waited for comes in milliseconds on an idle machine. The default of a second is too short on a busy one.
+  expect: { poll: { timeout: 30_000 } },
   // Two cores carry two files; more only lengthen each other's timings.
   maxWorkers: 2,
 } as const;

@@ -16,7 +16,7 @@ const release = `versitygw_v1.8.0_${system}`;
 async function archiveOf(directory: string, file: string): Promise<Buffer> {
   await mkdir(join(directory, file, '..'), { recursive: true });
   await writeFile(join(directory, file), '#!/bin/sh\necho fetched\n');
-  await runCommand('tar', ['-czf', 'archive.tar.gz', file], { patience: 5_000, directory });
+  await runCommand('tar', ['-czf', 'archive.tar.gz', file], { patience: 30_000, directory });
   return readFile(join(directory, 'archive.tar.gz'));
 }
 
@@ -41,7 +41,7 @@ test('fetches versitygw from its release, checked by its digest, and finds it in
   const [cache, lines]: [string, string[]] = [join(directory, 'cache'), []];
   const find = () => findVersitygw({ path: '', cache, download, go: 'no-such-go', say: (line) => lines.push(line) });
   const binary = await find();
-  expect(await runCommand(binary, [], { patience: 5_000 })).toBe('fetched\n');
+  expect(await runCommand(binary, [], { patience: 30_000 })).toBe('fetched\n');
   expect(await find()).toBe(binary);
   expect(lines).toHaveLength(1);
   expect(await readdir(cache)).toEqual(['versitygw-1.8.0']);
@@ -72,5 +72,5 @@ test("fetches the Temporal CLI where the SDK's own download service says", async
     python: 'no-such-python',
     say: () => {},
   });
-  expect(await runCommand(binary, [], { patience: 5_000 })).toBe('fetched\n');
+  expect(await runCommand(binary, [], { patience: 30_000 })).toBe('fetched\n');
 });

@@ -95,7 +95,7 @@ exit 0\n`,
     void findVersitygw({ ...${JSON.stringify({ download, cache, path, go })}, say() {} });
     setInterval(() => existsSync(${JSON.stringify(compiler)}) && process.exit(1), 20);`;
   const ended = await new Promise<{ code: unknown }>((resolve) =>
-    execFile(process.execPath, ['--input-type=module-typescript', '-e', script], { timeout: 20_000 }, (fault) =>
+    execFile(process.execPath, ['--input-type=module-typescript', '-e', script], { timeout: 50_000 }, (fault) =>
       resolve({ code: fault?.code }),
     ),
   );

@@ -12,7 +12,7 @@ async function start(
   const directory = await scratch();
   const env = { PATH: process.env.PATH, HAPAX_STATE_DIRECTORY: directory, ...settings };
   return await new Promise((resolve) =>
-    execFile(process.execPath, [script], { env, timeout: 30_000 }, (fault, out, told) =>
+    execFile(process.execPath, [script], { env, timeout: 50_000 }, (fault, out, told) =>
       resolve({ code: fault?.code ?? 0, out, told }),
     ),
   );

@@ -65,5 +65,23 @@ export async function refusalOf(call: Promise<unknown>): Promise<Stripe.errors.S
   );
 }
 
+/** Creates a PaymentIntent, for a caller that goes away when the test says so. */
+export function callToGiveUp({ url }: Pick<TestProvider, 'url'>, idempotencyKey: string) {
+  const away = new AbortController();
+  const call = fetch(`${url}/v1/payment_intents`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sk_test_x', 'idempotency-key': idempotencyKey },
+    body: new URLSearchParams({ ...visa, amount: String(visa.amount) }),
+    signal: away.signal,
+  });
+  const refused = call.catch(() => undefined);
+  return {
+    async giveUp(): Promise<void> {
+      away.abort();
+      await refused;
+    },
+  };
+}
+
 export const visa = { amount: 4500, currency: 'eur', payment_method: 'pm_card_visa' } as const;
 export const authorise = { ...visa, confirm: true, capture_method: 'manual' } as const;

@@ -7,7 +7,7 @@ const metadata = { operation: 'op1' };
 test('does not see a new PaymentIntent until the lag has passed, although a retrieve does', async () => {
   const { stripe, post } = await startProvider();
   const { id } = await stripe.paymentIntents.create({ ...authorise, metadata }, { idempotencyKey: 'a' });
-  await post('/_control/settings', { clockOffsetMs: 59_000 });
+  await post('/_control/settings', { clockOffsetMs: 20_000 });
   expect((await stripe.paymentIntents.search({ query })).data).toEqual([]);
   expect((await stripe.paymentIntents.retrieve(id)).status).toBe('requires_capture');
   await post('/_control/settings', { clockOffsetMs: 61_000 });

@@ -240,7 +240,7 @@ describe('an asset', () => {
 
   it('whose last reference goes while the same content comes again leaves no file without its bytes', async () => {
     await raceForTheLast(uploader, 60, 'brief');
-  }, 60_000);
+  }, 150_000);
 });
 
 describe('a file that is two things at once', () => {

@@ -3,7 +3,7 @@ import { operationId } from '../../workflows/operation/key.ts';
 import { secrets } from '../support/event-sources.ts';
 import { checkoutScope } from '../support/lane.ts';
 import { moneyOf } from '../support/money.ts';
-import { calls } from '../support/provider-faults.ts';
+import { calls, heldRequest } from '../support/provider-faults.ts';
 import { keylessProvider } from '../support/providers/keyless-provider.ts';
 import { withProvider } from '../support/with-provider.ts';
 import { type WorkerHere, workerHere } from '../support/worker-here.ts';
@@ -109,9 +109,11 @@ describe('a provider without keys, behind another adapter', () => {
   it('charges nothing where an operation is cancelled while its card is tried', async () => {
     const key = 'given-up';
     await world.faults([{ match: { operation: idOf(key), path: calls.authorise }, fault: 'hold_after' }]);
-    await world.checkout(key, {}, { headers: { prefer: 'wait=1' } });
+    const asked = world.checkout(key, {}, { headers: { prefer: 'wait=1' } });
+    await heldRequest(world, idOf(key));
     await world.ask('POST', `/v1/operations/${idOf(key)}/cancel`);
     await world.until('it has ended', async () => (await world.state(idOf(key))) === 'cancelled', 30_000);
+    await asked;
     await world.sandboxControl('POST', 'release', { all: true });
     const done = await effects(key);
     expect(done).toContain('canceled');

@@ -124,8 +124,12 @@ describe('a sign-up', () => {
     expect((await accounts()).filter(({ operation_id }) => ids.includes(operation_id))).toHaveLength(1);
     expect(catcher.for(address)).toHaveLength(1);
     await open('POST', await firstLink(address));
-    const states = await Promise.all(ids.map((id) => world.state(id)));
-    expect(states.filter((state) => state === 'succeeded')).toHaveLength(1);
+    const succeeded = async () => {
+      const states = await Promise.all(ids.map((id) => world.state(id)));
+      return states.filter((state) => state === 'succeeded').length;
+    };
+    await world.until('the account is made', async () => (await succeeded()) > 0);
+    expect(await succeeded()).toBe(1);
   });
 
   it('is one, and mails once, where its worker is killed meanwhile and its caller asks again', async () => {
@@ -212,7 +216,8 @@ describe('an address that is taken', () => {
         ]);
         if (n === 0) await waits(json.id);
       }
-    const ratio = median(times.taken) / median(times.fresh);
+    // The fastest of each: a busy machine only makes some of them slower.
+    const ratio = Math.min(...times.taken) / Math.min(...times.fresh);
     // Who hashed nothing for an address that is taken would be five times as fast.
     expect(ratio).toBeGreaterThan(0.5);
     expect(ratio).toBeLessThan(2);
@@ -386,6 +391,8 @@ describe('a mail that is asked for again', () => {
     const asked = await signUp('resent');
     const path = `/v1/signups/${asked.json.id}/resend`;
     await firstLink(addressOf('resent'));
+    // However long the mail took.
+    await world.sql('update hapax.signup set mailed_at = now() where operation_id = $1', asked.json.id);
     const soon = await world.ask('POST', path, { key: 'resend-1' });
     expect([soon.status, soon.json.code, Number(soon.headers.get('retry-after')) > 30]).toEqual([
       429,
@@ -542,7 +549,3 @@ describe('bad input', () => {
     expect(states).toEqual([1, 0, 1, 1]);
   });
 });
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}

@@ -12,6 +12,7 @@ import { putOnce } from '../../activities/stores/s3/put-once.ts';
 import { putStream } from '../../activities/stores/s3/put-stream.ts';
 import { samenessOf } from '../../workflows/operation/sameness.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
+import { waitsForBytes } from '../support/one-upload.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
 
@@ -428,7 +429,7 @@ describe('an upload', () => {
     const bytes = randomBytes(1_000);
     const announced = await uploader.announced('waited-for', bytes);
     // A worker that is frozen in the middle of a transaction would hold the row that the bytes need.
-    await world.until('it waits for its bytes', async () => (await world.state(announced.id)) === 'waiting');
+    await waitsForBytes(uploader, announced.id);
     // Under way: as long as it waits for its bytes, nobody is kept waiting for it.
     const workers = world.running('workers/operations.ts');
     for (const worker of workers) worker.signal('SIGSTOP');

@@ -7,6 +7,8 @@ export class FaultyLine {
   sent = 0;
   readonly #server: Server;
   #target: URL;
+  /** Bytes that still come through before it swallows everything. */
+  #left = Number.POSITIVE_INFINITY;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
   readonly #slower: number;
@@ -45,6 +47,8 @@ export class FaultyLine {
     near.on('data', (chunk) => {
       this.sent += chunk.length;
       if (this.#state !== 'well') return;
+      this.#left -= chunk.length;
+      if (this.#left <= 0) this.swallow();
       if (this.#cutting > 0) far.write(chunk.subarray(0, -this.#cutting));
       else if (late === 0) far.write(chunk);
       else setTimeout(() => far.writable && far.write(chunk), late);
@@ -70,6 +74,11 @@ export class FaultyLine {
     this.#state = 'swallowing';
   }
 
+  /** The same, once so many more bytes have come through. */
+  swallowAfter(bytes: number): void {
+    this.#left = bytes;
+  }
+
   /** A busy machine: what connects from now on is heard this many milliseconds later. */
   greetLate(late: number): void {
     this.#greeting = late;
@@ -90,6 +99,7 @@ export class FaultyLine {
   heal(): void {
     this.#state = 'well';
     this.#cutting = 0;
+    this.#left = Number.POSITIVE_INFINITY;
     this.#cut();
   }
 

@@ -1,4 +1,5 @@
 import { SMTPServer } from 'smtp-server';
+import { freePorts } from '../../workers/local/free-port.ts';
 
 /** A mail that was taken, as it came. */
 type Caught = { readonly to: string; readonly id: string; readonly source: string };
@@ -34,6 +35,8 @@ export class MailCatcher {
 
   static async start(options: Options = {}): Promise<MailCatcher> {
     const catcher = new MailCatcher(options);
+    // The system gives this port to no connection while the catcher is away.
+    [catcher.port = 0] = await freePorts(1);
     await catcher.comeBack();
     return catcher;
   }

@@ -41,9 +41,13 @@ export async function nothingLeft(uploader: Uploader, id: string): Promise<void>
   expect(await uploader.world.sql('select from hapax.outbox where operation_id = $1', id)).toEqual([]);
 }
 
-/** Waits until its story has looked for bytes and found none: from then on it sleeps until it is told. */
+/**
+ * Waits until its story has looked for bytes and found none: from then on it sleeps until it is told. Its state says `waiting`
+ * from the claim on; the row of the step comes with the look.
+ */
 export async function waitsForBytes({ world }: Uploader, id: string): Promise<void> {
-  await world.until(`${id} waits for its bytes`, async () => (await world.state(id)) === 'waiting');
+  const looked = `select from hapax.step where operation_id = $1 and name = 'receive'`;
+  await world.until(`${id} waits for its bytes`, async () => (await world.sql(looked, id)).length > 0);
 }
 
 /** What a door leaves that dies before it can write its row. */

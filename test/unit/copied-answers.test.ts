@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { asked, type Asked } from '../../client/gateway/asked.ts';
 import { CopiedAnswers, type CopyLook } from '../../client/gateway/copied-answers.ts';
 import type { KeptAnswer, SettledReply } from '../../client/gateway/reply.ts';
@@ -156,8 +156,10 @@ describe('what stands in Redis is ignored', () => {
 
   it('when its time is over, though Redis gives it back', async () => {
     const { copied, looks } = copies();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
     copied.keep(original, settled(original, 40), 1);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    vi.setSystemTime(Date.now() + 60);
     expect([await copied.find(original, 1), looks]).toEqual([undefined, ['ignored']]);
   });
 

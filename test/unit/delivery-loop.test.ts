@@ -64,7 +64,7 @@ function started(rows: Rows, send: (handing: Handing) => Promise<void>): Deliver
   return loop;
 }
 
-const soon = { timeout: 5_000, interval: 10 };
+const soon = { timeout: 30_000, interval: 10 };
 
 it('the server’s yes is told until the ledger has taken it down, and nothing is sent again meanwhile', async () => {
   const rows = new Rows();

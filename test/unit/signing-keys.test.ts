@@ -24,9 +24,9 @@ async function known(pauses: { refresh: number; retry: number }, misbehave?: Tok
 }
 
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!(await what())) {
-    if (Date.now() > end) throw new Error('Not within 5 s');
+    if (Date.now() > end) throw new Error('Not within 30 s');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -96,5 +96,5 @@ it.each<[string, NonNullable<TokenIssuer['misbehave']>]>([
   const { keys, find } = await known(never, misbehave);
   expect([keys.set, keys.awaySince]).toEqual([undefined, expect.any(Date)]);
   await expect(find()).rejects.toMatchObject({ refusal: { code: 'issuer-unavailable' } });
-  expect(Date.now() - began).toBeLessThan(8_000);
+  expect(Date.now() - began).toBeLessThan(30_000);
 });

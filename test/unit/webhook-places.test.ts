@@ -8,7 +8,8 @@ import { createLogger } from '../../workers/logger.ts';
 import { days, seconds } from '../../workflows/operation/duration.ts';
 
 const forEach = 4;
-const soon = { timeout: 8_000, interval: 10 };
+/** Milliseconds. Less than the looks alone would take. */
+const soon = { timeout: 20_000, interval: 10 };
 
 function webhook(endpoint: string, n: number): Delivery {
   return {

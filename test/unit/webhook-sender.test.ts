@@ -123,10 +123,11 @@ describe('a webhook', () => {
       response.on('close', () => clearInterval(more));
     };
     const begun = performance.now();
-    await sent({}, { longest: seconds(10) });
-    expect(performance.now() - begun).toBeLessThan(seconds(8));
+    await sent({}, { longest: seconds(50) });
+    expect(performance.now() - begun).toBeLessThan(seconds(40));
     receiver.answer = (response) => void response.writeHead(200).write('a');
-    await sent({}, { longest: 300 });
+    // Long enough for its status on a busy machine, and it ends with this.
+    await sent({}, { longest: seconds(3) });
     receiver.answer = (response) =>
       void response.writeHead(200, { 'content-length': '10' }).write('a', () => response.destroy());
     await sent();
@@ -171,7 +172,7 @@ describe('a webhook', () => {
 });
 
 describe('a connection', () => {
-  const signal = () => AbortSignal.timeout(seconds(5));
+  const signal = () => AbortSignal.timeout(seconds(30));
 
   it('goes to the addresses that were checked, whatever a name server would say of the name', async () => {
     const url = new URL(`http://no-such-name.invalid:${receiver.port}/hooks`);

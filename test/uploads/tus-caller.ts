@@ -58,24 +58,30 @@ export class TusCaller {
     return await this.ask('PATCH', path, { 'upload-offset': `${offset}`, ...headers }, bytes, door);
   }
 
-  /** Sends the first bytes of a body, and no more. @returns the status that it is answered with all the same */
-  async begun({ path }: PiecesOf, first: Uint8Array, length: number, door = 0): Promise<number | undefined> {
+  /** Sends the first bytes of a body, and no more before the test says so. */
+  begun({ path }: PiecesOf, first: Uint8Array, length: number, more: Headers = {}) {
     const headers = {
       authorization: `Bearer ${this.#token}`,
       'tus-resumable': '1.0.0',
       'content-type': 'application/offset+octet-stream',
       'content-length': length,
       'upload-offset': 0,
+      ...more,
     };
-    const sending = request(new URL(path, this.#world.doors[door]?.address), {
+    const sending = request(new URL(path, this.#world.doors[0]?.address), {
       method: 'PATCH',
       headers,
       agent: false,
     });
     sending.write(first);
-    const [answer] = (await once(sending, 'response')) as [IncomingMessage];
-    sending.destroy();
-    return answer.statusCode;
+    return {
+      rest: (last: Uint8Array) => void sending.write(last),
+      /** The status. */
+      answered: once(sending, 'response').then(([answer]: [IncomingMessage]) => {
+        sending.destroy();
+        return answer.statusCode;
+      }),
+    };
   }
 
   async head({ path }: PiecesOf, headers: Headers = {}, door = 0): Promise<Answered> {

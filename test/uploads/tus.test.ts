@@ -281,6 +281,12 @@ describe('partial uploads', () => {
 });
 
 describe('two bodies at once', () => {
+  const beingWritten = async (id: string) =>
+    await world.until('the first body is being written', async () => {
+      const rows = await world.sql('select from hapax.upload_session where operation_id = $1 and writing', id);
+      return rows.length === 1;
+    });
+
   it.each(['identical', 'different'])('of %s bytes at one offset leave one file, whole', async (which) => {
     const bytes = randomBytes(3 * MiB);
     const other = which === 'identical' ? bytes : randomBytes(3 * MiB);
@@ -303,10 +309,7 @@ describe('two bodies at once', () => {
     const bytes = randomBytes(3 * MiB);
     const upload = await tus.created('overtaken', bytes.length);
     const late = tus.begun(upload, bytes.subarray(0, MiB), bytes.length);
-    await world.until('the first body is being written', async () => {
-      const rows = await world.sql('select from hapax.upload_session where operation_id = $1 and writing', upload.id);
-      return rows.length === 1;
-    });
+    await beingWritten(upload.id);
     // Its first bytes are read.
     await pause(300);
     expect((await tus.patch(upload, 0, bytes, {}, 1)).status).toBe(204);
@@ -314,7 +317,20 @@ describe('two bodies at once', () => {
     await placedOnce(uploader, upload.id, bytes);
     // A caller that asks where the upload stands lets the body go that this process still reads.
     expect((await tus.head(upload)).status).toBe(200);
-    expect(await late).toBe(409);
+    expect(await late.answered).toBe(409);
+    await placedOnce(uploader, upload.id, bytes);
+  });
+
+  it('leave nothing of one that was overtaken and is not that of its digest', async () => {
+    const bytes = randomBytes(3 * MiB);
+    const upload = await tus.created('overtaken by the right one', bytes.length);
+    const wrong = { 'upload-checksum': `sha256 ${createHash('sha256').update('other').digest('base64')}` };
+    const late = tus.begun(upload, bytes.subarray(0, MiB), bytes.length, wrong);
+    await beingWritten(upload.id);
+    expect((await tus.patch(upload, 0, bytes, {}, 1)).status).toBe(204);
+    await uploader.ended(upload.id);
+    late.rest(bytes.subarray(MiB));
+    expect(await late.answered).toBe(460);
     await placedOnce(uploader, upload.id, bytes);
   });
 });

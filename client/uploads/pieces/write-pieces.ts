@@ -84,8 +84,8 @@ export class PieceWriting {
   /** @throws LedgerFault when nobody knows whether the newest bytes were acknowledged */
   async run(): Promise<Written> {
     const written = await this.#written();
-    // The upload may be settled by now, and its story has removed what it found.
-    if (written.kind === 'taken-over') await this.#store.dropUnacknowledged();
+    // The upload may be settled by now, and its story has removed what it found. A store that has failed is left alone.
+    if (!['ended', 'lost', 'failed'].includes(written.kind)) await this.#store.dropUnacknowledged();
     return written;
   }
 

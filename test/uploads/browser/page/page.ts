@@ -9,6 +9,8 @@ type Asked = {
   readonly key: string;
   readonly size: number;
   readonly seed: number;
+  /** The page is loaded anew once so many bytes are sent. */
+  readonly reloadsAt?: number;
 };
 
 /** The same bytes for the same seed, on each page. */
@@ -22,18 +24,20 @@ function made(size: number, seed: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer, 0, size);
 }
 
-const progress = { sent: 0 };
-
 /** Uploads a file as a page does that knows nothing but its key. */
-async function upload({ way, url, key, size, seed }: Asked): Promise<string> {
+async function upload({ way, url, key, size, seed, reloadsAt }: Asked): Promise<string> {
   const uppy = new Uppy({ autoProceed: false });
   const hapax = uppyUploads({ url, headers: () => ({ authorization: 'Bearer local-alpha' }), keyOf: () => key });
   if (way === 'tus')
-    uppy.use(Tus, { ...hapax.tus, chunkSize: 5 * 1024 ** 2, retryDelays: [0, 200, 500, 1_000, 1_000] } as never);
+    uppy.use(Tus, {
+      ...hapax.tus,
+      chunkSize: 5 * 1024 ** 2,
+      retryDelays: [0, 200, 500, 1_000, 1_000, 3_000, 3_000],
+    } as never);
   else uppy.use(AwsS3, hapax.awsS3 as never);
   uppy.addPreProcessor(hapax.findBegun(uppy as never) as never);
   uppy.on('upload-progress', (_file, { bytesUploaded }) => {
-    progress.sent = Number(bytesUploaded);
+    if (reloadsAt !== undefined && Number(bytesUploaded) > reloadsAt) location.reload();
   });
   uppy.addFile({ name: `${key}.bin`, type: 'application/octet-stream', data: new Blob([made(size, seed)]) });
   const result = await uppy.upload();
@@ -47,4 +51,4 @@ async function put(url: string, headers: Record<string, string>, size: number, s
   return (await fetch(url, { method: 'PUT', headers: settable, body: made(size, seed) })).status;
 }
 
-Object.assign(window, { upload, put, progress, made });
+Object.assign(window, { upload, put, made });
