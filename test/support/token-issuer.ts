@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { freePorts } from '../../workers/local/free-port.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -37,8 +37,12 @@ export class TokenIssuer {
         .jwks()
         .then((keys) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const issuer = new TokenIssuer((server.address() as AddressInfo).port, server);
+    // The system gives this port to nobody else, so that the issuer can come back to it.
+    const [port = 0] = await freePorts(1);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(port, '127.0.0.1', resolve);
+    });
+    const issuer = new TokenIssuer(port, server);
     issuer.published.push(await TokenIssuer.pair('first'));
     return issuer;
   }
@@ -98,6 +102,8 @@ export class TokenIssuer {
   }
 
   async comeBack(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(Number(new URL(this.url).port), '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(Number(new URL(this.url).port), '127.0.0.1', resolve);
+    });
   }
 }
