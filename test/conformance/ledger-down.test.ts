@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { Database } from '../../activities/stores/postgres/database.ts';
 import { type Answered, World } from '../support/world.ts';
 import { allEffects, effectsOf, paidOnce } from './effects.ts';
 import { FaultyLine } from '../support/faulty-line.ts';
@@ -149,6 +150,15 @@ describe('while the ledger', () => {
     expect((await ask('read-only')).text).toBe(paid.text);
     expect(await effectsOf(world, 'read-only')).toEqual(paidOnce);
   });
+});
+
+it('a process that stood still itself does not take the ledger for away', async () => {
+  const database = new Database(world.databaseUrl, 'hapax_app', 1);
+  onTestFinished(() => database.close());
+  const asked = database.alone({ name: '', text: 'select 1 as one', values: [] });
+  // Longer than a connection may take. Nothing of this process runs meanwhile, and PostgreSQL does.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  expect(await asked).toEqual([{ one: 1 }]);
 });
 
 describe('a ledger that goes while somebody waits', () => {
