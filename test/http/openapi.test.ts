@@ -134,7 +134,7 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
   },
   async 'POST /v1/operations/{id}/cancel'() {
     const id = await holdConfirm(world, 'cancelled-twice');
-    const first = world.checkout('cancelled-twice');
+    const first = world.checkout('cancelled-twice', {}, { headers: { prefer: 'wait=30' } });
     await untilHeld(world, 'cancelled-twice');
     const cancel = () => world.ask('POST', `/v1/operations/${id}/cancel`);
     const answers = [await cancel(), await cancel()];
@@ -229,7 +229,7 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
        from hapax.asset a where a.id = $1 and d.content_id = a.content_id`,
       asset,
     );
-    const retry = () => world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`);
+    const retry = () => world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`, { headers: { prefer: 'wait=30' } });
     const answers = [...(await Promise.all([retry(), retry()])), await retry()];
     expect(answers.map(({ status, json: { derivatives } }) => [status, derivatives[0].state])).toEqual(
       Array(3).fill([200, 'done']),

@@ -37,11 +37,9 @@ export class TokenIssuer {
         .jwks()
         .then((keys) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })));
     });
-    // The system gives this port to nobody else, so that the issuer can come back to it.
+    // The system gives this port to no connection while the issuer is away.
     const [port = 0] = await freePorts(1);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(port, '127.0.0.1', resolve);
-    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const issuer = new TokenIssuer(port, server);
     issuer.published.push(await TokenIssuer.pair('first'));
     return issuer;
@@ -102,8 +100,6 @@ export class TokenIssuer {
   }
 
   async comeBack(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject).listen(Number(new URL(this.url).port), '127.0.0.1', resolve);
-    });
+    await new Promise<void>((resolve) => this.#server.listen(Number(new URL(this.url).port), '127.0.0.1', resolve));
   }
 }

@@ -12,8 +12,8 @@ const connectTimeout = 1_000;
  * counts as one piece, because a timer that comes late comes once.
  */
 const pieces = 4;
-/** In the words of `pg`. */
-const late = 'timeout expired';
+/** In the words of `pg`: of a connection that was not there in time, and of one whose proof was not. */
+const lateWords = ['timeout expired', 'Query read timeout'] as const;
 
 /** A connection of a pool. The pool has one time limit for waiting and for connecting; here they are two. */
 export class PooledConnection extends pg.Client {
@@ -23,7 +23,7 @@ export class PooledConnection extends pg.Client {
     let left = pieces;
     const timer = setInterval(() => {
       left -= 1;
-      if (left === 0) connection.stream.destroy(new Error(late));
+      if (left === 0) connection.stream.destroy(new Error(lateWords[0]));
     }, connectTimeout / pieces);
     timer.unref();
     const connected = (): void => clearInterval(timer);
@@ -34,5 +34,5 @@ export class PooledConnection extends pg.Client {
 
 /** Whether a connection was not there in time. */
 export function isLate(error: unknown): boolean {
-  return error instanceof Error && error.message === late;
+  return error instanceof Error && lateWords.some((words) => words === error.message);
 }
