@@ -77,7 +77,8 @@ describe('an upload that is announced again under its key', () => {
     // A caller that is kept waiting is kept for all of this.
     const wait = seconds(20);
     const asked = performance.now();
-    const announce = () => uploader.announce('hurried', randomBytes(10), {}, { headers: { prefer: `wait=${wait / 1_000}` } });
+    const announce = () =>
+      uploader.announce('hurried', randomBytes(10), {}, { headers: { prefer: `wait=${wait / 1_000}` } });
     for (const announced of [await announce(), await announce()])
       expect([announced.status, announced.json.state]).toEqual([201, 'waiting']);
     expect(performance.now() - asked).toBeLessThan(wait);

@@ -106,7 +106,10 @@ describe('the object store', () => {
     await proved(world, 'failed');
     // Bytes that came before the door has read that would be taken.
     let asked = 0;
-    await world.until('the door has read the proof', async () => (await announce(`later-${(asked += 1)}`)).status === 503);
+    await world.until(
+      'the door has read the proof',
+      async () => (await announce(`later-${(asked += 1)}`)).status === 503,
+    );
     const headers = { 'content-type': 'image/png' };
     const bytes = await world.ask('PUT', `/v1/uploads/${announced.json.id}/content`, { body: 'png', headers });
     expect([bytes.status, bytes.json.code]).toEqual([503, 'storage-unavailable']);

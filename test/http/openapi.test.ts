@@ -229,7 +229,8 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
        from hapax.asset a where a.id = $1 and d.content_id = a.content_id`,
       asset,
     );
-    const retry = () => world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`, { headers: { prefer: 'wait=30' } });
+    const retry = () =>
+      world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`, { headers: { prefer: 'wait=30' } });
     const answers = [...(await Promise.all([retry(), retry()])), await retry()];
     expect(answers.map(({ status, json: { derivatives } }) => [status, derivatives[0].state])).toEqual(
       Array(3).fill([200, 'done']),
