@@ -45,7 +45,7 @@ describe('a key whose operation is open', () => {
     // Questions, other keys and a misuse are not counted.
     for (let n = 0; n < 2 * atMost; n += 1)
       expect((await world.ask('GET', `/v1/operations/${id}`, { door })).status).toBe(200);
-    expect((await world.checkout(`${key}-another`, {}, { door, headers: { prefer: 'wait=10' } })).status).toBe(201);
+    expect((await world.checkout(`${key}-another`, {}, { door, headers: { prefer: 'wait=30' } })).status).toBe(201);
     expect((await ask({ cartId: 'another' })).status).toBe(422);
     expect((await ask()).status).toBe(429);
     // Each process counts for itself.

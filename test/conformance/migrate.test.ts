@@ -22,11 +22,12 @@ it('a schema that another build has made is told, with what to do, and left as i
 it('a door on a database that has not been migrated for it is not ready, and says so', async (context) => {
   const world = await World.create(inject('ground'), { workers: 0, upkeep: false });
   context.onTestFinished(() => world.close());
-  const readiness = async () => (await world.ask('GET', '/readyz')).status;
-  expect(await readiness()).toBe(200);
+  const ready = () => world.until('the door is ready', async () => (await world.ask('GET', '/readyz')).status === 200);
+  await ready();
   await world.sql('alter function hapax.claim rename to claim_of_a_build_to_come');
-  expect(await readiness()).toBe(503);
+  const { status, text } = await world.ask('GET', '/readyz?verbose');
+  expect([status, text]).toEqual([503, expect.stringMatching(/^\[-\]ledger: PostgreSQL does not decide claims/m)]);
   expect((await world.ask('GET', '/healthz')).status).toBe(200);
   await world.sql('alter function hapax.claim_of_a_build_to_come rename to claim');
-  expect(await readiness()).toBe(200);
+  await ready();
 });

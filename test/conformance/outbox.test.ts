@@ -85,7 +85,7 @@ describe('what a step tells', () => {
         const waiting = tell(second, 'event', 'late').then((number) => (later = number));
         // It waits for that aggregate alone.
         expect(await tell(sql, 'event', `not late: ${end}`)).toBe(1);
-        await expect.poll(waiters).toBe(1);
+        await expect.poll(waiters, { timeout: 30_000 }).toBe(1);
         expect(later).toBeUndefined();
         await first.query(end);
         await waiting;

@@ -191,7 +191,7 @@ describe('what a caller is shown', () => {
 describe('an operator', () => {
   it('cancels the operation of another subject of its tenant', async () => {
     const id = await holdConfirm(world, 'cancelled by support');
-    const first = world.checkout('cancelled by support');
+    const first = world.checkout('cancelled by support', {}, { headers: { prefer: 'wait=30' } });
     await untilHeld(world, 'cancelled by support');
     const strangers = ['local-alpha.ann', 'local-beta', 'live-alpha'];
     for (const token of strangers)

@@ -40,6 +40,14 @@ async function expire(key: string, column: 'answer_expires_at' | 'tombstone_unti
 
 const rows = async (key: string) => (await world.sql('select id from hapax.operation where key = $1', key)).length;
 
+/** Forgets until something is gone: the world's own upkeep may have it in its hands. */
+async function forgotten(isGone: () => Promise<boolean>): Promise<void> {
+  await world.until('it is forgotten', async () => {
+    await forget(upkeep, 100);
+    return await isGone();
+  });
+}
+
 describe('an answer that has expired', () => {
   it.each(['kept until the sweep', 'swept'])(
     'is refused with its operation’s address, and never run again: %s',
@@ -74,7 +82,9 @@ describe('an answer that has expired', () => {
   it('takes with it what the caller told us, once it is swept', async () => {
     await world.checkout('forgets', { email: 'forgotten@example.com' });
     await expire('forgets', 'answer_expires_at');
-    await forget(upkeep, 100);
+    const kept = async () =>
+      (await world.sql(`select from hapax.operation where key = 'forgets' and answer_body is not null`)).length;
+    await forgotten(async () => (await kept()) === 0);
     const [row] = await world.sql<{ text: string }>(
       `select o::text as text from hapax.operation o where key = 'forgets'`,
     );
@@ -89,21 +99,28 @@ describe('an answer that has expired', () => {
 
   it('was replayed until that moment, and from it on is refused, whoever asks around it', async () => {
     const first = await world.checkout('around');
-    const settled: [status: number, code: unknown][] = [];
-    await expire('around', 'answer_expires_at', '700 milliseconds');
-    const end = performance.now() + 1_400;
-    await Promise.all(
-      Array.from({ length: 4 }, async () => {
-        while (performance.now() < end) {
-          const answer = await world.checkout('around');
-          settled.push([answer.status, answer.json.code]);
-          if (answer.status === 201) expect(answer.text).toBe(first.text);
-        }
-      }),
-    );
-    expect(settled[0]).toEqual([201, undefined]);
-    expect(settled.at(-1)).toEqual([409, 'key-expired']);
-    expect(settled.every(([status, code]) => status === 201 || code === 'key-expired')).toBe(true);
+    let isOver = false;
+    const callers = Array.from({ length: 4 }, () => [] as string[]);
+    const asking = callers.map(async (told) => {
+      const askOnce = async () => {
+        const answer = await world.checkout('around');
+        if (answer.status === 201) expect(answer.text).toBe(first.text);
+        told.push(`${answer.status} ${answer.json.code ?? ''}`);
+      };
+      while (!isOver) await askOnce();
+      await askOnce();
+    });
+    const haveAll = (what: string) => Promise.resolve(callers.every((told) => told.includes(what)));
+    await world.until('each has asked before', () => haveAll('201 '));
+    await expire('around', 'answer_expires_at', '300 milliseconds');
+    await world.until('each has asked after', () => haveAll('409 key-expired'));
+    isOver = true;
+    await Promise.all(asking);
+    for (const told of callers) {
+      const before = told.indexOf('409 key-expired');
+      expect(new Set(told.slice(0, before))).toEqual(new Set(['201 ']));
+      expect(new Set(told.slice(before))).toEqual(new Set(['409 key-expired']));
+    }
     expect(await effectsOf(world, 'around')).toEqual(paidOnce);
   });
 });
@@ -114,8 +131,7 @@ describe('a key whose tombstone is gone as well', () => {
     const refused = await world.checkout('tombstone', poster);
     expect(refused.json.code).toBe('out-of-stock');
     await expire('tombstone', 'tombstone_until');
-    await forget(upkeep, 100);
-    expect(await rows('tombstone')).toBe(0);
+    await forgotten(async () => (await rows('tombstone')) === 0);
     const anew = await world.checkout('tombstone');
     expect([anew.status, anew.headers.get('idempotency-status')]).toEqual([201, 'created']);
     expect(await effectsOf(world, 'tombstone')).toEqual(paidOnce);
@@ -129,8 +145,7 @@ describe('a key whose tombstone is gone as well', () => {
     const first = await world.checkout(key, { cartId: `cart of ${key}` });
     expect(first.status).toBe(201);
     await expire(key, 'tombstone_until');
-    await forget(upkeep, 100);
-    expect(await rows(key)).toBe(0);
+    await forgotten(async () => (await rows(key)) === 0);
     const late = await world.checkout(key, { cartId: `cart of ${key}`, ...changes });
     expect([late.status, late.json.code]).toEqual([409, 'key-expired']);
     expect((await world.checkout(key, { cartId: `cart of ${key}`, ...changes })).text).toBe(late.text);
@@ -213,7 +228,7 @@ describe('clocks', () => {
         `made ${what}`,
       );
       expect(kept?.kept).toBeCloseTo(30, 5);
-      expect(kept?.age).toBeLessThan(30);
+      expect(kept?.age).toBeLessThan(300);
       // Kept by PostgreSQL's clock, whatever the door's says: replayed at the wrong door and at the right one.
       expect((await ask(`made ${what}`)).text).toBe(first.text);
       expect((await world.checkout(`made ${what}`)).text).toBe(first.text);

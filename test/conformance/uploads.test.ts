@@ -6,7 +6,7 @@ import { unguarded } from '../../activities/engine/guard.ts';
 import { statementActivities } from '../../activities/engine/statement-step.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { take } from '../../activities/stores/postgres/ledger/take.ts';
-import { hours } from '../../workflows/operation/duration.ts';
+import { hours, seconds } from '../../workflows/operation/duration.ts';
 import type { OperationRef } from '../../workflows/operation/call.ts';
 import { AwkwardProxy, type Habit } from '../support/awkward-proxy.ts';
 import { placedOnce } from '../support/one-upload.ts';
@@ -74,11 +74,14 @@ describe('an upload that is announced again under its key', () => {
   });
 
   it('is not kept waiting for its own bytes', async () => {
-    const asked = Date.now();
-    const announce = () => uploader.announce('hurried', randomBytes(10), {}, { headers: { prefer: 'wait=20' } });
+    // A caller that is kept waiting is kept for all of this.
+    const wait = seconds(20);
+    const asked = performance.now();
+    const announce = () =>
+      uploader.announce('hurried', randomBytes(10), {}, { headers: { prefer: `wait=${wait / 1_000}` } });
     for (const announced of [await announce(), await announce()])
       expect([announced.status, announced.json.state]).toEqual([201, 'waiting']);
-    expect(Date.now() - asked).toBeLessThan(10_000);
+    expect(performance.now() - asked).toBeLessThan(wait);
   });
 
   it('has the result with each answer that says that it succeeded', async () => {
@@ -269,7 +272,7 @@ describe('behind a proxy', () => {
     expect((await send(proxy.url)).status).toBe(habit === 'gives-up' ? 504 : 200);
     // It asks what has become of its bytes before it sends them again: they are there.
     const look = await world.ask('GET', `${proxy.url}/v1/operations/${announced.id}`, {
-      headers: { prefer: 'wait=20' },
+      headers: { prefer: 'wait=30' },
     });
     expect([look.json.state, look.json.transfer]).toEqual(['succeeded', undefined]);
     expect((await send()).status).toBe(200);

@@ -245,8 +245,9 @@ async function killed(child: ChildProcess): Promise<void> {
   await heard(child, 'exit');
 }
 
-describe('a holder that is killed', () => {
-  const terms = { lease: 600, window: minutes(5) };
+describe.concurrent('a holder that is killed', () => {
+  // A third of it may pass between two renewals: on a busy machine a process stands still for seconds.
+  const terms = { lease: seconds(8), window: minutes(5) };
 
   it.each(['Redis, at least once', 'a broker, at least once', 'PostgreSQL'] as const)(
     'with %s keeps its lease while it lives, and then lets a later call run',
@@ -254,10 +255,10 @@ describe('a holder that is killed', () => {
       const id = randomUUID();
       const child = await holder(id, stores[which](), terms);
       const options = { layers: [connect(which)], ...terms };
-      // Three leases: it is renewed.
-      await expect(once(id, () => 'too early', { ...options, wait: 1_800 })).rejects.toThrow(StillRunning);
+      // Longer than a lease: it is renewed.
+      await expect(once(id, () => 'too early', { ...options, wait: seconds(9) })).rejects.toThrow(StillRunning);
       await killed(child);
-      expect(await once(id, () => 'later', { ...options, wait: seconds(20) })).toBe('later');
+      expect(await once(id, () => 'later', { ...options, wait: seconds(30) })).toBe('later');
     },
   );
 
@@ -266,7 +267,7 @@ describe('a holder that is killed', () => {
     async (which) => {
       const id = randomUUID();
       await killed(await holder(id, stores[which](), terms));
-      const options = { layers: [connect(which)], ...terms, wait: 2_500 };
+      const options = { layers: [connect(which)], ...terms, wait: seconds(10) };
       await expect(once(id, () => expect.unreachable(), options)).rejects.toThrow(StillRunning);
     },
   );
@@ -460,18 +461,19 @@ describe('ids that are equal', () => {
 describe('a Redis that runs at most once, and loses an answer of its own', () => {
   const space = `${place.space}-never-again`;
   const later = (id: string) =>
-    once(id, () => 'later', { layers: [connect('Redis, at most once')], window: minutes(5), wait: seconds(20) });
+    once(id, () => 'later', { layers: [connect('Redis, at most once')], window: minutes(5), wait: seconds(40) });
 
   it('does not keep an id for a claim that failed', async () => {
     const id = randomUUID();
     const log = () => undefined;
     const layer = redisLayer({ url: redis.url, onCrash: 'never-again', space, within: 500, log });
     connected.push(layer);
-    await vi.waitFor(() => layer.look(id), { timeout: seconds(10) });
+    await vi.waitFor(() => layer.look(id), { timeout: seconds(30) });
     // It still answers questions, and takes the claim when its caller has gone.
-    await redis.ask((client) => client.sendCommand(['CLIENT', 'PAUSE', '3000', 'WRITE']));
+    await redis.ask((client) => client.sendCommand(['CLIENT', 'PAUSE', String(minutes(1)), 'WRITE']));
     const failed = once(id, () => expect.unreachable(), { layers: [layer], ...patient });
     await expect(failed).rejects.toThrow('Redis gave no answer');
+    await redis.ask((client) => client.sendCommand(['CLIENT', 'UNPAUSE']));
     expect(await later(id)).toBe('later');
   });
 
@@ -520,7 +522,7 @@ describe('alone', () => {
       await broker.kill();
       await broker.startAgain();
       const again = () => once(id, () => (runs += 1), options);
-      expect([await vi.waitFor(again, { timeout: seconds(20) }), runs]).toEqual([1, 1]);
+      expect([await vi.waitFor(again, { timeout: seconds(40) }), runs]).toEqual([1, 1]);
     },
   );
 

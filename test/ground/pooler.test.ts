@@ -113,8 +113,11 @@ describe('behind PgBouncer', () => {
       const env = { DATABASE_URL: url, HAPAX_TASK_QUEUE: `pooled-${world.name}` };
       await world.start('workers/operations.ts', env);
       const door = world.doors.push(await world.start('workers/http.ts', env)) - 1;
-      const ready = await world.ask('GET', '/readyz?verbose', { door });
-      expect([ready.status, ready.text]).toEqual([200, expect.stringContaining('[+]notify')]);
+      // A start waits only half a second for a NOTIFY.
+      await world.until('its notifications arrive', async () => {
+        const ready = await world.ask('GET', '/readyz?verbose', { door });
+        return ready.status === 200 && ready.text.includes('[+]notify');
+      });
       expect((await world.checkout('pooled', {}, { door, body: world.cart('pooled') })).status).toBe(201);
       expect(await effectsOf(world, 'pooled')).toEqual(paidOnce);
     },

@@ -58,6 +58,21 @@ async function endWindow(words: string, inMilliseconds: number): Promise<void> {
   expect(anchors.rowCount).toBe(1);
 }
 
+let crowds = 0;
+
+/**
+ * Sends words that came before only here, and looks at what came of them where all of it took less than their window. A machine
+ * that stood still for a whole window proves nothing: then other words are sent.
+ */
+async function withinWindow(work: (words: string) => Promise<() => Promise<void>>): Promise<void> {
+  const { window } = enquiryFlow.contentKey ?? expect.unreachable();
+  for (;;) {
+    const begun = performance.now();
+    const look = await work(`a crowd ${(crowds += 1)}`);
+    if (performance.now() - begun < window - 100) return await look();
+  }
+}
+
 describe('a request without a key, to a flow that takes its content for one', () => {
   it('is one operation for equal content, and its answer names the key', async () => {
     const first = await send('one');
@@ -73,9 +88,13 @@ describe('a request without a key, to a flow that takes its content for one', ()
   });
 
   it('is one operation when many come at once, at two processes', async () => {
-    const crowd = await Promise.all(Array.from({ length: 40 }, (_, n) => send('crowd', { door: n % 2 })));
-    expect(new Set(crowd.map(({ body }) => body.messageId)).size).toBe(1);
-    expect(await messages('crowd')).toBe(1);
+    await withinWindow(async (words) => {
+      const crowd = await Promise.all(Array.from({ length: 40 }, (_, n) => send(words, { door: n % 2 })));
+      return async () => {
+        expect(new Set(crowd.map(({ body }) => body.messageId)).size).toBe(1);
+        expect(await messages(words)).toBe(1);
+      };
+    });
   });
 
   it('is another operation for other words and for another person', async () => {
@@ -113,21 +132,31 @@ describe('the window of a content', () => {
     await send('fixed');
     await endWindow('fixed', 60_000);
     const until = async () =>
-      (await sql.query(`select until from hapax.content_anchor where until > now() + interval '10 seconds'`)).rows;
+      (
+        await sql.query(
+          `select until from hapax.content_anchor
+           where digest = (select fingerprint from hapax.operation where request->>'words' = 'fixed' limit 1)`,
+        )
+      ).rows;
     const before = await until();
+    expect(before).toHaveLength(1);
     await send('fixed');
     expect(await until()).toEqual(before);
   });
 
   it('ends to the millisecond, and then one of many begins the next operation', async () => {
-    const first = await send('again');
-    await endWindow('again', 60_000);
-    expect((await send('again')).body).toEqual(first.body);
-    await endWindow('again', 0);
-    const crowd = await Promise.all(Array.from({ length: 30 }, (_, n) => send('again', { door: n % 2 })));
-    const ids = new Set(crowd.map(({ body }) => body.id));
-    expect([ids.size, ids.has(first.body.id as string)]).toEqual([1, false]);
-    expect(await messages('again')).toBe(2);
+    await withinWindow(async (words) => {
+      const first = await send(words);
+      await endWindow(words, 60_000);
+      expect((await send(words)).body).toEqual(first.body);
+      await endWindow(words, 0);
+      const crowd = await Promise.all(Array.from({ length: 30 }, (_, n) => send(words, { door: n % 2 })));
+      return async () => {
+        const ids = new Set(crowd.map(({ body }) => body.id));
+        expect([ids.size, ids.has(first.body.id as string)]).toEqual([1, false]);
+        expect(await messages(words)).toBe(2);
+      };
+    });
   });
 });
 

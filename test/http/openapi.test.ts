@@ -134,7 +134,7 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
   },
   async 'POST /v1/operations/{id}/cancel'() {
     const id = await holdConfirm(world, 'cancelled-twice');
-    const first = world.checkout('cancelled-twice');
+    const first = world.checkout('cancelled-twice', {}, { headers: { prefer: 'wait=30' } });
     await untilHeld(world, 'cancelled-twice');
     const cancel = () => world.ask('POST', `/v1/operations/${id}/cancel`);
     const answers = [await cancel(), await cancel()];
@@ -229,7 +229,8 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
        from hapax.asset a where a.id = $1 and d.content_id = a.content_id`,
       asset,
     );
-    const retry = () => world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`);
+    const retry = () =>
+      world.ask('POST', `/v1/assets/${asset}/derivatives/thumbnails/retry`, { headers: { prefer: 'wait=30' } });
     const answers = [...(await Promise.all([retry(), retry()])), await retry()];
     expect(answers.map(({ status, json: { derivatives } }) => [status, derivatives[0].state])).toEqual(
       Array(3).fill([200, 'done']),
@@ -300,7 +301,8 @@ describe('the document of the API', () => {
       const key = route.parameters?.find(({ name }) => name === 'idempotency-key')?.example ?? expect.unreachable();
       const body = example(route) ?? expect.unreachable();
       const { path = `/v1/${flow.route}`, more = {} } = (await ofWhatIsThere[flow.name]?.()) ?? {};
-      const answer = await world.ask('POST', path, { key, token: tokenFor(path), body: { ...body, ...more } });
+      const sent = { key, token: tokenFor(path), headers: { prefer: 'wait=30' }, body: { ...body, ...more } };
+      const answer = await world.ask('POST', path, sent);
       // Only the owner of the address can bring a sign-up to its end.
       const status = flow.name === 'signup' ? 202 : 201;
       expect([flow.name, answer.status, answer.headers.get('idempotency-status')]).toEqual([
@@ -320,7 +322,11 @@ describe('the document of the API', () => {
       'POST /v1/signups/{id}/resend',
     ]);
     const { orderId } = (await world.checkout('cancelled without a body')).json;
-    expect((await world.ask('POST', `/v1/orders/${orderId}/cancel`, { key: 'no body' })).status).toBe(201);
+    const cancelled = await world.ask('POST', `/v1/orders/${orderId}/cancel`, {
+      key: 'no body',
+      headers: { prefer: 'wait=30' },
+    });
+    expect(cancelled.status).toBe(201);
     expect((await world.ask('POST', '/v1/refunds', { key: 'no body' })).json.code).toBe('body-malformed');
   });
 

@@ -21,13 +21,14 @@ describe.skipIf(!typed)('the commands for API keys in docs/production.md, typed 
   });
   afterAll(() => world.close());
 
-  it('make a key that is let in, list it and revoke it', async () => {
+  // It starts npm three times, one after the other.
+  it('make a key that is let in, list it and revoke it', { timeout: 120_000 }, async () => {
     const commands = [...(await section()).matchAll(/```bash\n([\s\S]*?)```/g)].map(([, block]) => block);
     expect(commands).toHaveLength(2);
     const { address } = world.doors[0] ?? expect.unreachable();
     const script = commands.join('\necho\n').replaceAll('http://127.0.0.1:8080', address);
     const env = { ...process.env, DATABASE_URL: world.databaseUrl };
-    const { stdout } = await promisify(execFile)('bash', ['-euc', script], { timeout: 60_000, env });
+    const { stdout } = await promisify(execFile)('bash', ['-euc', script], { timeout: 120_000, env });
     expect(stdout).toContain('{"operations":[]}');
     expect(stdout).toMatch(/^hpx_test_[0-9a-f]{12} +alpha +shop +caller +valid .* web shop$/m);
     expect(stdout).toMatch(/^hpx_test_[0-9a-f]{12} was revoked at /m);

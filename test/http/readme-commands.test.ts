@@ -8,16 +8,19 @@ import { World } from '../support/world.ts';
 /** A bare container may have neither: nothing else of ours needs them. */
 const typed = ['bash', 'curl'].every((command) => spawnSync(command, ['--version']).status === 0);
 
+/** Each starts Node a few times, one after the other, and others share the processor. Milliseconds. */
+const longest = 110_000;
+
 async function commandsOf(file: string): Promise<string> {
   const text = await readFile(file, 'utf8');
   return [...text.matchAll(/```bash\n([\s\S]*?)```/g)].map(([, block]) => block).join('\necho\n');
 }
 
 async function run(script: string): Promise<string> {
-  return (await promisify(execFile)('bash', ['-euc', script], { timeout: 60_000 })).stdout;
+  return (await promisify(execFile)('bash', ['-euc', script], { timeout: longest })).stdout;
 }
 
-describe.skipIf(!typed)('the commands of the documents, typed as they stand', () => {
+describe.skipIf(!typed)('the commands of the documents, typed as they stand', { timeout: longest }, () => {
   let world: World;
   let printed: string;
   beforeAll(async () => {

@@ -5,6 +5,7 @@ import { ownSession } from './ground/own-session.ts';
 import { proveConnection } from './ground/prove-connection.ts';
 import { type Role, sessionOptions, silence, statementTimeout } from './ground/session.ts';
 import { LedgerFault, ledgerFault, refusedConnection } from './ledger-fault.ts';
+import { isLate, PooledConnection } from './pooled-connection.ts';
 
 /** One prepared statement. The name is its identity on every connection, so PostgreSQL plans it once. */
 export type Statement = {
@@ -24,27 +25,10 @@ export type Transaction = {
 
 /** On two cores, a process rarely has more than this many transactions open at once. */
 const connectionsPerProcess = 24;
-/**
- * On one machine a connection takes milliseconds; a second means that PostgreSQL is away, unless it has answered another
- * connection meanwhile. Then the machine is busy.
- */
-const connectTimeout = 1_000;
 /** Under load, callers wait for busy connections. That does not mean that PostgreSQL is away. */
 const turnTimeout = statementTimeout;
 /** Load comes in waves. The connections of the first should still be there for the second. Milliseconds. */
 const idleTimeout = 30_000;
-
-/** The pool has one time limit for waiting and for connecting. Here they are two. */
-class Connection extends pg.Client {
-  constructor(config: pg.ClientConfig) {
-    super({ ...config, connectionTimeoutMillis: connectTimeout });
-  }
-}
-
-/** What `pg` says of a connection that was not there in time. */
-function isLate(error: unknown): boolean {
-  return error instanceof Error && error.message === 'timeout expired';
-}
 
 const commit: Statement = { name: '', text: 'commit', values: [] };
 
@@ -72,7 +56,7 @@ export class Database {
       application_name: `hapax ${role}`,
       connectionTimeoutMillis: turnTimeout,
       idleTimeoutMillis: idleTimeout,
-      Client: Connection as unknown as new () => pg.ClientBase,
+      Client: PooledConnection as unknown as new () => pg.ClientBase,
       query_timeout: silence,
       max,
       pipeline: true,

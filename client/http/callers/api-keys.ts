@@ -12,6 +12,11 @@ import type { Caller } from './caller.ts';
  * Milliseconds.
  */
 const trusted = 800;
+/**
+ * A look-up that waited for its connection, or for a process that stood still, is older than that when it is there. The next one
+ * finds both ready.
+ */
+const mostLooks = 2;
 /** Keys in use at once in one process, unknown prefixes included: a few megabytes at most. */
 const most = 10_000;
 
@@ -26,13 +31,16 @@ export class ApiKeys {
     max: most,
     ttl: trusted,
     fetchMethod: async (prefix, _, { options }) => {
-      const asked = performance.now();
-      const row = await findApiKey(this.#database, prefix);
-      // The row is as old as the query. A key may have been revoked while a slow answer was on its way.
-      const left = trusted - (performance.now() - asked);
-      if (left <= 0) throw new LedgerFault('unavailable', `The look-up of an API key took longer than ${trusted} ms`);
-      options.ttl = Math.max(1, Math.floor(Math.min(left, row?.expiresIn ?? left)));
-      return { row, noted: row?.usedLately ?? false };
+      for (let looks = 1; looks <= mostLooks; looks += 1) {
+        const asked = performance.now();
+        const row = await findApiKey(this.#database, prefix);
+        // The row is as old as the query. A key may have been revoked while a slow answer was on its way.
+        const left = trusted - (performance.now() - asked);
+        if (left <= 0) continue;
+        options.ttl = Math.max(1, Math.floor(Math.min(left, row?.expiresIn ?? left)));
+        return { row, noted: row?.usedLately ?? false };
+      }
+      throw new LedgerFault('unavailable', `The look-up of an API key took longer than ${trusted} ms`);
     },
   });
 
