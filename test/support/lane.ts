@@ -95,7 +95,7 @@ export class Lane {
   }
 
   /** @returns the time of the settling, milliseconds since 1970 */
-  async settled(within = 20_000): Promise<number> {
+  async settled(within = 30_000): Promise<number> {
     return await this.world.until(
       `${this.key} settles`,
       async () => {

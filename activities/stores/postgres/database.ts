@@ -41,9 +41,11 @@ class Connection extends pg.Client {
   }
 }
 
-/** What `pg` says of a connection that was not there in time. */
+/** What `pg` says of a connection that was not there in time, and of one whose proof was not. */
+const lateWords = new Set(['timeout expired', 'Query read timeout']);
+
 function isLate(error: unknown): boolean {
-  return error instanceof Error && error.message === 'timeout expired';
+  return error instanceof Error && lateWords.has(error.message);
 }
 
 const commit: Statement = { name: '', text: 'commit', values: [] };
