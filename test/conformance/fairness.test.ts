@@ -17,9 +17,12 @@ describe('the workers that tenants share', () => {
   async function queued(tasks: number): Promise<void> {
     const asked = { namespace: 'default', taskQueue: { name: queue }, reportStats: true };
     await expect
-      .poll(async () => Number((await connection.workflowService.describeTaskQueue(asked)).stats?.approximateBacklogCount), {
-        timeout: 30_000,
-      })
+      .poll(
+        async () => Number((await connection.workflowService.describeTaskQueue(asked)).stats?.approximateBacklogCount),
+        {
+          timeout: 30_000,
+        },
+      )
       .toBeGreaterThanOrEqual(tasks);
   }
 
