@@ -39,10 +39,11 @@ async function runsOf(key: string, workflow: string): Promise<{ runs: number; lo
  * late with a connection to PostgreSQL.
  */
 async function patiently(key: string, door: number, cart = world.cart(key)): Promise<Answered> {
-  return await world.until(`${key} is answered`, async () => {
+  const ask = async () => {
     const answer = await world.checkout(key, {}, { door, body: cart, headers: { prefer: 'wait=30' } });
     return answer.status !== 503 && answer;
-  });
+  };
+  return await world.until(`${key} is answered`, ask, 30_000, 500);
 }
 
 describe('many requests with one key at once, through two processes', () => {
