@@ -46,6 +46,22 @@ async function more<T>(
   );
 }
 
+/** From the fastest to the one that decides. */
+const layers = ['memory', 'redis', 'ledger'] as const;
+
+/**
+ * Asks until a layer has answered. On a busy machine one may be too slow, or not trusted for a moment: then a slower one answers,
+ * and never a faster one, which cannot know.
+ */
+async function answeredBy(layer: (typeof layers)[number], door: number, again: () => Promise<unknown>): Promise<void> {
+  const known: readonly string[] = layers.slice(layers.indexOf(layer));
+  await world.until(`the answer is of ${layer}`, async () => {
+    const seen = await more(() => replays(door), again);
+    expect(Object.keys(seen).filter((one) => !known.includes(one))).toEqual([]);
+    return seen[layer] === 1;
+  });
+}
+
 const copies = () => redis.ask((client) => client.keys('hapax:answer:*'));
 
 /** Pays at the door that remembers, and waits for its copy. @returns the answer and the name of the copy */
@@ -53,9 +69,12 @@ async function paid(key: string) {
   const before = await copies();
   const answer = await ask(key, remembering);
   expect(answer.status).toBe(201);
-  const name = await world.until('the answer is copied', async () =>
-    (await copies()).find((one) => !before.includes(one)),
-  );
+  const name = await world.until('the answer is copied', async () => {
+    const made = (await copies()).find((one) => !before.includes(one));
+    // A copy that Redis did not take in time is made when the ledger is asked the next time.
+    if (made === undefined) await ask(key, forgetful);
+    return made;
+  });
   return { ...answer, name };
 }
 
@@ -83,33 +102,12 @@ describe('a settled duplicate', () => {
         expect([header, answer.headers.get(header)]).toEqual([header, first.headers.get(header)]);
       expect(answer.headers.get('original-request')).toBe(first.headers.get('request-id'));
     };
-    expect(
-      await more(
-        () => replays(remembering),
-        () => again(remembering),
-      ),
-    ).toEqual({ memory: 1 });
-    expect(
-      await more(
-        () => replays(forgetful),
-        () => again(forgetful),
-      ),
-    ).toEqual({ redis: 1 });
+    await answeredBy('memory', remembering, () => again(remembering));
+    await answeredBy('redis', forgetful, () => again(forgetful));
     await redis.ask((client) => client.flushAll());
-    expect(
-      await more(
-        () => replays(forgetful),
-        () => again(forgetful),
-      ),
-    ).toEqual({ ledger: 1 });
+    await answeredBy('ledger', forgetful, () => again(forgetful));
     // What PostgreSQL has answered is copied anew.
-    await world.until('it is copied', async () => (await copies()).length > 0);
-    expect(
-      await more(
-        () => replays(forgetful),
-        () => again(forgetful),
-      ),
-    ).toEqual({ redis: 1 });
+    await answeredBy('redis', forgetful, () => again(forgetful));
     expect(await effectsOf(world, 'fastest')).toEqual(paidOnce);
   });
 
@@ -122,7 +120,7 @@ describe('a settled duplicate', () => {
 
   it('is recorded with the layer that answered it', async () => {
     const { json } = await paid('recorded');
-    await ask('recorded', forgetful);
+    await answeredBy('redis', forgetful, () => ask('recorded', forgetful));
     await world.until('the arrival is recorded', async () => {
       const rows = await world.sql(
         'select 1 from hapax.arrival where operation_id = $1 and layer = $2',
@@ -139,14 +137,18 @@ describe('costs nothing but speed: a Redis', () => {
     const [victim, other] = [await paid('lied-to'), await paid('another')];
     const stolen = (await redis.ask((client) => client.get(other.name))) ?? '';
     for (const lie of ['', 'garbage', '{"status":200}', stolen]) {
-      await redis.ask((client) => client.set(victim.name, lie));
-      const seen = await more(
-        () => looks(forgetful),
-        async () => expect((await ask('lied-to', forgetful)).text).toBe(victim.text),
-      );
-      expect(seen).toEqual({ ignored: 1 });
+      const again = async () => expect((await ask('lied-to', forgetful)).text).toBe(victim.text);
+      await world.until('the lie is ignored', async () => {
+        await redis.ask((client) => client.set(victim.name, lie));
+        const seen = await more(() => looks(forgetful), again);
+        // On a busy machine Redis may not be heard in time.
+        return seen.ignored === 1;
+      });
       // The row's answer replaces the lie.
-      await world.until('it is mended', async () => (await redis.ask((client) => client.get(victim.name))) !== lie);
+      await world.until('it is mended', async () => {
+        await again();
+        return (await redis.ask((client) => client.get(victim.name))) !== lie;
+      });
     }
     expect(await effectsOf(world, 'lied-to')).toEqual(paidOnce);
   });
@@ -250,15 +252,16 @@ describe('an answer that changes before its time', () => {
     const [{ epoch } = { epoch: '' }] = await world.sql<{ epoch: string }>(
       'update hapax.answer_copies set epoch = epoch - 2 returning epoch',
     );
-    await pause(1_000);
+    await world.until('a process has noticed, and skipped the epochs that were lost', async () => {
+      const [now] = await world.sql<{ epoch: string }>('select epoch from hapax.answer_copies');
+      return Number(now?.epoch) > Number(epoch) + 1_000;
+    });
     // The same number as then would be given out by the next change but one.
     for (const body of ['{"corrected":2}', '{"corrected":3}']) {
       await change(json.id, body);
       await pause(1_000);
       for (const door of [remembering, forgetful]) expect((await ask('failed over', door)).text).toBe(body);
     }
-    const [now] = await world.sql<{ epoch: string }>('select epoch from hapax.answer_copies');
-    expect(Number(now?.epoch)).toBeGreaterThan(Number(epoch) + 1_000);
     expect(await copies()).toContain(name);
   });
 

@@ -12,6 +12,7 @@ import { samenessOf } from '../../workflows/operation/sameness.ts';
 import { uploadFlow } from '../../workflows/upload.flow.ts';
 import { bilingual, type Spoken } from '../support/former-statements.ts';
 import { Lane } from '../support/lane.ts';
+import { lostTasks } from '../support/lost-tasks.ts';
 import { moneyHeld, paidOnce, traces } from '../support/one-checkout.ts';
 import { placedOnce } from '../support/one-upload.ts';
 import { heldRequest, plan } from '../support/provider-faults.ts';
@@ -83,15 +84,25 @@ describe('the former build beside this one', () => {
     await one.healthy(both(former, spoken));
     await one.start();
     await one.settled();
-    return { id: one.id, spoken };
+    return { id: one.id, run: one.workflow, spoken };
+  }
+
+  /**
+   * A checkout of which no task was lost, and nothing tried twice: a worker that gets no processor for seconds tells its story
+   * again, and that says nothing of a usual checkout.
+   */
+  async function toldOnce(...asked: Parameters<typeof told>) {
+    for (let tries = 1; ; tries += 1) {
+      const one = await told(...asked);
+      const { events } = await one.run.fetchHistory();
+      const near = (events ?? []).every((event) => !event.activityTaskScheduledEventAttributes);
+      if ((near && (await lostTasks(one.run)) === 0) || tries === 5) return one;
+    }
   }
 
   it.for(turns)('carries a checkout to the same rows, with %s', async ([, former], context) => {
-    let present = await told(context, 'present', () => false, {});
-    // A worker that gets no processor for seconds loses its task and tells the story again: that says nothing of a usual checkout.
-    for (let n = 0; n < 3 && present.spoken.present !== 6; n += 1)
-      present = await told(context, 'present', () => false, {});
-    const mixed = await told(context, 'mixed', former, {});
+    const present = await toldOnce(context, 'present', () => false, {});
+    const mixed = await toldOnce(context, 'mixed', former, {});
     expect(present.spoken).toEqual({ former: 0, present: 6 });
     expect(mixed.spoken.former).toBeGreaterThan(0);
     expect(await traces(world, mixed.id)).toEqual(paidOnce);
@@ -99,8 +110,8 @@ describe('the former build beside this one', () => {
   });
 
   it.for(turns)('gives back what a declined card has left, with %s', async ([, former], context) => {
-    const present = await told(context, 'present', () => false, declined);
-    const mixed = await told(context, 'mixed', former, declined);
+    const present = await toldOnce(context, 'present', () => false, declined);
+    const mixed = await toldOnce(context, 'mixed', former, declined);
     expect(mixed.spoken.former).toBeGreaterThan(0);
     expect(await traces(world, mixed.id)).toMatchObject({ state: 'refused', orders: ['released'], receipts: 0 });
     expect(await moneyHeld(world, mixed.id)).toBe(0);
@@ -163,21 +174,23 @@ describe('the former build beside this one', () => {
       );
       context.onTestFinished(() => worker.stop());
     }
-    const keys = Array.from({ length: 12 }, (_, n) => `shared-${n}`);
-    const paid = await Promise.all(
-      keys.map((key) =>
-        uploader.gateway.start(checkoutFlow, {
-          ...caller(),
-          key,
-          request: checkoutFlow.request.parse(world.cart(key)),
-        }),
-      ),
-    );
-    for (const { id } of paid) {
-      await world.until(`${id} is paid`, async () => (await world.state(id)) === 'succeeded', 20_000);
-      expect(await traces(world, id)).toEqual(paidOnce);
-    }
-    expect(Math.min(spoken.former, spoken.present)).toBeGreaterThan(0);
+    const start = (key: string) =>
+      uploader.gateway.start(checkoutFlow, {
+        ...caller(),
+        key,
+        request: checkoutFlow.request.parse(world.cart(key)),
+      });
+    let dozens = 0;
+    // One of them may begin to work only when the other has done the first dozen.
+    await world.until('both have worked', async () => {
+      dozens += 1;
+      const paid = await Promise.all(Array.from({ length: 12 }, (_, n) => start(`shared-${dozens}-${n}`)));
+      for (const { id } of paid) {
+        await world.until(`${id} is paid`, async () => (await world.state(id)) === 'succeeded');
+        expect(await traces(world, id)).toEqual(paidOnce);
+      }
+      return Math.min(spoken.former, spoken.present) > 0;
+    });
   });
 
   it.for([

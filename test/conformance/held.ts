@@ -13,8 +13,14 @@ export function checkoutId(world: World, key: string, generation = 1): string {
   return operationId(scope, generation);
 }
 
-/** Lets the provider keep a checkout waiting before it confirms, so that it is in flight for as long as a test wants. */
-export async function holdConfirm(world: World, key: string, times = 1): Promise<string> {
+/** More often than any test lets a confirm be sent. */
+const always = 1_000;
+
+/**
+ * Lets the provider keep a checkout waiting before it confirms, so that it is in flight for as long as a test wants. The
+ * client gives a call up after three seconds and sends it again: that one is held as well.
+ */
+export async function holdConfirm(world: World, key: string, times = always): Promise<string> {
   const operation = checkoutId(world, key);
   await world.faults([{ match: { path: 'confirm$', operation }, times, fault: 'hold_before' }]);
   return operation;

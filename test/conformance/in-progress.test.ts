@@ -11,12 +11,26 @@ afterAll(() => world.close());
 
 const wait = (seconds: number) => ({ prefer: `wait=${seconds}` });
 
-/** Lets a checkout begin and be held at the provider, whose client gives a call up after three seconds. */
-async function heldCheckout(key: string, times = 1) {
-  const id = await holdConfirm(world, key, times);
-  const first = world.checkout(key);
+/** The longest that a caller may wait. Seconds. */
+const longest = 30;
+
+/** When the provider's client gives a call up: from then on the operation may be in doubt. Milliseconds. */
+const givenUp = 3_000;
+
+/** Lets a checkout begin and be held at the provider. */
+async function heldCheckout(key: string) {
+  const begun = performance.now();
+  const id = await holdConfirm(world, key);
+  const first = world.checkout(key, {}, { headers: wait(longest) });
   await untilHeld(world, key);
-  return { id, first };
+  return { id, first, begun };
+}
+
+/** How many requests the door has let join an operation. */
+async function joins(): Promise<number> {
+  const { text } = await world.ask('GET', '/metrics', { token: null });
+  const counts = text.matchAll(/^hapax_requests_total\{flow="checkout",decision="joined",layer="\w+"\} (\d+)/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Runs `work` while no worker does anything: what is begun in it stays begun for as long as it likes. */
@@ -33,8 +47,10 @@ async function withFrozenWorkers<T>(work: () => Promise<T>): Promise<T> {
 describe('while an operation is in flight, the same request', () => {
   it('joins it and gets its end', async () => {
     const { first } = await heldCheckout('joins');
-    const joined = Promise.all([world.checkout('joins'), world.checkout('joins')]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = await joins();
+    const again = () => world.checkout('joins', {}, { headers: wait(longest) });
+    const joined = Promise.all([again(), again()]);
+    await world.until('both have joined', async () => (await joins()) === before + 2);
     await release(world);
     for (const answer of await joined) {
       expect(answer.text).toBe((await first).text);
@@ -55,7 +71,8 @@ describe('while an operation is in flight, the same request', () => {
         world.checkout('prefers', {}, { headers: wait(0) }),
       ]);
       expect(performance.now() - begun).toBeGreaterThan(950);
-      expect(performance.now() - begun).toBeLessThan(5_000);
+      // Who prefers nothing waits for ten seconds.
+      expect(performance.now() - begun).toBeLessThan(9_500);
       return [first, ...answers];
     });
     expect(created?.headers.get('idempotency-status')).toBe('created');
@@ -75,21 +92,24 @@ describe('while an operation is in flight, the same request', () => {
       expect(answer.headers.get('idempotent-replayed')).toBeNull();
     }
     // "In progress" is never the stored answer.
-    const end = await world.checkout('prefers', {}, { headers: wait(20) });
+    const end = await world.checkout('prefers', {}, { headers: wait(longest) });
     expect([end.status, end.json.id]).toEqual([201, id]);
     expect(await effectsOf(world, 'prefers')).toEqual(paidOnce);
   });
 
   it('and a look at the operation, which may wait as well, see it go from running to its end', async () => {
-    const { id, first } = await heldCheckout('looks');
+    const { id, first, begun } = await heldCheckout('looks');
     const look = await world.ask('GET', `/v1/operations/${id}`);
-    expect([look.status, look.json.state]).toEqual([200, 'running']);
-    expect(look.json.steps.map((step: { name: string; state: string }) => step.state)).toEqual([
-      ...['done', 'done', 'sent'],
+    // A machine that is busy for longer than the call may last shows the doubt that comes of it.
+    const inTime = performance.now() - begun < givenUp || look.json.state === 'running';
+    const [state, step] = inTime ? ['running', 'sent'] : ['indeterminate', 'unknown'];
+    expect([look.status, look.json.state]).toEqual([200, state]);
+    expect(look.json.steps.map((one: { name: string; state: string }) => one.state)).toEqual([
+      ...['done', 'done', step],
       // The buyer, how the bank decides, the capture, the order.
       ...['planned', 'planned', 'planned', 'planned'],
     ]);
-    const patient = world.ask('GET', `/v1/operations/${id}`, { headers: wait(5) });
+    const patient = world.ask('GET', `/v1/operations/${id}`, { headers: wait(longest) });
     const impatient = await world.ask('GET', `/v1/operations/${id}`, { headers: wait(1) });
     expect(impatient.status).toBe(200);
     expect(['running', 'indeterminate']).toContain(impatient.json.state);
@@ -117,9 +137,9 @@ describe('while an operation is in flight, the same request', () => {
 
 describe('when the provider gives no clear answer', () => {
   it('the operation is shown as indeterminate, is asked for again, and ends with one charge', async () => {
-    const { id, first } = await heldCheckout('in-doubt', 9);
+    const { id, first } = await heldCheckout('in-doubt');
     // The local try ends after three seconds without an answer; what it asked for may yet happen.
-    await world.until('the ledger shows doubt', async () => (await world.state(id)) === 'indeterminate', 20_000);
+    await world.until('the ledger shows doubt', async () => (await world.state(id)) === 'indeterminate');
     const asked = await world.checkout('in-doubt', {}, { headers: wait(0) });
     expect(asked.status).toBe(409);
     expect(asked.json).toMatchObject({
@@ -133,7 +153,7 @@ describe('when the provider gives no clear answer', () => {
     expect(asked.headers.get('location')).toBe(`/v1/operations/${id}`);
     expect(asked.headers.get('retry-after')).toBe('2');
     await release(world);
-    const end = await world.checkout('in-doubt', {}, { headers: wait(25) });
+    const end = await world.checkout('in-doubt', {}, { headers: wait(longest) });
     expect([end.status, end.json.id]).toEqual([201, id]);
     // Whoever had asked first was told the end, or by the end of its wait that nobody knew it yet.
     const told = await first;
@@ -143,27 +163,37 @@ describe('when the provider gives no clear answer', () => {
   });
 
   it('the caller is told so for as long as the doubt lasts, and never that it has failed', async () => {
-    // The first try is held before the effect, and three more after it: nobody can know.
-    const id = await holdConfirm(world, 'long-doubt');
-    await world.faults([{ match: { path: 'confirm$', operation: id }, times: 4, fault: 'drop_after' }]);
-    const first = world.checkout('long-doubt', {}, { headers: wait(1) });
-    await untilHeld(world, 'long-doubt');
-    expect((await first).json.code).toBe('in-progress');
+    // The first try is held before the effect, three are dropped after it, and then each is held after it: nobody can know.
+    const begun = performance.now();
+    const id = await holdConfirm(world, 'long-doubt', 1);
+    const match = { path: 'confirm$', operation: id };
+    await world.faults([
+      { match, times: 3, fault: 'drop_after' },
+      { match, times: 1_000, fault: 'hold_after' },
+    ]);
+    const first = await world.checkout('long-doubt', {}, { headers: wait(1) });
+    const early = performance.now() - begun < givenUp;
+    expect(early ? ['in-progress'] : ['in-progress', 'operation-indeterminate']).toContain(first.json.code);
     const seen = new Set<string>();
-    const end = await world.until(
-      'the operation ends',
-      async () => {
-        const answer = await world.checkout('long-doubt', {}, { headers: wait(0) });
-        seen.add(String(answer.json.code));
-        return answer.status === 201 && answer;
-      },
-      45_000,
-    );
-    expect(seen.has('operation-indeterminate')).toBe(true);
+    const ask = async () => {
+      const answer = await world.checkout('long-doubt', {}, { headers: wait(0) });
+      seen.add(String(answer.json.code));
+      return answer;
+    };
+    await world.until('a try is held after its effect', async () => {
+      await ask();
+      const { held } = (await world.sandboxControl('GET', 'faults')) as { held: { boundary: string }[] };
+      return held.some(({ boundary }) => boundary === 'after');
+    });
+    expect((await ask()).json.code).toBe('operation-indeterminate');
+    await release(world);
+    const end = await world.until('the operation ends', async () => {
+      const answer = await ask();
+      return answer.status === 201 && answer;
+    });
     expect([...seen].filter((code) => !['in-progress', 'operation-indeterminate', 'undefined'].includes(code))).toEqual(
       [],
     );
-    await release(world);
     expect((await world.checkout('long-doubt')).text).toBe(end.text);
     expect(await effectsOf(world, 'long-doubt')).toEqual(paidOnce);
   });

@@ -39,7 +39,7 @@ export function rawRequest({ method = 'POST', path = '/v1/checkouts', headers = 
  * Sends bytes as they stand over a connection of its own, and gives the answers that come back.
  * @throws when fewer than `answers` have come within `patience` milliseconds
  */
-export async function exchange(address: string, bytes: Buffer, answers = 1, patience = 15_000): Promise<RawAnswer[]> {
+export async function exchange(address: string, bytes: Buffer, answers = 1, patience = 30_000): Promise<RawAnswer[]> {
   const { hostname, port } = new URL(address);
   const socket = connect(Number(port), hostname);
   let received = Buffer.alloc(0);

@@ -13,8 +13,8 @@ export class FaultyLine {
   /** What each piece takes more on its way there, in milliseconds; it is lost if the line is cut meanwhile. */
   readonly #slower: number;
   #state: 'well' | 'refusing' | 'swallowing' = 'well';
-  /** What the first piece of a new connection takes more, in milliseconds. */
-  #greeting = 0;
+  /** What one of the first pieces of a new connection takes more, in milliseconds, and which one. */
+  #greeting = { late: 0, piece: 1 };
   /** So many bytes at the end of each piece are lost on their way there, and the end of a connection is too. */
   #cutting = 0;
 
@@ -43,16 +43,18 @@ export class FaultyLine {
     far.on('error', () => near.destroy());
     const pair = [near, far] as const;
     this.#pairs.add(pair);
-    let late = Math.max(this.#slower, this.#greeting);
+    const greeting = this.#greeting;
+    let pieces = 0;
     near.on('data', (chunk) => {
       this.sent += chunk.length;
+      pieces += 1;
       if (this.#state !== 'well') return;
       this.#left -= chunk.length;
       if (this.#left <= 0) this.swallow();
+      const late = pieces === greeting.piece ? Math.max(this.#slower, greeting.late) : this.#slower;
       if (this.#cutting > 0) far.write(chunk.subarray(0, -this.#cutting));
       else if (late === 0) far.write(chunk);
       else setTimeout(() => far.writable && far.write(chunk), late);
-      late = this.#slower;
     });
     far.on('data', (chunk) => this.#state === 'well' && near.write(chunk));
     near.on('close', () => {
@@ -79,9 +81,9 @@ export class FaultyLine {
     this.#left = bytes;
   }
 
-  /** A busy machine: what connects from now on is heard this many milliseconds later. */
-  greetLate(late: number): void {
-    this.#greeting = late;
+  /** A busy machine: what connects from now on is heard this many milliseconds later, from its first piece on or a later one. */
+  greetLate(late: number, piece = 1): void {
+    this.#greeting = { late, piece };
   }
 
   /** A network that goes away in the middle of a piece: its last bytes are lost, and so is every word of an end. */

@@ -58,15 +58,18 @@ function booking(name: string, order: Order, reached: Reached): Consumer {
   });
 }
 
-/** The consumers of the tests' own: each keeps an order in its own way, and books what it has done. */
-export function ownConsumers(reached: Reached = async () => undefined) {
+/**
+ * The consumers of the tests' own: each keeps an order in its own way, and books what it has done.
+ * @param patience of those that do not wait for long. Milliseconds
+ */
+export function ownConsumers(reached: Reached = async () => undefined, patience = seconds(1)) {
   const wait = { by: 'sequence', gap: 'wait' } as const;
   return {
     any: booking('any', 'any', reached),
     other: booking('other', 'any', reached),
     latest: booking('latest', { by: 'sequence', gap: 'skip' }, reached),
     ordered: booking('ordered', { ...wait, patience: days(1), after: 'hold' }, reached),
-    impatient: booking('impatient', { ...wait, patience: seconds(1), after: 'hold' }, reached),
-    skipping: booking('skipping', { ...wait, patience: seconds(1), after: 'skip' }, reached),
+    impatient: booking('impatient', { ...wait, patience, after: 'hold' }, reached),
+    skipping: booking('skipping', { ...wait, patience, after: 'skip' }, reached),
   };
 }
