@@ -50,7 +50,8 @@ function visit(node: unknown, source: SourceFile): void {
   for (const child of Object.values(node)) visit(child, source);
 }
 
-function stringOf(node: Node): string | undefined {
+/** The text of a string literal, or of a template with `?` for what is filled in; undefined for anything else. */
+export function stringOf(node: Node): string | undefined {
   if (node.type !== 'TemplateLiteral') return literal(node);
   return (node.quasis as { value: { raw: string } }[]).map((quasi) => quasi.value.raw).join('?');
 }
