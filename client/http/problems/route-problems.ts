@@ -41,6 +41,7 @@ export const routeCodes = {
     ...([
       'recipient-unsound',
       'message-refused',
+      'subject-refused',
       'message-unwritable',
       'delivery-failed',
       'delivery-in-doubt',
