@@ -167,7 +167,7 @@ export async function startHttp(
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
-    endpoints: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' },
+    endpoints: { rules: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' } },
     ...(extend === undefined ? {} : { extend }),
   });
   sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);

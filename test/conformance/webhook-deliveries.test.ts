@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { NameUnanswered } from '../../activities/endpoint-address/name-unanswered.ts';
+import type { ResolveName } from '../../activities/endpoint-address/resolve-endpoint.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { replayDeadLetter, deadLetters } from '../../activities/stores/postgres/inbox/dead-letters.ts';
 import {
@@ -22,16 +24,18 @@ import { readSecret, rotateSecret } from '../../activities/stores/postgres/outbo
 import { hours } from '../../workflows/operation/duration.ts';
 import { endpointId, type Environment, messageId, secretId } from '../../workflows/operation/key.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
+import { doorHere } from '../support/door-here.ts';
 
 const minute = 60_000;
 const none: Busy = new Map();
 const name = `hooks${randomBytes(4).toString('hex')}`;
 let sql: pg.Pool;
+let url: string;
 let app: Database;
 let sender: Database;
 beforeAll(async () => {
   const { postgresUrl, template } = inject('ground');
-  const url = await databaseNamed(postgresUrl, name, template);
+  url = await databaseNamed(postgresUrl, name, template);
   sql = new pg.Pool({ connectionString: url, max: 4 });
   app = new Database(url, 'hapax_app', 2);
   sender = new Database(url, 'hapax_upkeep', 2);
@@ -231,6 +235,32 @@ describe('endpoints with something to send', () => {
 });
 
 describe('an endpoint', () => {
+  it('is not created while its name cannot be looked up: the same request creates it afterwards', async () => {
+    let resolve: ResolveName = async () => {
+      throw new NameUnanswered('The name server gave no answer (ETIMEOUT).');
+    };
+    const endpoints = { rules: { loopback: false }, resolve: (asked: string) => resolve(asked) };
+    const door = await doorHere(inject('ground'), url, [], 'operator', { endpoints });
+    const create = () =>
+      fetch(`${door.url}/v1/webhook-endpoints`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer ann', 'content-type': 'application/json', 'idempotency-key': 'dns' },
+        body: JSON.stringify({ url: 'https://shop.example.com/' }),
+      });
+    try {
+      const away = await create();
+      expect([away.status, away.headers.get('retry-after')]).toEqual([503, '5']);
+      expect(await away.json()).toMatchObject({ code: 'name-unanswered', retryable: true, sameKeySafe: true });
+      resolve = async () => [];
+      expect((await create()).status).toBe(400);
+      expect((await sql.query('select from hapax.webhook_endpoint')).rowCount).toBe(0);
+      resolve = async () => ['93.184.216.34'];
+      expect((await create()).status).toBe(201);
+    } finally {
+      await door.close();
+    }
+  });
+
   it('is created once for its key, and is seen by its tenant and environment alone', async () => {
     const id = await endpoint('mine', ['asset.ready']);
     expect(await endpoint('mine', null)).toBe(id);

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { EndpointFault } from '../../../activities/endpoint-address/endpoint-fault.ts';
+import { NameUnanswered } from '../../../activities/endpoint-address/name-unanswered.ts';
 import { resolveEndpoint, type ResolveName } from '../../../activities/endpoint-address/resolve-endpoint.ts';
 import { type EndpointRules, soundEndpoint } from '../../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
@@ -82,6 +83,7 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
           ...problems(
             ...routeCodes.takesBody,
             ...(['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired'] as const),
+            'name-unanswered',
           ),
         },
       },
@@ -93,7 +95,7 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
       const secret = secretId(named.id);
       let endpoint = await readEndpoint(database, named);
       if (endpoint === undefined) {
-        await resolveEndpoint(new URL(asked.url), rules, resolve).catch(asInvalid);
+        await resolveEndpoint(new URL(asked.url), rules, resolve).catch(asProblem);
         if (!(await admitted(instance, request)))
           throw new HttpProblem(
             'too-many-requests',
@@ -131,12 +133,17 @@ function wantedOf({ url, types, description }: z.output<typeof wanted>, rules: E
       description: description ?? null,
     };
   } catch (error) {
-    return asInvalid(error);
+    return asProblem(error);
   }
 }
 
-/** @throws HttpProblem request-invalid */
-function asInvalid(error: unknown): never {
+/** @throws HttpProblem */
+function asProblem(error: unknown): never {
   if (error instanceof EndpointFault) throw requestInvalid([{ instancePath: '/url', message: error.message }]);
+  if (error instanceof NameUnanswered)
+    throw new HttpProblem(
+      'name-unanswered',
+      `${error.message} Nothing was created: wait, then ask again with the same key.`,
+    );
   throw error;
 }
