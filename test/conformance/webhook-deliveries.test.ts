@@ -74,6 +74,13 @@ async function endpoint(key: string, types: readonly string[] | null = null, whe
   return id;
 }
 
+const post = (door: string, key: string) =>
+  fetch(`${door}/v1/webhook-endpoints`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer ann', 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify({ url: 'https://shop.example.com/' }),
+  });
+
 let told = 0;
 async function tell(type: string, where: Where = {}, channel = 'event', payload: object = {}): Promise<string> {
   const operation = operationOf(where.tenant ?? 'alpha', where.environment ?? 'test');
@@ -235,18 +242,42 @@ describe('endpoints with something to send', () => {
 });
 
 describe('an endpoint', () => {
+  it('is one of 50 at most of its tenant and environment: one must go before another one comes', async () => {
+    for (let n = 0; n < 48; n += 1) await endpoint(`e${n}`);
+    // Of several at once, no more than there is room for.
+    const more = await Promise.allSettled(['x', 'y', 'z', 'y'].map((key) => endpoint(key)));
+    const [x, y, z, again] = more.map(({ status }) => status);
+    expect([x, y, z].toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(again).toBe(y);
+    await endpoint('e0');
+    await endpoint('live', null, { environment: 'live' });
+    await endpoint('theirs', null, { tenant: 'beta' });
+    const door = await doorHere(inject('ground'), url, [], 'operator', {
+      endpoints: { rules: { loopback: false }, resolve: async () => ['93.184.216.34'] },
+    });
+    const create = () => post(door.url, 'one too many');
+    try {
+      const refused = await create();
+      expect([refused.status, await refused.json()]).toMatchObject([
+        409,
+        { code: 'too-many-endpoints', sameKeySafe: true, detail: expect.stringContaining('delete one') },
+      ]);
+      const headers = { authorization: 'Bearer ann' };
+      const id = endpointId({ tenant: 'alpha', environment: 'test', subject: 'ann', key: 'e1' });
+      await fetch(`${door.url}/v1/webhook-endpoints/${id}`, { method: 'DELETE', headers });
+      expect([(await create()).status, (await create()).status]).toEqual([201, 201]);
+    } finally {
+      await door.close();
+    }
+  });
+
   it('is not created while its name cannot be looked up: the same request creates it afterwards', async () => {
     let resolve: ResolveName = async () => {
       throw new NameUnanswered('The name server gave no answer (ETIMEOUT).');
     };
     const endpoints = { rules: { loopback: false }, resolve: (asked: string) => resolve(asked) };
     const door = await doorHere(inject('ground'), url, [], 'operator', { endpoints });
-    const create = () =>
-      fetch(`${door.url}/v1/webhook-endpoints`, {
-        method: 'POST',
-        headers: { authorization: 'Bearer ann', 'content-type': 'application/json', 'idempotency-key': 'dns' },
-        body: JSON.stringify({ url: 'https://shop.example.com/' }),
-      });
+    const create = () => post(door.url, 'dns');
     try {
       const away = await create();
       expect([away.status, away.headers.get('retry-after')]).toEqual([503, '5']);

@@ -60,6 +60,7 @@ const enginesOwn = {
   'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
   'issuer-unavailable': { status: 503, title: 'The keys of the token issuer cannot be read', ...wait, retryAfter: 5 },
   'name-unanswered': { status: 503, title: 'The name in the address cannot be looked up now', ...wait, retryAfter: 5 },
+  'too-many-endpoints': { status: 409, title: 'There are too many endpoints for webhooks', ...fix },
   'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
   overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
   internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },

@@ -7,6 +7,7 @@ import { NameUnanswered } from '../../../activities/endpoint-address/name-unansw
 import { resolveEndpoint, type ResolveName } from '../../../activities/endpoint-address/resolve-endpoint.ts';
 import { type EndpointRules, soundEndpoint } from '../../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
+import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
 import {
   createEndpoint,
   readEndpoint,
@@ -25,6 +26,7 @@ import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
 import { keySchema } from '../protocol/key-schema.ts';
 import { requireKey } from '../routes/flow-routes.ts';
 import { endpointExample, endpointView, endpointWithSecret } from './endpoint-view.ts';
+import { keptAsTheyAre, type KeptSecrets } from './kept-secrets.ts';
 import { newSecret } from './new-secret.ts';
 
 /** A type as steps tell it, such as `asset.ready`. One that nothing tells yet is no fault: a deploy may bring it. */
@@ -53,10 +55,15 @@ export type EndpointParts = {
   readonly rules: EndpointRules;
   /** A test passes its own. */
   readonly resolve?: ResolveName;
+  /** Default: they are kept as they are. */
+  readonly secrets?: KeptSecrets;
 };
 
 /** Creates an endpoint, once for each key. */
-export function createEndpointRoute(instance: FastifyInstance, { database, rules, resolve }: EndpointParts): void {
+export function createEndpointRoute(
+  instance: FastifyInstance,
+  { database, rules, resolve, secrets = keptAsTheyAre }: EndpointParts,
+): void {
   acceptJson(instance);
   instance.withTypeProvider<ZodTypeProvider>().post(
     '/v1/webhook-endpoints',
@@ -83,7 +90,7 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
           ...problems(
             ...routeCodes.takesBody,
             ...(['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired'] as const),
-            'name-unanswered',
+            ...routeCodes.declaresEndpoint,
           ),
         },
       },
@@ -101,8 +108,8 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
             'too-many-requests',
             'Too many new operations: wait, then ask again with the same key.',
           );
-        const first = { id: secret, text: newSecret() };
-        endpoint = await createEndpoint(database, named, { ...asked, by: caller.subject }, first);
+        const first = { id: secret, text: secrets.seal(newSecret(), named) };
+        endpoint = await createEndpoint(database, named, { ...asked, by: caller.subject }, first).catch(asProblem);
       }
       if (endpoint.deleted)
         throw new HttpProblem(
@@ -117,8 +124,9 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
           'This Idempotency-Key was used for another endpoint: make a new key for a new endpoint.',
           { header: 'Idempotency-Key' },
         );
-      const known = await readSecret(database, caller.tenant, secret);
-      return reply.code(201).send({ ...endpointView(endpoint), ...(known === undefined ? {} : { secret: known }) });
+      const kept = await readSecret(database, caller.tenant, secret);
+      const known = kept === undefined ? {} : { secret: secrets.open(kept, named) };
+      return reply.code(201).send({ ...endpointView(endpoint), ...known });
     },
   );
 }
@@ -144,6 +152,11 @@ function asProblem(error: unknown): never {
     throw new HttpProblem(
       'name-unanswered',
       `${error.message} Nothing was created: wait, then ask again with the same key.`,
+    );
+  if (error instanceof LedgerFault && error.constraint === 'tenant_has_few_endpoints')
+    throw new HttpProblem(
+      'too-many-endpoints',
+      `${error.message}: delete one that you need no longer, then ask again with the same key.`,
     );
   throw error;
 }

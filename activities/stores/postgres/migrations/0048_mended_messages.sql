@@ -205,3 +205,30 @@ begin
 end $$;
 comment on function hapax.erase_batch(text, integer) is
   'Erases one batch of what has settled, and gives how many operations, orders and old accounts that were; 0: nothing can be erased now.';
+
+comment on column hapax.webhook_secret.secret is
+  'sealed, for its endpoint alone, or plain where it was written before secrets were sealed; null once it signs nothing any more';
+
+-- Each event plans a delivery for each endpoint that wants it, in the transaction of its step. So there are no more than that one takes
+-- without being noticed: 50 rows take about a millisecond.
+create function hapax.limit_endpoints() returns trigger language plpgsql as $$
+declare
+  most constant integer := 50;
+begin
+  -- Of two at once, the second one sees the first.
+  perform pg_advisory_xact_lock(hashtextextended('webhook_endpoint/' || new.tenant || '/' || new.environment, 0));
+  -- A retry makes no second one.
+  if exists (select from hapax.webhook_endpoint e where e.id = new.id) then
+    return new;
+  end if;
+  if (select count(*) from hapax.webhook_endpoint e
+      where e.tenant = new.tenant and e.environment = new.environment and e.deleted_at is null) >= most
+  then
+    raise exception using errcode = 'check_violation', constraint = 'tenant_has_few_endpoints',
+      message = format('There are %s endpoints for webhooks, and no more may be created', most);
+  end if;
+  return new;
+end $$;
+comment on function hapax.limit_endpoints is 'A tenant has 50 endpoints for webhooks at most, in each environment.';
+create trigger tenant_has_few_endpoints before insert on hapax.webhook_endpoint
+  for each row execute function hapax.limit_endpoints();
