@@ -14,8 +14,14 @@ afterEach(() => {
   for (const socket of open.splice(0)) socket.close();
 });
 
-/** A name server, and a client that asks it once. @param answer to a question for a type; undefined: it is silent */
-async function nameServer(answer: (type: number) => Buffer | number | undefined): Promise<Resolver> {
+type Answer = (type: number) => Buffer | number | undefined;
+
+/**
+ * A name server, and a client that asks it once.
+ * @param answer to a question for a type; undefined: it is silent
+ * @param timeout longer than this machine ever stands still; short where nothing comes. Milliseconds
+ */
+async function nameServer(answer: Answer, timeout = 20_000): Promise<Resolver> {
   const socket = createSocket('udp4');
   open.push(socket);
   socket.on('message', (question, { port }) => {
@@ -25,7 +31,7 @@ async function nameServer(answer: (type: number) => Buffer | number | undefined)
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  const resolver = new Resolver({ timeout: 200, tries: 1 });
+  const resolver = new Resolver({ timeout, tries: 1 });
   resolver.setServers([`127.0.0.1:${socket.address().port}`]);
   return resolver;
 }
@@ -64,14 +70,18 @@ describe('a name', () => {
   it.each([
     ['fails', () => serverFailure],
     ['refuses to answer', () => refused],
-    ['is silent', () => undefined],
     ['knows of one family alone that there is nothing', (type: number) => (type === ofIpv4 ? noError : serverFailure)],
   ])('leads nobody knows where, while its server %s', async (_, answer) => {
     await expect(resolveByDns('shop.example.com', await nameServer(answer))).rejects.toThrow(NameUnanswered);
   });
 
+  it('leads nobody knows where, while its server is silent', async () => {
+    const resolver = await nameServer(() => undefined, 100);
+    await expect(resolveByDns('shop.example.com', resolver)).rejects.toThrow(NameUnanswered);
+  });
+
   it('leads nobody knows where, while there is no server', async () => {
-    const resolver = await nameServer(() => noError);
+    const resolver = await nameServer(() => noError, 1_000);
     for (const socket of open.splice(0)) socket.close();
     await expect(resolveByDns('shop.example.com', resolver)).rejects.toThrow(NameUnanswered);
   });
