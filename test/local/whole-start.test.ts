@@ -121,7 +121,7 @@ test('the upload is told with it, published to the broker, and counted once for 
   const { addresses } = current as Start;
   const { size } = await stat('docs/photograph.jpg');
   const sql = new pg.Pool({ connectionString: addresses.PostgreSQL, max: 1 });
-  const broker = await connect({ servers: addresses.NATS, reconnect: false });
+  const broker = await connect({ servers: addresses.NATS as string, reconnect: false });
   try {
     const usage = async () => (await sql.query('select * from hapax.upload_usage')).rows;
     expect(await becomes(async () => (await usage()).length > 0, 30_000)).toBe(true);

@@ -1,12 +1,12 @@
 import {
   jetstream,
   jetstreamManager,
+  JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamManager,
-  jserrors,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { errors, headers, type NatsConnection } from '@nats-io/transport-node';
 import { type PublishRefusal, publishRefusal } from './publish-refusal.ts';
 
 /** The stream into which events are published. */
@@ -106,7 +106,7 @@ export class EventStream {
     } catch (error) {
       const refusal =
         publishRefusal(error, streamName, subject) ??
-        (error instanceof jserrors.JetStreamNotEnabled ? await this.#notStored(subject) : undefined);
+        (isUnheard(error) ? await this.#notStored(subject) : undefined);
       if (refusal !== undefined) return { state: 'refused', ...refusal };
       return { state: 'unanswered', detail: (error as Error).message };
     }
@@ -123,7 +123,7 @@ export class EventStream {
       const stored = await streams.find(subject).then(
         () => true,
         (error: unknown) => {
-          if (!(error instanceof jserrors.StreamNotFoundError)) throw error;
+          if (!(error instanceof JetStreamApiError) || error.code !== JetStreamApiCodes.StreamNotFound) throw error;
           return false;
         },
       );
@@ -150,6 +150,12 @@ export class EventStream {
   async close(): Promise<void> {
     await this.#connection.close();
   }
+}
+
+/** Nobody listens on the subject. The client takes it for a broker without JetStream. */
+function isUnheard(error: unknown): boolean {
+  const cause = (error as Error).cause;
+  return cause instanceof errors.RequestError && cause.isNoResponders();
 }
 
 const nanosToMillis = (nanos: number): number => nanos / 1_000_000;
