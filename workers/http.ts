@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { connectSystems } from '../activities/outside/connect-systems.ts';
 import { systems, systemSettings } from '../activities/outside/systems.ts';
+import { EndpointSecrets } from '../activities/seal/endpoint-secrets.ts';
 import { Seals } from '../activities/seal/seals.ts';
 import { SubjectTokens } from '../activities/seal/subject-tokens.ts';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
@@ -167,7 +168,10 @@ export async function startHttp(
     },
     newPerMinute: config.HAPAX_NEW_PER_MINUTE,
     corsOrigins: config.HAPAX_CORS_ORIGINS,
-    endpoints: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' },
+    endpoints: {
+      rules: { loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on' },
+      secrets: new EndpointSecrets(seals),
+    },
     ...(extend === undefined ? {} : { extend }),
   });
   sayGround(log, [...connected.proofs(), await bucketProof(database, objects)]);

@@ -88,7 +88,7 @@ export async function startMail(
     count: (channel, became) => messagesSent.inc({ channel, became }),
   });
   const webhooks = webhookLoop({
-    ...{ database, log, outlets: extend, rows: wrap },
+    ...{ database, seals, log, outlets: extend, rows: wrap },
     loopback: config.HAPAX_WEBHOOK_LOOPBACK === 'on',
     protection: config.HAPAX_PROTECTION,
   });

@@ -3,6 +3,8 @@ import type { Outlets } from '../activities/delivery/outlet.ts';
 import { forEachEndpoint, WebhookOutlets } from '../activities/delivery/webhook/webhook-outlets.ts';
 import { WebhookSender } from '../activities/delivery/webhook/webhook-sender.ts';
 import type { ChosenProtection } from '../activities/outside/protection.ts';
+import { EndpointSecrets } from '../activities/seal/endpoint-secrets.ts';
+import type { Seals } from '../activities/seal/seals.ts';
 import type { Database } from '../activities/stores/postgres/database.ts';
 import { disableEndpoint } from '../activities/stores/postgres/outbox/webhook-endpoints.ts';
 import { DeliveryLoop, type DeliveryRows } from './delivery-loop.ts';
@@ -14,6 +16,7 @@ const atOnce = 32;
 
 type WebhookLoopParts = {
   readonly database: Database;
+  readonly seals: Seals;
   /** Whether webhooks may go to this machine. */
   readonly loopback: boolean;
   readonly protection: ChosenProtection;
@@ -24,11 +27,13 @@ type WebhookLoopParts = {
 };
 
 /** Lets webhooks leave: beside mail, so that neither takes the places of the other. */
-export function webhookLoop({ database, loopback, protection, log, outlets, rows }: WebhookLoopParts): DeliveryLoop {
+export function webhookLoop(parts: WebhookLoopParts): DeliveryLoop {
+  const { database, seals, loopback, protection, log, outlets, rows } = parts;
   const system = 'webhook';
   breakers.set({ system }, 0);
   const sender = new WebhookSender({
     rules: { loopback },
+    secrets: new EndpointSecrets(seals),
     async disable(endpoint, because) {
       await disableEndpoint(database, endpoint, because);
       log.warn({ endpoint }, 'An endpoint for webhooks is gone, and disabled');

@@ -26,8 +26,8 @@ export type SoundMessage = {
 
 export type Judged =
   | SoundMessage
-  /** Of a type that the consumer does not act on. */
-  | { readonly kind: 'ignored' }
+  /** Of a type that the consumer does not act on, or of data that were erased. */
+  | { readonly kind: 'ignored'; readonly erased: boolean }
   | {
       readonly kind: 'unusable';
       readonly key: MessageKey;
@@ -90,8 +90,9 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
   const sequence = sequenceOf(numbered);
   const isPlaced = subject !== undefined && Number.isSafeInteger(sequence);
   // The data of its subject were erased before it was read: nothing is left to act on.
-  const passes = schema === undefined || isErased(enveloped.data.data);
-  if (passes && (consumer.order === 'any' || !isPlaced)) return { kind: 'ignored' };
+  const erased = isErased(enveloped.data.data);
+  const passes = schema === undefined || erased;
+  if (passes && (consumer.order === 'any' || !isPlaced)) return { kind: 'ignored', erased };
   const data = passes ? { success: true as const, data: undefined } : schema.safeParse(enveloped.data.data);
   if (!data.success) return unusable('message-invalid', `Its data is not that of ${type}: ${issuesOf(data.error)}`);
   if (consumer.order !== 'any') {

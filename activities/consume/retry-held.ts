@@ -25,6 +25,10 @@ export async function retryHeld(
   random: number,
 ): Promise<Retried> {
   const read = messageOf(consumer, held);
+  if (read === 'erased') {
+    await database.flush(held.key.tenant, endHeld(consumer, held, 'done'));
+    return { became: 'done' };
+  }
   if (!('event' in read)) return await keepOn(database, held, read, undefined);
   try {
     return await attempt(database, consumer, held, read);
@@ -34,7 +38,8 @@ export async function retryHeld(
   }
 }
 
-function messageOf(consumer: Consumer, { body, subject, key }: DueMessage): SoundMessage | Kept {
+/** `erased`: nothing is left to act on, and nothing waits for it. */
+function messageOf(consumer: Consumer, { body, subject, key }: DueMessage): SoundMessage | Kept | 'erased' {
   const dead = (code: string, detail: string): Kept => ({ state: 'dead', why: { code, detail } });
   if (body === null)
     return dead(
@@ -42,6 +47,7 @@ function messageOf(consumer: Consumer, { body, subject, key }: DueMessage): Soun
       `It was larger than ${largestMessage} bytes and was not kept: look at ${key.message}.`,
     );
   const judged = judgeMessage(consumer, { place: key.message, subject, body });
+  const notRead = dead('message-invalid', `${consumer.name} does not read its type any more.`);
   switch (judged.kind) {
     case 'sound':
       // Its name is that of its row, by which it was claimed.
@@ -49,8 +55,9 @@ function messageOf(consumer: Consumer, { body, subject, key }: DueMessage): Soun
     case 'unusable':
       return { state: 'dead', why: judged.why };
     case 'ignored':
+      return judged.erased ? 'erased' : notRead;
     case 'nobodys':
-      return dead('message-invalid', `${consumer.name} does not read its type any more.`);
+      return notRead;
   }
 }
 

@@ -1,8 +1,7 @@
-import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { seconds } from '../../workflows/operation/duration.ts';
 import { EndpointFault } from './endpoint-fault.ts';
 import { isPublicAddress } from './public-address.ts';
+import { resolveByDns } from './resolve-by-dns.ts';
 import { type EndpointRules, isLoopback } from './sound-endpoint.ts';
 
 /** An address to connect to, as `net` takes it. */
@@ -11,25 +10,10 @@ export type Address = { readonly address: string; readonly family: 4 | 6 };
 /** Asks for the addresses of a name. */
 export type ResolveName = (name: string) => Promise<readonly string[]>;
 
-/** A name server answers in milliseconds; a packet may get lost on the way. */
-const resolveTimeout = seconds(2);
-const resolveTries = 2;
-
-/**
- * The addresses of a name by DNS alone: what the machine's own files call a name is none of the Internet's. It needs no thread, of
- * which Node has four: a name whose server hangs does not keep other names waiting.
- */
-const resolveByDns: ResolveName = async (name) => {
-  const resolver = new Resolver({ timeout: resolveTimeout, tries: resolveTries });
-  // A name often has addresses of one family alone.
-  const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
-  return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-};
-
 /**
  * Finds out where an endpoint is, once. Connect to exactly these addresses: to ask again is to let the name's owner answer otherwise
  * after the check (DNS rebinding).
- * @throws EndpointFault unless every address is public
+ * @throws EndpointFault unless every address is public, NameUnanswered where the name cannot be looked up now
  */
 export async function resolveEndpoint(
   url: URL,

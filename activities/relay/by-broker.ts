@@ -5,6 +5,7 @@ import { eventEnvelope } from '../delivery/event-envelope.ts';
 import { eventSubject } from './event-subject.ts';
 import type { Way } from './pass.ts';
 import { type Became, publishInOrder } from './publish-in-order.ts';
+import { SubjectRefusals } from './subject-refusals.ts';
 
 /**
  * Events that a relay takes of a shard at once. More of them are under way at the broker, which then writes several to its disk in
@@ -21,6 +22,8 @@ export type EventBroker = {
   /** @returns the body of the newest message of a subject */
   readonly newestOf: (subject: string) => Promise<string | undefined>;
 };
+
+type Asked = Pick<EventBroker, 'publish' | 'newestOf'>;
 
 /** The rows of the outbox, as a relay by a broker sees them. */
 export type EventRows = {
@@ -43,8 +46,18 @@ type ByBrokerParts = {
 /** The way of events by a broker: publish, then record. What was not recorded is published again, and the broker knows its id. */
 export function byBroker({ broker, rows, horizon, count, tell }: ByBrokerParts): Way {
   let window = 0;
+  const subjects = new SubjectRefusals();
+  const asked: Asked = {
+    async publish(subject, id, body) {
+      const answer = await broker.publish(subject, id, body);
+      if (answer.state === 'published') subjects.took(id);
+      if (answer.state === 'refused' && isOfSubject(answer)) subjects.refused(id);
+      return answer;
+    },
+    newestOf: (subject) => broker.newestOf(subject),
+  };
   const publish = async (event: DueEvent): Promise<Became> => {
-    const became = await publishOnce(broker, event, window - horizon);
+    const became = await publishOnce(asked, event, window - horizon);
     count(became.state === 'published' && became.duplicate ? 'duplicate' : became.state);
     return became;
   };
@@ -58,21 +71,30 @@ export function byBroker({ broker, rows, horizon, count, tell }: ByBrokerParts):
       const { published, refused, unanswered } = await publishInOrder(events, publish, holds);
       const ids = published.map(({ id }) => id);
       if (ids.length > 0 && (await rows.record(shard, ids)) === undefined) return { state: 'lost' };
+      let away = unanswered;
       for (const { event, why } of refused) {
+        if (isOfSubject(why) && !subjects.decides(event.id)) {
+          away ??= why.detail;
+          continue;
+        }
         if (!(await rows.refuse(shard, event.id, why))) return { state: 'lost' };
         tell(event, why);
       }
-      if (unanswered !== undefined) return { state: 'away', detail: unanswered };
+      if (away !== undefined) return { state: 'away', detail: away };
       return { state: 'done', more: events.length === atMost || refused.length > 0 };
     },
   };
+}
+
+function isOfSubject({ code }: Refusal): boolean {
+  return code === 'subject-refused';
 }
 
 /**
  * @param knownFor how long after a try the broker surely knows the id. What was tried longer ago is looked up: the newest message of
  *   its aggregate tells how far that one has come. Milliseconds
  */
-async function publishOnce(broker: EventBroker, event: DueEvent, knownFor: number): Promise<Became> {
+async function publishOnce(broker: Asked, event: DueEvent, knownFor: number): Promise<Became> {
   const subject = eventSubject(event);
   let body: string;
   try {
@@ -89,12 +111,11 @@ async function publishOnce(broker: EventBroker, event: DueEvent, knownFor: numbe
       return { state: 'unanswered', detail: (error as Error).message };
     }
   }
-  const became = await broker.publish(subject, event.id, body);
-  return became.state === 'refused' ? { ...became, code: 'message-refused' } : became;
+  return await broker.publish(subject, event.id, body);
 }
 
 /** A stream that has thrown its messages away, or that others write to as well, tells nothing. */
-async function newestSequence(broker: EventBroker, subject: string): Promise<bigint> {
+async function newestSequence(broker: Asked, subject: string): Promise<bigint> {
   const body = await broker.newestOf(subject);
   if (body === undefined) return 0n;
   try {

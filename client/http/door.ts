@@ -5,7 +5,6 @@ import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { EndpointRules } from '../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../activities/stores/postgres/database.ts';
 import type { Refusal } from '../../workflows/operation/outcome.ts';
 import type { AnyFlow } from '../../workflows/operation/flow.ts';
@@ -41,6 +40,7 @@ import { type IssueSubject, subjectRoutes } from './routes/subject-routes.ts';
 import { type Check, isReady, readinessText } from './health/readiness.ts';
 import { mostNewOperations } from './callers/most-new-operations.ts';
 import { documentRoles, requireRole } from './callers/require-role.ts';
+import type { EndpointParts } from './webhook-endpoints/create-endpoint-route.ts';
 import { endpointRoutes } from './webhook-endpoints/endpoint-routes.ts';
 import { requireSoundCoding } from './protocol/sound-coding.ts';
 import { requireSoundExpectation } from './protocol/sound-expectation.ts';
@@ -67,7 +67,7 @@ type DoorParts = {
   /** Called with what became of each delivery of an event. */
   readonly countDelivery?: CountDelivery;
   /** Where outgoing webhooks may go. Default: addresses of the Internet alone. */
-  readonly endpoints?: EndpointRules;
+  readonly endpoints?: Omit<EndpointParts, 'database'>;
   /** Signs tokens for browsers without a user; without it there are none. */
   readonly issueSubject?: IssueSubject;
   /** Further routes behind authentication. */
@@ -213,7 +213,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
       next();
       return undefined;
     });
-    const { flows, gateway, additions, database, endpoints: rules = { loopback: false } } = parts;
+    const { flows, gateway, additions, database, endpoints = { rules: { loopback: false } } } = parts;
     const operation = operationSchema(additions.everything);
     const views = new OperationViews(parts);
     operationRoutes(guarded, { ...parts, views, operation });
@@ -223,7 +223,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     if (parts.issueSubject !== undefined) subjectRoutes(guarded, parts.issueSubject);
     await guarded.register(async (scope) => deadLetterRoutes(scope, database));
     await guarded.register(async (scope) => await differenceRoutes(scope, database));
-    await guarded.register(async (scope) => await endpointRoutes(scope, { database, rules }));
+    await guarded.register(async (scope) => await endpointRoutes(scope, { database, ...endpoints }));
     await guarded.register(async (scope) => flowRoutes(scope, flows, gateway, additions));
     await additions.register(guarded);
     parts.extend?.(guarded);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { consumeBatch } from '../../activities/consume/consume-batch.ts';
@@ -167,6 +168,40 @@ describe('a poisonous message', () => {
     expect(await row('poison')).toMatchObject({ state: 'due', tries: 1, code: 'effect-failed' });
     expect(await consume(any, ...messages)).not.toContain('done');
   });
+
+  it('whose effect lets its transaction stand still is tried again, and is told what took too long', async () => {
+    const standing: Consumer = {
+      ...any,
+      async effect(client, event) {
+        if (event.id === 'poison') {
+          const session = await client.query(
+            `select pg_backend_pid() as pid, set_config('idle_in_transaction_session_timeout', '100ms', true)`,
+          );
+          await sessionEnds(session.rows[0].pid);
+        }
+        await any.effect(client, event);
+      },
+    };
+    const [first, last] = things(any, 2) as [Message, Message];
+    const became = await consume(standing, first, thingHappened('any', { id: 'poison' }), last);
+    expect(became.toSorted()).toEqual(['done', 'done', 'failed']);
+    const why = {
+      code: 'effect-failed',
+      detail: expect.stringContaining('The effect took too long: 3 s may pass between two statements.'),
+    };
+    expect(await row('poison')).toMatchObject({ state: 'due', ...why });
+    await sql.query('update hapax.consumed set tries = $1 where id is not null', [mostTries - 1]);
+    expect(await retry(standing)).toEqual(['dead']);
+    expect(await letters()).toMatchObject([{ event: 'poison', ...why }]);
+    expect((await book(any)).toSorted()).toEqual(['m1', 'm2']);
+  });
+
+  /** Until PostgreSQL has ended it, and the client has had a moment to hear so. */
+  async function sessionEnds(pid: number): Promise<void> {
+    const open = async () => (await sql.query('select from pg_stat_activity where pid = $1', [pid])).rowCount;
+    await expect.poll(open, { timeout: 20_000 }).toBe(0);
+    await pause(50);
+  }
 
   it('is tried so often, with growing pauses, and is a dead letter then, which is replayed under its id', async () => {
     await consume(any, thingHappened('any', { id: 'poison', poison: 'throws' }));

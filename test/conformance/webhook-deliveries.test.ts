@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { NameUnanswered } from '../../activities/endpoint-address/name-unanswered.ts';
+import type { ResolveName } from '../../activities/endpoint-address/resolve-endpoint.ts';
 import { Database } from '../../activities/stores/postgres/database.ts';
 import { replayDeadLetter, deadLetters } from '../../activities/stores/postgres/inbox/dead-letters.ts';
 import {
@@ -22,16 +24,18 @@ import { readSecret, rotateSecret } from '../../activities/stores/postgres/outbo
 import { hours } from '../../workflows/operation/duration.ts';
 import { endpointId, type Environment, messageId, secretId } from '../../workflows/operation/key.ts';
 import { databaseNamed, dropDatabase } from '../support/database-named.ts';
+import { doorHere } from '../support/door-here.ts';
 
 const minute = 60_000;
 const none: Busy = new Map();
 const name = `hooks${randomBytes(4).toString('hex')}`;
 let sql: pg.Pool;
+let url: string;
 let app: Database;
 let sender: Database;
 beforeAll(async () => {
   const { postgresUrl, template } = inject('ground');
-  const url = await databaseNamed(postgresUrl, name, template);
+  url = await databaseNamed(postgresUrl, name, template);
   sql = new pg.Pool({ connectionString: url, max: 4 });
   app = new Database(url, 'hapax_app', 2);
   sender = new Database(url, 'hapax_upkeep', 2);
@@ -69,6 +73,13 @@ async function endpoint(key: string, types: readonly string[] | null = null, whe
   await createEndpoint(app, { tenant, environment, id }, wanted, { id: secretId(id), text: `whsec_${key}` });
   return id;
 }
+
+const post = (door: string, key: string) =>
+  fetch(`${door}/v1/webhook-endpoints`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer ann', 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify({ url: 'https://shop.example.com/' }),
+  });
 
 let told = 0;
 async function tell(type: string, where: Where = {}, channel = 'event', payload: object = {}): Promise<string> {
@@ -231,6 +242,56 @@ describe('endpoints with something to send', () => {
 });
 
 describe('an endpoint', () => {
+  it('is one of 50 at most of its tenant and environment: one must go before another one comes', async () => {
+    for (let n = 0; n < 48; n += 1) await endpoint(`e${n}`);
+    // Of several at once, no more than there is room for.
+    const more = await Promise.allSettled(['x', 'y', 'z', 'y'].map((key) => endpoint(key)));
+    const [x, y, z, again] = more.map(({ status }) => status);
+    expect([x, y, z].toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(again).toBe(y);
+    await endpoint('e0');
+    await endpoint('live', null, { environment: 'live' });
+    await endpoint('theirs', null, { tenant: 'beta' });
+    const door = await doorHere(inject('ground'), url, [], 'operator', {
+      endpoints: { rules: { loopback: false }, resolve: async () => ['93.184.216.34'] },
+    });
+    const create = () => post(door.url, 'one too many');
+    try {
+      const refused = await create();
+      expect([refused.status, await refused.json()]).toMatchObject([
+        409,
+        { code: 'too-many-endpoints', sameKeySafe: true, detail: expect.stringContaining('delete one') },
+      ]);
+      const headers = { authorization: 'Bearer ann' };
+      const id = endpointId({ tenant: 'alpha', environment: 'test', subject: 'ann', key: 'e1' });
+      await fetch(`${door.url}/v1/webhook-endpoints/${id}`, { method: 'DELETE', headers });
+      expect([(await create()).status, (await create()).status]).toEqual([201, 201]);
+    } finally {
+      await door.close();
+    }
+  });
+
+  it('is not created while its name cannot be looked up: the same request creates it afterwards', async () => {
+    let resolve: ResolveName = async () => {
+      throw new NameUnanswered('The name server gave no answer (ETIMEOUT).');
+    };
+    const endpoints = { rules: { loopback: false }, resolve: (asked: string) => resolve(asked) };
+    const door = await doorHere(inject('ground'), url, [], 'operator', { endpoints });
+    const create = () => post(door.url, 'dns');
+    try {
+      const away = await create();
+      expect([away.status, away.headers.get('retry-after')]).toEqual([503, '5']);
+      expect(await away.json()).toMatchObject({ code: 'name-unanswered', retryable: true, sameKeySafe: true });
+      resolve = async () => [];
+      expect((await create()).status).toBe(400);
+      expect((await sql.query('select from hapax.webhook_endpoint')).rowCount).toBe(0);
+      resolve = async () => ['93.184.216.34'];
+      expect((await create()).status).toBe(201);
+    } finally {
+      await door.close();
+    }
+  });
+
   it('is created once for its key, and is seen by its tenant and environment alone', async () => {
     const id = await endpoint('mine', ['asset.ready']);
     expect(await endpoint('mine', null)).toBe(id);

@@ -161,6 +161,17 @@ describe('an event', () => {
     const newer = answers[0]?.json.secret as string;
     expect([answers[1]?.json.secret, newer === secret]).toEqual([newer, false]);
     expect((await world.ask('POST', `${path}/${id}/rotate`, { ...operator, key: null })).json.code).toBe('key-missing');
+    const kept = await world.sql<{ secret: string }>(
+      'select secret from hapax.webhook_secret where endpoint_id = $1',
+      id,
+    );
+    expect(kept.map((row) => row.secret.startsWith('sealed:1:'))).toEqual([true, true]);
+    // As the former build has written it.
+    await world.sql(
+      'update hapax.webhook_secret set secret = $2 where endpoint_id = $1 and signs_until is not null',
+      id,
+      secret,
+    );
     const message = await told('after the rotation');
     await world.start('workers/mail.ts');
     await became(message, 'sent');

@@ -256,6 +256,61 @@ describe('an event that the broker refuses', () => {
   });
 });
 
+describe('a subject on which the broker takes nothing', () => {
+  const stores = (subjects: string[]) =>
+    broker.ask(async (connection) => {
+      const { streams } = await jetstreamManager(connection);
+      await streams.update('HAPAX_EVENTS', { subjects });
+    });
+  /** The broker shows that it takes others. */
+  const failsBeside = (id: string) =>
+    expect
+      .poll(
+        async () => {
+          await tell('free');
+          return (await stateOf(id)).state;
+        },
+        { timeout: 30_000, interval: 300 },
+      )
+      .toBe('failed');
+  const why = async (id: string) =>
+    (await sql.query('select code, detail from hapax.publication where message_id = $1', [id])).rows[0];
+  const replay = (id: string) => sql.query(`select hapax.replay_publication('dl_' || substr($1, 5), 'test')`, [id]);
+
+  it('holds up its aggregate alone, is told, and goes on in its order when it is mended and replayed', async () => {
+    await relay();
+    await became(await tell('free'), 'published');
+    await stores(['hapax.alpha.test.order.free', 'hapax.alpha.test.order.denied']);
+    await broker.configure(
+      `authorization { users: [{ user: relay, password: relay, permissions: { publish: { deny: "hapax.alpha.test.order.denied" } } }] }
+no_auth_user: relay\n`,
+    );
+    const [unstored, denied] = [await tell('unstored', { n: 1 }), await tell('denied', { n: 1 })];
+    const behind = await tell('unstored', { n: 2 });
+    await failsBeside(unstored);
+    await failsBeside(denied);
+    const subject = 'hapax.alpha.test.order';
+    expect(await why(unstored)).toEqual({
+      code: 'subject-refused',
+      detail: `The stream HAPAX_EVENTS does not store ${subject}.unstored: add it to its subjects, and replay the event.`,
+    });
+    expect(await why(denied)).toEqual({
+      code: 'subject-refused',
+      detail: `The relay may not publish on ${subject}.denied: allow it to the relay's login, and replay the event.`,
+    });
+    expect(await stateOf(behind)).toMatchObject({ state: 'due', tries: 0 });
+    await stores(['hapax.>']);
+    await replay(unstored);
+    await became(behind, 'published');
+    expect((await streamedOf('unstored')).map(({ data }) => data.n)).toEqual([1, 2]);
+    // Its file is written anew, without what was added.
+    await broker.kill();
+    await broker.startAgain();
+    await replay(denied);
+    await became(denied, 'published');
+  });
+});
+
 it('an event that was tried before the broker’s memory of ids begins is looked for before it is published', async () => {
   const id = await tell('old');
   await (await relay(faultyScript, ['kill', 'after-publish'])).gone();

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConfig } from '../../workers/config.ts';
 import { findNatsServer } from '../../workers/local/find-nats-server.ts';
@@ -117,6 +120,36 @@ test('brings everything up and does the main job: one charge for three asks and 
   ]);
   for (const name of ['HTTP', 'API documentation', 'Temporal UI', 'Mail catcher'])
     expect((await fetch(addresses[name] as string, { headers: { accept: 'text/html' } })).ok).toBe(true);
+});
+
+test('the upload is told with it, published to the broker, and counted once for its subject by the consumer `usage`', async () => {
+  const { addresses } = current as Start;
+  const { size } = await stat('docs/photograph.jpg');
+  const sql = new pg.Pool({ connectionString: addresses.PostgreSQL, max: 1 });
+  const broker = await connect({ servers: addresses.NATS as string, reconnect: false });
+  try {
+    const usage = async () => (await sql.query('select * from hapax.upload_usage')).rows;
+    expect(await becomes(async () => (await usage()).length > 0, 30_000)).toBe(true);
+    expect(await usage()).toMatchObject([
+      { tenant: 'alpha', environment: 'test', uploads: '1', bytes: `${size}`, stored: expect.stringMatching(/^[1-9]/) },
+    ]);
+    const { rows: told } = await sql.query(
+      `select o.id, o.operation_id, p.state, c.consumer, c.state as consumed
+       from hapax.outbox o join hapax.publication p on p.message_id = o.id join hapax.consumed c on c.message = o.id
+       where o.type = 'upload.used'`,
+    );
+    expect(told).toMatchObject([{ state: 'published', consumer: 'usage', consumed: 'done' }]);
+    const { streams, consumers } = await jetstreamManager(broker);
+    const subject = `hapax.alpha.test.upload.${told[0].operation_id}`;
+    const published = await streams.getMessage('HAPAX_EVENTS', { last_by_subj: subject });
+    expect(published?.json()).toMatchObject({ id: told[0].id, type: 'upload.used', data: { bytes: size } });
+    // By the broker, and not by the log that stands in for one.
+    const acknowledged = async () => (await consumers.info('HAPAX_EVENTS', 'hapax-usage')).num_ack_pending === 0;
+    expect(await becomes(acknowledged, 10_000)).toBe(true);
+    expect((await sql.query('select from hapax.consumer_shard')).rowCount).toBe(0);
+  } finally {
+    await Promise.all([sql.end(), broker.close()]);
+  }
 });
 
 test('a second one beside it says so, and harms nothing', async () => {

@@ -19,6 +19,7 @@ export async function doorHere(
   databaseUrl: string,
   registered: readonly Registration[],
   role: Role = 'caller',
+  more: Pick<Parameters<typeof createDoor>[0], 'endpoints'> = {},
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const { gateway, database, close } = await connectGateway({
     ...{ databaseUrl, temporalAddress, taskQueue: 'nobody', cacheEntries: 0 },
@@ -36,6 +37,7 @@ export async function doorHere(
     ready: async () => [],
     newPerMinute: 10_000,
     corsOrigins: [],
+    ...more,
   });
   return {
     url: await app.listen({ host: '127.0.0.1', port: 0 }),

@@ -21,9 +21,9 @@ it('a message is read with its envelope, and known by tenant, environment, sourc
 });
 
 it('a message of a type that the consumer does not act on is ignored, whatever its data', () => {
-  expect(changed({ type: 'other.thing', data: 'anything' })).toEqual({ kind: 'ignored' });
-  expect(changed({ type: 'toString' })).toEqual({ kind: 'ignored' });
-  expect(changed({ data: { erased: true } })).toEqual({ kind: 'ignored' });
+  expect(changed({ type: 'other.thing', data: 'anything' })).toEqual({ kind: 'ignored', erased: false });
+  expect(changed({ type: 'toString' })).toEqual({ kind: 'ignored', erased: false });
+  expect(changed({ data: { erased: true } })).toEqual({ kind: 'ignored', erased: true });
   // Those behind it in its aggregate would wait for it.
   expect(changed({ type: 'other.thing' }, ordered)).toMatchObject({ kind: 'sound', passes: true });
 });

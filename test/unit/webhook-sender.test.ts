@@ -4,12 +4,14 @@ import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { postOnce } from '../../activities/delivery/webhook/post-once.ts';
 import { WebhookSender, type WebhookSenderParts } from '../../activities/delivery/webhook/webhook-sender.ts';
+import { EndpointSecrets } from '../../activities/seal/endpoint-secrets.ts';
 import { Doubtful } from '../../activities/stores/outcomes/doubtful.ts';
 import { Refused } from '../../activities/stores/outcomes/refused.ts';
 import { Throttled } from '../../activities/stores/outcomes/throttled.ts';
 import type { Delivery, Webhook as To } from '../../activities/stores/postgres/outbox/due-deliveries.ts';
 import { seconds } from '../../workflows/operation/duration.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
+import { testSeals } from '../support/seal-keys.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const secrets = ['whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXc=', 'whsec_b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQ='];
@@ -28,6 +30,7 @@ const disabled: string[] = [];
 async function sent(to: Partial<To> = {}, parts: Partial<WebhookSenderParts> = {}, handOver = async () => undefined) {
   const sender = new WebhookSender({
     rules: { loopback: true },
+    secrets: new EndpointSecrets(testSeals),
     disable: async (endpoint, because) => void disabled.push(`${endpoint}: ${because}`),
     ...parts,
   });
@@ -68,6 +71,24 @@ describe('a webhook', () => {
     expect(() => stranger.verify(body, signed)).toThrow();
     expect(() => new Webhook(secrets[0] as string).verify(body.replace('ast_1', 'ast_2'), signed)).toThrow();
     expect(() => new Webhook(secrets[0] as string).verify(body, { ...signed, 'webhook-id': 'msg_2' })).toThrow();
+  });
+
+  it('is signed with secrets that are sealed in their rows, for their own endpoint alone', async () => {
+    const kept = new EndpointSecrets(testSeals);
+    const [newest = '', former = ''] = secrets;
+    const sealed = kept.seal(newest, { tenant: 'alpha', id: 'we_1' });
+    expect(sealed).toMatch(/^sealed:1:/);
+    await sent({ secrets: [sealed, former] });
+    const [{ headers, body }] = receiver.arrived as [(typeof receiver.arrived)[number]];
+    for (const secret of secrets) new Webhook(secret).verify(body, headers as Record<string, string>);
+    for (const other of [
+      { tenant: 'alpha', id: 'we_2' },
+      { tenant: 'beta', id: 'we_1' },
+    ])
+      expect(() => kept.open(sealed, other)).toThrow(/cannot be opened/);
+    // Nothing was handed over: it is tried again, and nobody has to ask whether it arrived.
+    expect(await failed({ endpoint: 'we_2', secrets: [sealed] })).not.toBeInstanceOf(Doubtful);
+    expect(receiver.arrived).toHaveLength(1);
   });
 
   it('is the same at each try, but for its time and its signature', async () => {

@@ -77,9 +77,9 @@ export class TusCaller {
     return {
       rest: (last: Uint8Array) => void sending.write(last),
       /** The status. */
-      answered: once(sending, 'response').then(([answer]: [IncomingMessage]) => {
+      answered: once(sending, 'response').then(([answer]) => {
         sending.destroy();
-        return answer.statusCode;
+        return (answer as IncomingMessage).statusCode;
       }),
     };
   }

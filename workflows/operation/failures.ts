@@ -59,6 +59,8 @@ const enginesOwn = {
   'transfer-coding-unsupported': { status: 501, title: 'This transfer coding is not supported', ...fix },
   'too-many-requests': { status: 429, title: 'Too many requests', ...wait, retryAfter: 1 },
   'issuer-unavailable': { status: 503, title: 'The keys of the token issuer cannot be read', ...wait, retryAfter: 5 },
+  'name-unanswered': { status: 503, title: 'The name in the address cannot be looked up now', ...wait, retryAfter: 5 },
+  'too-many-endpoints': { status: 409, title: 'There are too many endpoints for webhooks', ...fix },
   'ledger-unavailable': { status: 503, title: 'The ledger cannot be reached', ...wait, retryAfter: 2 },
   overloaded: { status: 503, title: 'The service has more work than it can take', ...wait, retryAfter: 2 },
   internal: { status: 500, title: 'Something went wrong on our side', ...wait, retryAfter: 2 },
@@ -79,6 +81,7 @@ const enginesOwn = {
   // About a message that we send. They stand at dead letters.
   'recipient-unsound': { status: 422, title: 'The recipient is none that can be written to', ...fix },
   'message-refused': { status: 422, title: 'The recipient or the message was refused', ...fix },
+  'subject-refused': { status: 503, title: 'The broker takes nothing on this subject', ...support },
   'message-unwritable': { status: 500, title: 'The message cannot be written', ...support },
   'delivery-failed': { status: 503, title: 'The message could not be delivered in time', ...wait, retryAfter: 2 },
   'endpoint-disabled': { status: 409, title: 'The endpoint of the webhook is disabled', ...fix },

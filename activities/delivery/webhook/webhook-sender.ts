@@ -2,6 +2,7 @@ import { EndpointFault } from '../../endpoint-address/endpoint-fault.ts';
 import { resolveEndpoint, type ResolveName } from '../../endpoint-address/resolve-endpoint.ts';
 import { type EndpointRules, soundEndpoint } from '../../endpoint-address/sound-endpoint.ts';
 import { seconds } from '../../../workflows/operation/duration.ts';
+import type { EndpointSecrets } from '../../seal/endpoint-secrets.ts';
 import { Doubtful } from '../../stores/outcomes/doubtful.ts';
 import { Refused } from '../../stores/outcomes/refused.ts';
 import type { Delivery, Webhook } from '../../stores/postgres/outbox/due-deliveries.ts';
@@ -16,6 +17,7 @@ export const longestCall = seconds(15);
 
 export type WebhookSenderParts = {
   readonly rules: EndpointRules;
+  readonly secrets: Pick<EndpointSecrets, 'open'>;
   /** Disables an endpoint that is gone, before anything else is made of it. */
   readonly disable: (endpoint: string, because: string) => Promise<void>;
   /** A test passes its own. */
@@ -37,9 +39,10 @@ export class WebhookSender {
    * @throws Refused where it is gone, Throttled where it asks us to wait, anything else where it is to be tried again
    */
   async send(message: Delivery['message'], to: Webhook, { handOver, signal }: Handing): Promise<void> {
-    const { rules, disable, resolve, longest = longestCall } = this.#parts;
+    const { rules, secrets, disable, resolve, longest = longestCall } = this.#parts;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(longest)]);
     const body = JSON.stringify(eventOf(message, to));
+    const sign = to.secrets.map((kept) => secrets.open(kept, { tenant: message.tenant, id: to.endpoint }));
     const url = soundEndpoint(to.url, rules);
     const addresses = await within(limited, resolveEndpoint(url, rules, resolve)).catch((error: unknown) => {
       if (error instanceof EndpointFault)
@@ -50,7 +53,7 @@ export class WebhookSender {
     const headers = {
       'content-type': 'application/json',
       'user-agent': 'Hapax-Webhooks/1',
-      ...webhookHeaders(message.id, new Date(), body, to.secrets),
+      ...webhookHeaders(message.id, new Date(), body, sign),
     };
     const answered = await postOnce({ url, addresses, headers, body, signal: limited }).catch((error: unknown) => {
       throw new Doubtful(`The receiver gave no answer${why(error, limited)}.`, { cause: error });

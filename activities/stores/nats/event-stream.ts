@@ -1,27 +1,28 @@
 import {
   jetstream,
   jetstreamManager,
+  JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { errors, headers, type NatsConnection } from '@nats-io/transport-node';
+import { type PublishRefusal, publishRefusal } from './publish-refusal.ts';
 
 /** The stream into which events are published. */
 const streamName = 'HAPAX_EVENTS';
 const subjects = 'hapax.>';
+/** Subjects of a stream that may be those of events. */
+const ofOurs = /^(hapax\.|\*\.|>$)/;
 
 /** What a broker has made of a message. */
 export type Published =
   /** `duplicate`: it knew the id, and has kept the first one. */
   | { readonly state: 'published'; readonly duplicate: boolean }
-  /** It will never take this one. */
-  | { readonly state: 'refused'; readonly detail: string }
+  /** It does not take this one until somebody mends what `detail` says, and others meanwhile. */
+  | ({ readonly state: 'refused' } & PublishRefusal)
   /** It may have taken it, or takes nothing now. */
   | { readonly state: 'unanswered'; readonly detail: string };
-
-/** Codes of refusals that are about the message: longer than the stream takes, with longer headers than it takes. */
-const ofTheMessage = new Set([10054, 10097]);
 
 type StreamTerms = {
   /** For how long the stream knows an id, where it is made here. Milliseconds. */
@@ -62,14 +63,12 @@ export class EventStream {
   /**
    * Makes the stream where it is missing. One that is there stays as it is: its limits and replicas are its owner's.
    * @returns for how long it knows an id. Milliseconds
-   * @throws StreamUnfit where events would not be stored in it
+   * @throws StreamUnfit where it would store no event. One that stores some subjects is fit for them.
    */
   async ensure(): Promise<number> {
     if (!this.#connected) throw new Error('There is no connection to the broker');
-    const timeout = this.#terms.answersWithin;
-    this.#manager ??= await jetstreamManager(this.#connection, { timeout });
-    const { config } = await this.#found(this.#manager);
-    if (!config.subjects?.some((subject) => subject === subjects || subject === '>'))
+    const { config } = await this.#found(await this.#managed());
+    if (!config.subjects?.some((subject) => ofOurs.test(subject)))
       throw new StreamUnfit(`The stream ${streamName} does not store ${subjects}: add it to its subjects`);
     return nanosToMillis(config.duplicate_window);
   }
@@ -105,17 +104,47 @@ export class EventStream {
       });
       return { state: 'published', duplicate: duplicate === true };
     } catch (error) {
-      const detail = (error as Error).message;
-      if (isOfTheMessage(error)) return { state: 'refused', detail };
-      return { state: 'unanswered', detail };
+      const refusal =
+        publishRefusal(error, streamName, subject) ??
+        (isUnheard(error) ? await this.#notStored(subject) : undefined);
+      if (refusal !== undefined) return { state: 'refused', ...refusal };
+      return { state: 'unanswered', detail: (error as Error).message };
     }
+  }
+
+  /**
+   * Nobody listens on a subject that no stream stores. While the stream has no leader, nobody listens on any of its own: the broker
+   * tells which of the two it is.
+   */
+  async #notStored(subject: string): Promise<PublishRefusal | undefined> {
+    try {
+      const { streams } = await this.#managed();
+      await streams.info(streamName);
+      const stored = await streams.find(subject).then(
+        () => true,
+        (error: unknown) => {
+          if (!(error instanceof JetStreamApiError) || error.code !== JetStreamApiCodes.StreamNotFound) throw error;
+          return false;
+        },
+      );
+      if (stored) return undefined;
+    } catch {
+      return undefined;
+    }
+    const detail = `The stream ${streamName} does not store ${subject}: add it to its subjects, and replay the event.`;
+    return { code: 'subject-refused', detail };
   }
 
   /** @returns the body of the newest message of a subject, if the stream still has one */
   async newestOf(subject: string): Promise<string | undefined> {
-    this.#manager ??= await jetstreamManager(this.#connection, { timeout: this.#terms.answersWithin });
-    const message = await this.#manager.streams.getMessage(streamName, { last_by_subj: subject });
+    const { streams } = await this.#managed();
+    const message = await streams.getMessage(streamName, { last_by_subj: subject });
     return message?.string();
+  }
+
+  async #managed(): Promise<JetStreamManager> {
+    this.#manager ??= await jetstreamManager(this.#connection, { timeout: this.#terms.answersWithin });
+    return this.#manager;
   }
 
   async close(): Promise<void> {
@@ -123,10 +152,10 @@ export class EventStream {
   }
 }
 
-function isOfTheMessage(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return ofTheMessage.has(error.code);
-  // What is longer than the server takes at all (`max_payload`) is refused by the client.
-  return error instanceof errors.InvalidArgumentError;
+/** Nobody listens on the subject. The client takes it for a broker without JetStream. */
+function isUnheard(error: unknown): boolean {
+  const cause = (error as Error).cause;
+  return cause instanceof errors.RequestError && cause.isNoResponders();
 }
 
 const nanosToMillis = (nanos: number): number => nanos / 1_000_000;

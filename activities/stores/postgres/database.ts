@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import pg from 'pg';
+import { EndedSessions } from './ended-sessions.ts';
 import { groundFaultOf, type Proof, requireGround } from './ground/proof.ts';
 import { ownSession } from './ground/own-session.ts';
 import { proveConnection } from './ground/prove-connection.ts';
@@ -46,6 +47,7 @@ export class Database {
   readonly #pool: pg.Pool;
   /** PostgreSQL's own processes behind the open connections. */
   readonly #backends = new Map<pg.ClientBase, number>();
+  readonly #ended = new EndedSessions();
   /** Connections that were proved since a proof last failed. Older ones are not used twice. */
   #trusted = new WeakSet<pg.ClientBase>();
 
@@ -64,10 +66,10 @@ export class Database {
       onConnect: (client: pg.ClientBase) => this.#prove(client, role),
     };
     this.#pool = new pg.Pool(config as pg.PoolConfig);
-    // An idle connection that PostgreSQL closes is replaced at the next use. One that breaks in use fails its
-    // statements, and also emits an event, which would end the process if nobody listened.
+    // An idle connection that PostgreSQL closes is replaced at the next use. The pool tells it by an event, which would end the
+    // process if nobody listened.
     this.#pool.on('error', () => undefined);
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#pool.on('connect', (client) => this.#ended.watch(client));
     this.#pool.on('remove', (client) => this.#backends.delete(client));
   }
 
@@ -136,7 +138,10 @@ export class Database {
       const opened = await send([begin(tenant), ...opening]);
       const tx: Transaction = {
         run: (...statements) => send(statements),
-        query: (config) => client.query(config),
+        query: (config) =>
+          client.query(config).catch((error: unknown) => {
+            throw this.#ended.causeOf(client, error);
+          }),
       };
       const { value, closing } = await work(tx, opened.slice(1));
       await send([...closing, commit]);
@@ -155,7 +160,7 @@ export class Database {
         const answers = inOneWrite(client, () => statements.map((statement) => query(client, statement)));
         const sent = await Promise.allSettled(answers);
         const failed = sent.find((one) => one.status === 'rejected');
-        if (failed !== undefined) throw ledgerFault(failed.reason);
+        if (failed !== undefined) throw ledgerFault(this.#ended.causeOf(client, failed.reason));
         this.#answeredAt = performance.now();
         return sent.map((one) => (one.status === 'fulfilled' ? one.value : []));
       }, client);

@@ -82,6 +82,11 @@ export function refusedConnection(error: unknown): LedgerFault {
   return new LedgerFault('unavailable', fault.message, { cause: fault });
 }
 
+/** Whether PostgreSQL itself says what went wrong. Each SQLSTATE has a digit; the codes of sockets have none (`EPIPE`). */
+export function hasSqlState(error: unknown): boolean {
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test((error as { readonly code?: string } | undefined)?.code ?? '');
+}
+
 /** Translates what pg throws. An error without an SQLSTATE comes from the socket: PostgreSQL is away. */
 export function ledgerFault(error: unknown): LedgerFault {
   if (error instanceof LedgerFault) return error;
@@ -101,8 +106,7 @@ export function ledgerFault(error: unknown): LedgerFault {
       cause: error,
       ...(constraint === undefined ? {} : { constraint }),
     });
-  const sqlstate = /^[0-9A-Z]{5}$/.test(code);
-  if (!sqlstate || passingToo.has(code) || passing.has(code.slice(0, 2)))
+  if (!hasSqlState(error) || passingToo.has(code) || passing.has(code.slice(0, 2)))
     return new LedgerFault('unavailable', `PostgreSQL cannot be used now: ${message}`, { cause: error });
   return new LedgerFault('broken', message, { cause: error });
 }

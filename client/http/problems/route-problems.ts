@@ -41,6 +41,7 @@ export const routeCodes = {
     ...([
       'recipient-unsound',
       'message-refused',
+      'subject-refused',
       'message-unwritable',
       'delivery-failed',
       'delivery-in-doubt',
@@ -48,6 +49,8 @@ export const routeCodes = {
     ] as const),
   ],
   replays: ['not-a-dead-letter'],
+  /** Declares where webhooks go. */
+  declaresEndpoint: ['name-unanswered', 'too-many-endpoints'],
   resolves: ['not-in-doubt', 'resolved-otherwise', 'already-settled', 'past-no-return'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

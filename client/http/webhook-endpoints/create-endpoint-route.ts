@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { EndpointFault } from '../../../activities/endpoint-address/endpoint-fault.ts';
+import { NameUnanswered } from '../../../activities/endpoint-address/name-unanswered.ts';
 import { resolveEndpoint, type ResolveName } from '../../../activities/endpoint-address/resolve-endpoint.ts';
 import { type EndpointRules, soundEndpoint } from '../../../activities/endpoint-address/sound-endpoint.ts';
 import type { Database } from '../../../activities/stores/postgres/database.ts';
+import { LedgerFault } from '../../../activities/stores/postgres/ledger-fault.ts';
 import {
   createEndpoint,
   readEndpoint,
@@ -24,6 +26,7 @@ import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
 import { keySchema } from '../protocol/key-schema.ts';
 import { requireKey } from '../routes/flow-routes.ts';
 import { endpointExample, endpointView, endpointWithSecret } from './endpoint-view.ts';
+import { keptAsTheyAre, type KeptSecrets } from './kept-secrets.ts';
 import { newSecret } from './new-secret.ts';
 
 /** A type as steps tell it, such as `asset.ready`. One that nothing tells yet is no fault: a deploy may bring it. */
@@ -52,10 +55,15 @@ export type EndpointParts = {
   readonly rules: EndpointRules;
   /** A test passes its own. */
   readonly resolve?: ResolveName;
+  /** Default: they are kept as they are. */
+  readonly secrets?: KeptSecrets;
 };
 
 /** Creates an endpoint, once for each key. */
-export function createEndpointRoute(instance: FastifyInstance, { database, rules, resolve }: EndpointParts): void {
+export function createEndpointRoute(
+  instance: FastifyInstance,
+  { database, rules, resolve, secrets = keptAsTheyAre }: EndpointParts,
+): void {
   acceptJson(instance);
   instance.withTypeProvider<ZodTypeProvider>().post(
     '/v1/webhook-endpoints',
@@ -82,6 +90,7 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
           ...problems(
             ...routeCodes.takesBody,
             ...(['key-missing', 'key-malformed', 'key-personal', 'key-reused', 'key-expired'] as const),
+            ...routeCodes.declaresEndpoint,
           ),
         },
       },
@@ -93,14 +102,14 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
       const secret = secretId(named.id);
       let endpoint = await readEndpoint(database, named);
       if (endpoint === undefined) {
-        await resolveEndpoint(new URL(asked.url), rules, resolve).catch(asInvalid);
+        await resolveEndpoint(new URL(asked.url), rules, resolve).catch(asProblem);
         if (!(await admitted(instance, request)))
           throw new HttpProblem(
             'too-many-requests',
             'Too many new operations: wait, then ask again with the same key.',
           );
-        const first = { id: secret, text: newSecret() };
-        endpoint = await createEndpoint(database, named, { ...asked, by: caller.subject }, first);
+        const first = { id: secret, text: secrets.seal(newSecret(), named) };
+        endpoint = await createEndpoint(database, named, { ...asked, by: caller.subject }, first).catch(asProblem);
       }
       if (endpoint.deleted)
         throw new HttpProblem(
@@ -115,8 +124,9 @@ export function createEndpointRoute(instance: FastifyInstance, { database, rules
           'This Idempotency-Key was used for another endpoint: make a new key for a new endpoint.',
           { header: 'Idempotency-Key' },
         );
-      const known = await readSecret(database, caller.tenant, secret);
-      return reply.code(201).send({ ...endpointView(endpoint), ...(known === undefined ? {} : { secret: known }) });
+      const kept = await readSecret(database, caller.tenant, secret);
+      const known = kept === undefined ? {} : { secret: secrets.open(kept, named) };
+      return reply.code(201).send({ ...endpointView(endpoint), ...known });
     },
   );
 }
@@ -131,12 +141,22 @@ function wantedOf({ url, types, description }: z.output<typeof wanted>, rules: E
       description: description ?? null,
     };
   } catch (error) {
-    return asInvalid(error);
+    return asProblem(error);
   }
 }
 
-/** @throws HttpProblem request-invalid */
-function asInvalid(error: unknown): never {
+/** @throws HttpProblem */
+function asProblem(error: unknown): never {
   if (error instanceof EndpointFault) throw requestInvalid([{ instancePath: '/url', message: error.message }]);
+  if (error instanceof NameUnanswered)
+    throw new HttpProblem(
+      'name-unanswered',
+      `${error.message} Nothing was created: wait, then ask again with the same key.`,
+    );
+  if (error instanceof LedgerFault && error.constraint === 'tenant_has_few_endpoints')
+    throw new HttpProblem(
+      'too-many-endpoints',
+      `${error.message}: delete one that you need no longer, then ask again with the same key.`,
+    );
   throw error;
 }

@@ -26,7 +26,7 @@ const params = z.object({ id: endpointId });
 export async function endpointRoutes(instance: FastifyInstance, parts: EndpointParts): Promise<void> {
   lookRoutes(instance, parts.database);
   await instance.register(async (scope) => changeRoutes(scope, parts.database));
-  await instance.register(async (scope) => rotateSecretRoute(scope, parts.database));
+  await instance.register(async (scope) => rotateSecretRoute(scope, parts));
   // Reading JSON is for this POST alone.
   await instance.register(async (scope) => createEndpointRoute(scope, parts));
 }

@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../database.ts';
 import type { DueErasure } from './due-erasures.ts';
 
-/** Operations, and orders, of one transaction: less than a second of locks. */
+/** Operations, orders and old accounts, each, of one transaction: less than a second of locks. */
 const atOnce = 1_000;
 
 const first = `select step_done($1, $2, erase_first($1, $3)) as done`;
@@ -33,7 +33,11 @@ where e.operation_id = $1 and e.finished_at is null and e.requested_at < now() -
     where c.tenant = e.tenant and c.environment = e.environment and c.created_at <= e.requested_at
       and (c.email is not null or c.promo_buyer is not null)
       and (c.subject = e.subject or c.subject is null and c.operation_id in (
-        select o.id from operation o where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject)))`;
+        select o.id from operation o where o.tenant = e.tenant and o.environment = e.environment and o.subject = e.subject)))
+  and not exists (
+    select from account a
+    where a.tenant = e.tenant and a.environment = e.environment and a.subject = e.subject and a.state <> 'erased'
+      and a.created_at <= e.requested_at and not exists (select from operation o where o.id = a.operation_id))`;
 
 /** Ends the erasure if nothing is left of it. */
 export async function finishErasure(database: Database, { id, tenant }: DueErasure): Promise<void> {
