@@ -25,8 +25,11 @@ export async function resolveByDns(
   const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
   const silent = asked.find((one) => one.status === 'rejected' && !absent.has((one.reason as { code?: unknown }).code));
   if (found.length === 0 && silent?.status === 'rejected')
-    throw new NameUnanswered(`The name server gave no answer (${(silent.reason as { code?: string }).code}).`, {
-      cause: silent.reason,
-    });
+    throw new NameUnanswered(
+      `The name server gave no answer (${(silent.reason as { code?: string }).code ?? 'no reason given'}).`,
+      {
+        cause: silent.reason,
+      },
+    );
   return found;
 }

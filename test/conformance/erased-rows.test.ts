@@ -151,8 +151,12 @@ describe('an account whose sign-up is forgotten', () => {
     return id;
   }
   const says = async (id: string) =>
-    (await sql.query('select payload, (select state from hapax.delivery d where d.message_id = o.id) from hapax.outbox o where id = $1', [id]))
-      .rows[0];
+    (
+      await sql.query(
+        'select payload, (select state from hapax.delivery d where d.message_id = o.id) from hapax.outbox o where id = $1',
+        [id],
+      )
+    ).rows[0];
   const forgotten = (operation: string) =>
     upkeep.flush(null, { name: 'forget', text: 'delete from operation where id = $1', values: [operation] });
   const left = async (subject: string) =>

@@ -247,7 +247,7 @@ describe('an endpoint', () => {
     // Of several at once, no more than there is room for.
     const more = await Promise.allSettled(['x', 'y', 'z', 'y'].map((key) => endpoint(key)));
     const [x, y, z, again] = more.map(({ status }) => status);
-    expect([x, y, z].toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect([x, y, z].filter((status) => status === 'fulfilled')).toHaveLength(2);
     expect(again).toBe(y);
     await endpoint('e0');
     await endpoint('live', null, { environment: 'live' });

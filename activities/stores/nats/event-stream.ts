@@ -105,8 +105,7 @@ export class EventStream {
       return { state: 'published', duplicate: duplicate === true };
     } catch (error) {
       const refusal =
-        publishRefusal(error, streamName, subject) ??
-        (isUnheard(error) ? await this.#notStored(subject) : undefined);
+        publishRefusal(error, streamName, subject) ?? (isUnheard(error) ? await this.#notStored(subject) : undefined);
       if (refusal !== undefined) return { state: 'refused', ...refusal };
       return { state: 'unanswered', detail: (error as Error).message };
     }

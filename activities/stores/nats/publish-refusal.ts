@@ -29,7 +29,9 @@ export function publishRefusal(error: unknown, stream: string, subject: string):
     return undefined;
   }
   if (cause instanceof errors.PermissionViolationError && cause.operation === 'publish')
-    return ofTheSubject(`The relay may not publish on ${subject}: allow it to the relay's login, and replay the event.`);
+    return ofTheSubject(
+      `The relay may not publish on ${subject}: allow it to the relay's login, and replay the event.`,
+    );
   return undefined;
 }
 

@@ -100,6 +100,8 @@ create trigger account_is_erased_with_its_signup after update of fingerprint_ver
 create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
 create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
     and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
+create trigger mails_go_with_their_signup after delete on hapax.operation for each row when (old.flow = 'signup')
+    execute function hapax.empty_mails_of_signup();
 create trigger operation_begins_open before insert on hapax.operation for each row
     when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
 create trigger operation_moves_as_listed before update of state on hapax.operation for each row
@@ -236,7 +238,7 @@ create policy acting_roles on hapax.outbox as restrictive to public
 create policy all_tenants on hapax.outbox to hapax_upkeep using (true);
 create policy tenant_only on hapax.outbox to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update (payload) on hapax.outbox to hapax_app;
-grant select on hapax.outbox to hapax_upkeep;
+grant select, update (payload) on hapax.outbox to hapax_upkeep;
 
 -- What the shop sells: prices and stock are ours, never the client's.
 create table hapax.catalogue_item (
@@ -1418,8 +1420,6 @@ create table hapax.erasure (
   constraint erasure_environment_check check (environment in ('live', 'test'))
 );
 create index erasure_unfinished on hapax.erasure (due_at) where (finished_at is null);
-create trigger old_accounts_are_erased after insert on hapax.erasure for each row
-    execute function hapax.erase_old_accounts();
 alter table hapax.erasure enable row level security, force row level security;
 create policy acting_roles on hapax.erasure as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1571,6 +1571,10 @@ create index consumed_in_order on hapax.consumed (tenant, environment, consumer,
     where (state in ('waiting', 'parked', 'due'));
 create index consumed_listed on hapax.consumed (tenant, changed_at desc, id desc) where (state in ('parked', 'dead'));
 create index consumed_outlived on hapax.consumed (forget_after);
+create index consumed_body_of_message on hapax.consumed (tenant, environment, message) where (body is not null);
+create index consumed_body_of_operation on hapax.consumed (operation_id) where (body is not null);
+create trigger no_erased_body_is_kept before insert on hapax.consumed for each row when (new.body is not null)
+    execute function hapax.keep_no_erased_body();
 alter table hapax.consumed enable row level security, force row level security;
 create policy acting_roles on hapax.consumed as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1656,6 +1660,8 @@ create table hapax.webhook_endpoint (
 );
 create index endpoint_listed on hapax.webhook_endpoint (tenant, environment, created_at desc, id desc)
     where (deleted_at is null);
+create trigger tenant_has_few_endpoints before insert on hapax.webhook_endpoint for each row
+    execute function hapax.limit_endpoints();
 alter table hapax.webhook_endpoint enable row level security, force row level security;
 create policy acting_roles on hapax.webhook_endpoint as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1669,7 +1675,8 @@ create table hapax.webhook_secret (
   id          text        not null, -- made of the key of the request that created it: the same for each retry
   endpoint_id text        not null,
   tenant      text        not null,
-  secret      text, -- null once it signs nothing any more
+  secret      text, -- sealed, for its endpoint alone, or plain
+    where it was written before secrets were sealed; null once it signs nothing any more
   made_at     timestamptz not null default now(),
   signs_until timestamptz,
   constraint webhook_secret_pkey primary key (id),
@@ -3177,7 +3184,7 @@ as $$
   select hapax.record_published(of_shard, held, array(select d.message_id from hapax.due_publications(of_shard, at_most) d))
 $$;
 
--- Records that the broker has refused an event: it has not got it. The later ones of its aggregate wait behind it.
+-- Records that the broker refuses an event. The later ones of its aggregate wait behind it.
 create function hapax.refuse_publication(of_shard smallint, held bigint, of_id text, why text, said text)
 returns boolean language plpgsql
 as $$
@@ -3187,7 +3194,7 @@ begin
     return false;
   end if;
   update hapax.publication p
-  set state = 'failed', code = why, detail = said, tries = p.tries + 1, tried_at = null, changed_at = clock_timestamp()
+  set state = 'failed', code = why, detail = said, tries = p.tries + 1, changed_at = clock_timestamp()
   where p.message_id = of_id and p.state = 'due';
   return true;
 end $$;
@@ -3212,7 +3219,7 @@ begin
       and state <> 'released');
 end $$;
 
--- Erases one batch of what has settled, and gives how many operations and orders that were; 0: nothing can be erased now.
+-- Erases one batch of what has settled, and gives how many operations, orders and old accounts that were; 0: nothing can be erased now.
 create function hapax.erase_batch(of_erasure text, at_most integer)
 returns integer language plpgsql
 as $$
@@ -3220,6 +3227,7 @@ declare
   wish record;
   ids text[];
   orders text[];
+  messages text[];
 begin
   select tenant, environment, subject, requested_at into strict wish from hapax.erasure where operation_id = of_erasure;
   select coalesce(array_agg(due.id), '{}') into ids from (
@@ -3261,22 +3269,15 @@ begin
   update hapax.customer_order set email = null, promo_buyer = null where id = any(orders);
   update hapax.store_credit set email = null where order_id = any(orders);
 
-  -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
-  with messages as (
+  messages := array(
     select o.id from hapax.outbox o
     where o.operation_id = any(ids)
       or o.tenant = wish.tenant and o.environment = wish.environment and o.channel in ('event', 'mail', 'sms')
-        and o.aggregate_type = 'order' and o.aggregate_id = any(orders)
-    order by o.id for no key update
-  ), emptied as (
-    update hapax.outbox o set payload = '{"erased": true}' from messages m where o.id = m.id
-  ), unsent as (
-    select d.id from hapax.delivery d where d.message_id in (select m.id from messages m) and d.state <> 'sent'
-    order by d.id for no key update
-  )
-  update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
-    from unsent u where d.id = u.id;
-  return cardinality(ids) + cardinality(orders);
+        and o.aggregate_type = 'order' and o.aggregate_id = any(orders));
+  perform hapax.empty_messages(messages);
+  -- Behind the messages: what a consumer keeps meanwhile has waited for them, and is seen now.
+  perform hapax.erase_consumed(wish.tenant, wish.environment, ids, messages);
+  return cardinality(ids) + cardinality(orders) + hapax.erase_accounts_left(of_erasure, at_most);
 end $$;
 
 -- Erases the first batch, and gives how far the erasure has come. What is left, upkeep erases.
@@ -3617,6 +3618,7 @@ end $$;
 create function hapax.erase_account(of_operation text)
 returns void language sql
 as $$
+  select hapax.empty_messages(hapax.mails_of_accounts(array(select a.id from hapax.account a where a.operation_id = of_operation)));
   delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
   update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
   delete from hapax.signup_mail where operation_id = of_operation;
@@ -3632,13 +3634,140 @@ begin
   return null;
 end $$;
 
--- Erases the accounts of a subject whose sign-ups are forgotten.
-create function hapax.erase_old_accounts()
+-- What a consumer keeps of a message whose data were erased: the envelope alone.
+create function hapax.erased_body(
+  of_source text, of_message text, of_type text, of_aggregate text, of_sequence bigint, of_operation text)
+returns bytea language sql stable
+as $$
+  select convert_to(jsonb_strip_nulls(jsonb_build_object(
+    'specversion', '1.0', 'source', of_source, 'id', of_message, 'type', of_type, 'subject', of_aggregate,
+    'sequence', of_sequence::text, 'hapaxoperation', of_operation, 'data', jsonb_build_object('erased', true)))::text, 'utf8')
+$$;
+
+-- Erases what consumers keep of messages of these operations.
+create function hapax.erase_consumed(of_tenant text, of_environment text, operations text[], messages text[])
+returns void language sql
+as $$
+  with kept as (
+    select c.id from hapax.consumed c
+    where c.id in (
+      select k.id from hapax.consumed k
+      where k.tenant = of_tenant and k.environment = of_environment and k.body is not null and k.operation_id = any(operations)
+      union
+      select k.id from hapax.consumed k
+      where k.tenant = of_tenant and k.environment = of_environment and k.body is not null and k.message = any(messages)
+        and k.source = '/hapax/' || of_tenant || '/' || of_environment)
+    order by c.id for no key update
+  )
+  -- A dead letter is tried once more, which ends it: nobody has to look at it.
+  update hapax.consumed c
+  set body = hapax.erased_body(
+        c.source, c.message, coalesce(c.type, o.type), coalesce(c.aggregate, o.aggregate_type || '/' || o.aggregate_id),
+        coalesce(c.sequence, o.sequence), coalesce(c.operation_id, o.operation_id)),
+      state = case c.state when 'dead' then 'due' else c.state end, fence = c.fence + 1, tries = 0, changed_at = now(),
+      code = case c.state when 'parked' then c.code end, detail = case c.state when 'parked' then c.detail end,
+      next_at = case when c.state in ('due', 'dead') then now() else c.next_at end
+  from kept
+    left join hapax.consumed k on k.id = kept.id
+    left join hapax.outbox o on o.id = k.message and k.source = '/hapax/' || o.tenant || '/' || o.environment
+  where c.id = kept.id and c.body is not null
+$$;
+
+-- Keeps the envelope alone of a message whose data were erased before it was delivered.
+create function hapax.keep_no_erased_body()
+returns trigger language plpgsql
+as $$
+declare
+  told record;
+begin
+  select o.type, o.aggregate_type, o.aggregate_id, o.sequence, o.operation_id, o.payload into told
+  from hapax.outbox o
+  where o.id = new.message and new.source = '/hapax/' || o.tenant || '/' || o.environment for share;
+  if found and told.payload = '{"erased": true}' then
+    new.body := hapax.erased_body(
+      new.source, new.message, told.type, told.aggregate_type || '/' || told.aggregate_id, told.sequence, told.operation_id);
+    if new.state = 'dead' then
+      new.state := 'due';
+    end if;
+    new.code := null;
+    new.detail := null;
+  end if;
+  return new;
+end $$;
+
+-- Erases what messages say. Those that have not left go to nobody.
+create function hapax.empty_messages(ids text[])
+returns void language sql
+as $$
+  -- A sender that has one of them can no longer write, and asks before it hands it over: the fence is another one.
+  with messages as (
+    select o.id from hapax.outbox o where o.id = any(ids) order by o.id for no key update
+  ), emptied as (
+    update hapax.outbox o set payload = '{"erased": true}' from messages m where o.id = m.id
+  ), unsent as (
+    select d.id from hapax.delivery d where d.message_id in (select m.id from messages m) and d.state <> 'sent'
+    order by d.id for no key update
+  )
+  update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
+    from unsent u where d.id = u.id
+$$;
+
+-- The mails that were told about accounts.
+create function hapax.mails_of_accounts(ids text[])
+returns text[] language sql stable
+as $$
+  select coalesce(array_agg(o.id), '{}')
+  from hapax.account a join hapax.outbox o
+    on o.tenant = a.tenant and o.environment = a.environment and o.channel = 'mail' and o.aggregate_type = 'account' and o.aggregate_id = a.id
+  where a.id = any(ids)
+$$;
+
+-- Erases one batch of the accounts whose sign-ups are forgotten, and gives how many those were.
+create function hapax.erase_accounts_left(of_erasure text, at_most integer)
+returns integer language plpgsql
+as $$
+declare
+  ids text[];
+begin
+  select coalesce(array_agg(due.id), '{}') into ids from (
+    select a.id from hapax.account a join hapax.erasure e
+      on e.tenant = a.tenant and e.environment = a.environment and e.subject = a.subject and a.created_at <= e.requested_at
+    where e.operation_id = of_erasure and a.state <> 'erased'
+      and not exists (select from hapax.operation o where o.id = a.operation_id)
+    order by a.id limit at_most for no key update of a) due;
+  delete from hapax.account_address d where d.account_id = any(ids);
+  update hapax.account a set state = 'erased', email = null, name = null, password = null where a.id = any(ids);
+  perform hapax.empty_messages(hapax.mails_of_accounts(ids));
+  return cardinality(ids);
+end $$;
+
+-- Erases what the mails of a sign-up say, when its row is forgotten.
+create function hapax.empty_mails_of_signup()
 returns trigger language plpgsql
 as $$
 begin
-  perform hapax.erase_account(a.operation_id) from hapax.account a
-  where a.tenant = new.tenant and a.environment = new.environment and a.subject = new.subject and a.state <> 'erased'
-    and not exists (select from hapax.operation o where o.id = a.operation_id);
+  perform hapax.empty_messages(array(select o.id from hapax.outbox o where o.operation_id = old.id and o.channel = 'mail'));
   return null;
+end $$;
+
+-- A tenant has 50 endpoints for webhooks at most, in each environment.
+create function hapax.limit_endpoints()
+returns trigger language plpgsql
+as $$
+declare
+  most constant integer := 50;
+begin
+  -- Of two at once, the second one sees the first.
+  perform pg_advisory_xact_lock(hashtextextended('webhook_endpoint/' || new.tenant || '/' || new.environment, 0));
+  -- A retry makes no second one.
+  if exists (select from hapax.webhook_endpoint e where e.id = new.id) then
+    return new;
+  end if;
+  if (select count(*) from hapax.webhook_endpoint e
+      where e.tenant = new.tenant and e.environment = new.environment and e.deleted_at is null) >= most
+  then
+    raise exception using errcode = 'check_violation', constraint = 'tenant_has_few_endpoints',
+      message = format('There are %s endpoints for webhooks, and no more may be created', most);
+  end if;
+  return new;
 end $$;

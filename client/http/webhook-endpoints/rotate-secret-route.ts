@@ -52,7 +52,14 @@ export function rotateSecretRoute(
       const { tenant, environment, subject } = caller;
       const secret = secretId(id, { subject, key });
       const named = { tenant, environment, id };
-      const rotation = { tenant, environment, endpoint: id, id: secret, secret: secrets.seal(newSecret(), named), beside };
+      const rotation = {
+        tenant,
+        environment,
+        endpoint: id,
+        id: secret,
+        secret: secrets.seal(newSecret(), named),
+        beside,
+      };
       const endpoint = (await rotateSecret(database, rotation)) ? await readEndpoint(database, named) : undefined;
       if (endpoint === undefined) throw new HttpProblem('not-found', 'There is no such endpoint.');
       const kept = await readSecret(database, tenant, secret);
