@@ -1,4 +1,3 @@
-import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type NatsConnection, connect } from '@nats-io/transport-node';
 import { freePorts } from '../../workers/local/free-port.ts';
@@ -14,12 +13,10 @@ type Start = () => ReturnType<typeof startNats>;
 export class NatsServer {
   readonly url: string;
   readonly #start: Start;
-  readonly #directory: string;
   #server: Awaited<ReturnType<typeof startNats>>;
 
-  private constructor(start: Start, directory: string, server: Awaited<ReturnType<typeof startNats>>) {
+  private constructor(start: Start, server: Awaited<ReturnType<typeof startNats>>) {
     this.#start = start;
-    this.#directory = directory;
     this.#server = server;
     this.url = server.url;
   }
@@ -33,7 +30,7 @@ export class NatsServer {
     keeper ??= startKeeper();
     const directory = join(scratch, `nats-${port}`);
     const start = () => startNats({ binary, directory, port, logFile: `${directory}.log`, keeper });
-    return new NatsServer(start, directory, await start());
+    return new NatsServer(start, await start());
   }
 
   async kill(): Promise<void> {
@@ -44,12 +41,6 @@ export class NatsServer {
   /** On the same store, and at the same address. */
   async startAgain(): Promise<void> {
     this.#server = await this.#start();
-  }
-
-  /** Adds to its configuration while it runs, until it is started again. */
-  async configure(more: string): Promise<void> {
-    await appendFile(join(this.#directory, 'nats.conf'), more);
-    process.kill(this.#server.pid, 'SIGHUP');
   }
 
   freeze(): void {
