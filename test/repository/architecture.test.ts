@@ -6,7 +6,7 @@ import { enginePlaces, isBusiness, standsIn } from './is-business.ts';
 import { mayImport, roomOf, rooms, target, wallAgainst } from './rooms.ts';
 import { filesUnder, parseSource, readSource, readText, repository } from './source-files.ts';
 
-const folders = ['workflows', 'activities', 'client', 'workers'];
+const folders = ['workflows', 'activities', 'client', 'sdk', 'workers'];
 const furniture = [
   ...['.ci', '.dockerignore', '.env', '.gitignore', '.npmrc', 'biome.json', 'oxlint.config.ts', 'vitest.config.ts'],
   ...['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'Dockerfile', 'LICENSE', 'README.md', 'docs'],
@@ -194,7 +194,9 @@ it.each([
   ['client/gateway/copied-answers.ts', 'activities/stores/redis/get.ts', false, true],
   ['client/dedup/once.ts', 'client/gateway.ts', true, false],
   ['client/http/upload.ts', 'activities/payments.ts', false, false],
-  ['client/sdk/index.ts', 'activities/stores/postgres/ledger/claim.ts', false, false],
+  ['sdk/client.ts', 'activities/stores/postgres/ledger/claim.ts', false, false],
+  ['sdk/client.ts', 'client/gateway.ts', true, false],
+  ['sdk/client.ts', 'workflows/operation/state.ts', false, true],
   ['client/gateway.ts', 'workers/config.ts', false, false],
   ['workers/http.ts', 'client/gateway.ts', false, true],
   ['workers/http.ts', 'test/support/stack.ts', false, false],

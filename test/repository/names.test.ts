@@ -9,7 +9,7 @@ const readByTools =
 /** Tables that a test compares with what cannot import them: the ledger's SQL and the documents. */
 const compared = ['workflows/operation/state.ts#moves'];
 
-const files = ['workflows', 'activities', 'client', 'workers', 'test']
+const files = ['workflows', 'activities', 'client', 'sdk', 'workers', 'test']
   .flatMap(filesUnder)
   .filter((path) => path.endsWith('.ts'))
   .map((path) => ({ path, ...namesIn(path, readText(path)) }));

@@ -86,6 +86,15 @@ it('the table of retries has the other numbers too', () => {
   expect(row('[retry budget]')).toContain(`under ${retryShare * 100} %`);
   expect(row('[retry budget]')).toContain(`${retriesAtLeast} are always allowed`);
   expect(row('the caller')).toContain(`${readConfig(['HAPAX_ASKS_PER_KEY'], {}).HAPAX_ASKS_PER_KEY} asks a minute`);
+  expect(row('[the SDK]')).toContain(
+    `after ${whileCallerWaits.pauses
+      .map(inWords)
+      .join(', ')
+      .replace(/, (?=[^,]*$)/, ' and ')}`,
+  );
+  expect(row('[the SDK]')).toContain(`× ${whileCallerWaits.jitter.from}–${whileCallerWaits.jitter.to}`);
+  expect(readText('sdk/retry-pause.ts')).toContain('longestAsked = seconds(5)');
+  expect(readText('sdk/follow.ts')).toContain('firstPause: seconds(1), growth: 2, longestPause: seconds(30)');
   expect(row('[waits]')).toContain(`each ${inWords(checkoutFlow.steps.authenticate.looksEvery)}`);
   const backoff = webhookWish.parse({ url: 'http://a.test', secret: 's' }).backoffMs;
   expect(backoff.slice(0, 5)).toEqual([300_000, 1_800_000, hours(2), hours(5), hours(10)]);
@@ -113,7 +122,7 @@ const handOn = new Set([
 ]);
 
 it('the table of retries names every place whose code tries again', () => {
-  const places = ['activities', 'client', 'workers', 'workflows']
+  const places = ['activities', 'client', 'sdk', 'workers', 'workflows']
     .flatMap(filesUnder)
     .filter((path) => path.endsWith('.ts'))
     .filter((path) => repeats.test(readText(path)))

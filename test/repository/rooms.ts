@@ -180,10 +180,11 @@ export const rooms: Readonly<Record<Room, Walls>> = {
       'The HTTP door asks the gateway. Of activities it may import stores/postgres, stores/s3, file-type and endpoint-address only.',
   },
   sdk: {
-    at: ['client/sdk/'],
-    knows: ['workflows', 'declarations', 'heart'],
-    packages: ['zod'],
-    because: 'The SDK runs in browsers and speaks HTTP only: nothing of Node and nothing of the server.',
+    at: ['sdk/'],
+    knows: ['heart'],
+    // What it imports is shipped to browsers.
+    packages: [],
+    because: 'The SDK runs in browsers and speaks HTTP only: no package, nothing of Node and nothing of the server.',
   },
   sandbox: {
     at: ['workers/sandbox/'],

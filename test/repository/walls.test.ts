@@ -75,9 +75,14 @@ const tries: Readonly<Record<string, { readonly wrong: readonly string[]; readon
     wrong: ["import '../../activities/engine/run-step.ts';", "import type { Client } from '@temporalio/client';"],
     right: ["import 'fastify';", "import '../../activities/stores/s3/head-object.ts';"],
   },
-  'client/sdk/client.ts': {
-    wrong: ["import { createHash } from 'crypto';", "import type { Gateway } from '../gateway.ts';"],
-    right: ["import { z } from 'zod';"],
+  'sdk/client.ts': {
+    wrong: [
+      "import { createHash } from 'crypto';",
+      "import { z } from 'zod';",
+      "import type { Gateway } from '../client/gateway.ts';",
+      "import { checkoutFlow } from '../workflows/checkout.flow.ts';",
+    ],
+    right: ["import { seconds } from '../workflows/operation/duration.ts';"],
   },
   'client/anew/file.ts': { wrong: ["import { z } from 'zod';"], right: [] },
   'workers/sandbox/main.ts': { wrong: ["import '../config.ts';"], right: ["import 'node:http';"] },

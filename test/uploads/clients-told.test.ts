@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clientClass } from '../../client/http/protocol/client-class.ts';
-import { thisClient } from '../../client/sdk/this-client.ts';
+import { thisClient } from '../../sdk/this-client.ts';
 import { sha256, Uploader } from '../support/uploader.ts';
 import { World } from '../support/world.ts';
 import { TusCaller } from './tus-caller.ts';

@@ -1,7 +1,7 @@
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Tus from '@uppy/tus';
-import { uppyUploads } from '../../../../client/sdk/uppy-uploads.ts';
+import { uppyUploads } from '../../../../sdk/uppy-uploads.ts';
 
 type Asked = {
   readonly way: 'tus' | 'aws-s3';

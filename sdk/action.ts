@@ -1,0 +1,242 @@
+import { type ActionState, type EndState, isEnd } from './action-state.ts';
+import type { ActionOptions } from './action-options.ts';
+import { type ActionRecord, RecordPlace, remembered } from './action-record.ts';
+import type { ActionStore } from './action-store.ts';
+import type { Api } from './api.ts';
+import { begun, type Course, type CourseEvent, takenUp } from './course.ts';
+import type { AnyFlow, DeclaredFlow, InputOf, ResultOf, StepOf } from './declared-flow.ts';
+import { drive, patiently } from './drive.ts';
+import { EarlierActionOpen } from './earlier-action-open.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Source } from './follow.ts';
+import { asLeader } from './leader.ts';
+import { opening } from './opening.ts';
+import { isSettled } from '../workflows/operation/state.ts';
+import type { Surroundings } from './surroundings.ts';
+
+type Parts = {
+  readonly api: Api;
+  readonly source: Source;
+  readonly store: ActionStore;
+  readonly surroundings: Surroundings;
+  /** Where its record stands in the store. */
+  readonly place: string;
+};
+
+/** How long a tab without Web Locks waits to see whether another one has stored its key meanwhile. Milliseconds. */
+const settling = 30;
+
+/**
+ * One button of a page, or one task of a job: what it asks for happens once, whatever is clicked, refreshed or lost. Each
+ * new input has one key, which is stored before the first request and kept until the outcome was seen.
+ */
+export class Action<F extends DeclaredFlow = AnyFlow> {
+  readonly #options: ActionOptions<F>;
+  readonly #parts: Parts;
+  readonly #place: RecordPlace;
+  readonly #listeners = new Set<() => void>();
+  #stopping = new AbortController();
+  #state: ActionState = { status: 'idle' };
+  #record: ActionRecord | undefined;
+  /** What is under way here, and of which input, once that is known. */
+  #running: { readonly end: Promise<EndState>; print: Promise<string | undefined> } | undefined;
+
+  constructor(options: ActionOptions<F>, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#place = new RecordPlace(parts.store, parts.place);
+  }
+
+  /** It is another object after each change, and only then. */
+  get state(): ActionState<ResultOf<F>, StepOf<F>> {
+    return this.#state as ActionState<ResultOf<F>, StepOf<F>>;
+  }
+
+  /** Calls the listener after each change of the state. @returns what ends that */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /**
+   * Does it, or goes on with it: a second click joins the first, and "try again" keeps the key.
+   * @returns where it stopped
+   * @throws EarlierActionOpen where an earlier submit with other input may still have its effect
+   */
+  async submit(input: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+    const print = this.#fingerprint(input);
+    const began = this.#parts.surroundings.now();
+    if (this.#running !== undefined) {
+      const { end } = this.#running;
+      const other = await this.#running.print;
+      if (other === print) return (await end) as EndState<ResultOf<F>, StepOf<F>>;
+      if (other !== undefined) throw new EarlierActionOpen(this.#record?.key ?? '');
+      // An earlier page has left nothing.
+      await end.catch(() => undefined);
+      return await this.submit(input);
+    }
+    const again = isEnd(this.#state) && this.#state.status !== 'idle' ? this.#state.key : undefined;
+    const key = this.#parts.surroundings.newKey();
+    this.#show({ status: 'submitting', key, slow: false });
+    const { promise: refusal, reject } = Promise.withResolvers<never>();
+    const end = this.#run(Promise.resolve(print), async () => {
+      const record = await this.#place.read();
+      const found = opening(record, print, began);
+      if (found.is === 'same') {
+        // This person has seen it stop and wants it sent. Otherwise the retries of the page before count.
+        const ifMissing = again === found.record.key ? 'send' : 'retry';
+        return {
+          record: found.record,
+          course: takenUp(found.record.key, found.record.retries, ifMissing),
+          input: asRecord(input),
+        };
+      }
+      if (found.is === 'other') {
+        const event = await this.#ask(found.record);
+        if (mayHaveEffect(event)) {
+          reject(new EarlierActionOpen(found.record.key));
+          return { record: found.record, course: takenUp(found.record.key, found.record.retries, 'stop') };
+        }
+      }
+      return { ...(await this.#first({ key, fingerprint: print, retries: 0 })), input: asRecord(input) };
+    });
+    return (await Promise.race([end, refusal])) as EndState<ResultOf<F>, StepOf<F>>;
+  }
+
+  /**
+   * Goes on with what an earlier page has left, or shows how it ended. Call it when a page has loaded.
+   * @param input the same as then, where the page still has it: what never reached the server is then sent
+   */
+  async resume(input?: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+    if (this.#running !== undefined) return (await this.#running.end) as EndState<ResultOf<F>, StepOf<F>>;
+    const { promise: print, resolve } = Promise.withResolvers<string | undefined>();
+    const end = this.#run(print, async () => {
+      const record = await this.#place.read();
+      if (record === undefined || record.seen === true) return undefined;
+      resolve(record.fingerprint);
+      const same = input !== undefined && this.#fingerprint(input) === record.fingerprint;
+      const course = takenUp(record.key, record.retries, same ? 'retry' : 'stop');
+      return same ? { record, course, input: asRecord(input) } : { record, course };
+    }).finally(() => resolve(undefined));
+    return (await end) as EndState<ResultOf<F>, StepOf<F>>;
+  }
+
+  /** The person has seen how it ended, so the next submit is a new action. An outcome that is not known yet stays. */
+  async seen(): Promise<void> {
+    const state = this.#state;
+    const final =
+      state.status === 'done' || state.status === 'refused' || (state.status === 'failed' && !state.retryable);
+    if (!final || this.#record === undefined) return;
+    this.#record = { ...this.#record, over: this.#parts.surroundings.now(), seen: true };
+    await this.#place.write(this.#record);
+    this.#show({ status: 'idle' });
+  }
+
+  /** Stops asking, such as when the page is left. What the server has goes on, and the key is kept. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#stopping = new AbortController();
+  }
+
+  /** @param open gives what to go on with, once this is the only tab that acts */
+  #run(print: Promise<string | undefined>, open: () => Promise<Opened | undefined>): Promise<EndState> {
+    const { signal } = this.#stopping;
+    const { surroundings } = this.#parts;
+    const { promise: leading, resolve: lead } = Promise.withResolvers<void>();
+    const acting = asLeader(surroundings.locks, this.#place.name, signal, async () => {
+      lead();
+      const opened = await open();
+      if (opened === undefined) return;
+      this.#record = opened.record;
+      if (this.#running !== undefined) this.#running.print = Promise.resolve(opened.record.fingerprint);
+      await drive(opened.course, {
+        ...{ ...this.#parts, ...this.#options, signal, input: opened.input },
+        operation: () => this.#record?.operation,
+        change: (course) => this.#keep(course),
+      });
+    });
+    const end = Promise.all([acting, patiently(leading, () => this.#otherTab(), { surroundings, signal })])
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        this.#show({ status: 'idle' });
+        throw error;
+      })
+      .then(() => this.#ended())
+      .finally(() => {
+        lead();
+        this.#running = undefined;
+      });
+    this.#running = { end, print };
+    return end;
+  }
+
+  /** A new action. Its record stands before anything is sent. */
+  async #first(record: ActionRecord): Promise<Opened> {
+    await this.#place.write(record);
+    const { locks, sleep } = this.#parts.surroundings;
+    if (locks === undefined && this.#options.harmless !== true) {
+      await sleep(settling, this.#stopping.signal);
+      const stored = await this.#place.read();
+      if (stored?.fingerprint === record.fingerprint && stored.key !== record.key)
+        return { record: stored, course: takenUp(stored.key, stored.retries, 'retry') };
+    }
+    return { record, course: begun(record.key) };
+  }
+
+  async #ask({ operation, key }: ActionRecord): Promise<CourseEvent> {
+    const { signal } = this.#stopping;
+    const { api } = this.#parts;
+    return operation === undefined
+      ? await api.lookByKey(this.#options.flow, key, signal)
+      : await api.look(operation, 0, signal);
+  }
+
+  /** Stores what a course has to remember, then shows its state. */
+  async #keep(course: Course): Promise<void> {
+    const before = this.#record;
+    if (before === undefined) return;
+    this.#record = remembered(before, course, this.#parts.surroundings.now());
+    // The key is stored already. If the store has closed since then, this page still counts.
+    if (this.#record !== before) await this.#place.write(this.#record).catch(() => undefined);
+    this.#show(course.state);
+  }
+
+  /** Another tab acts on the same, so that this one waits for it. */
+  async #otherTab(): Promise<void> {
+    if (this.#state.status === 'submitting') this.#show({ ...this.#state, slow: true });
+  }
+
+  /** An action that was stopped here goes on without us. */
+  #ended(): EndState {
+    if (!isEnd(this.#state)) {
+      const { key } = this.#state;
+      this.#show({ status: 'unknown', key, operation: this.#record?.operation, reconciling: false });
+    }
+    return this.#state as EndState;
+  }
+
+  #show(state: ActionState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #fingerprint(input: InputOf<F>): string {
+    const given = asRecord(input);
+    const { intent = Object.keys(given), secret = [] } = this.#options;
+    const kept = intent.filter((name) => !(secret as readonly string[]).includes(name));
+    return fingerprint(Object.fromEntries(kept.map((name) => [name, given[name]])));
+  }
+}
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** A flow's request is always an object. */
+const asRecord = (input: unknown): Input => input as Input;
+
+type Opened = { readonly record: ActionRecord; readonly course: Course; readonly input?: Input };
+
+/** Whether an earlier request may still have its effect, or has had it. Where nobody may ask, the server decides. */
+function mayHaveEffect(event: CourseEvent): boolean {
+  if (event.type === 'shown') return event.view.state === 'succeeded' || !isSettled(event.view.state);
+  return event.type === 'lost';
+}
