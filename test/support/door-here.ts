@@ -20,14 +20,14 @@ export async function doorHere(
   registered: readonly Registration[],
   role: Role = 'caller',
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const { gateway, database, close } = await connectGateway({
+  const { gateway, database, changes, close } = await connectGateway({
     ...{ databaseUrl, temporalAddress, taskQueue: 'nobody', cacheEntries: 0 },
     inClaim: (ledger) => settlesInClaim(ledger, registered),
   });
   const handlers = new EventHandlers([]);
   const app = await createDoor({
     flows: registered.map(({ flow }) => flow),
-    ...{ gateway, database },
+    ...{ gateway, database, changes },
     additions: new Additions([]),
     inbox: new Inbox({ database, sources: EventSources.read('{}'), handlers }),
     authenticate: (subject) => ({ tenant: 'alpha', environment: 'test', subject, role }),
