@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { connectSystems } from '../activities/outside/connect-systems.ts';
 import { systems, systemSettings } from '../activities/outside/systems.ts';
 import { EndpointSecrets } from '../activities/seal/endpoint-secrets.ts';
+import { EventsTokens } from '../activities/seal/events-tokens.ts';
 import { Seals } from '../activities/seal/seals.ts';
 import { SubjectTokens } from '../activities/seal/subject-tokens.ts';
 import { answersClaims } from '../activities/stores/postgres/ledger/answers-claims.ts';
@@ -12,6 +13,7 @@ import { Inbox } from '../client/events/inbox.ts';
 import { additions } from '../client/http/additions.ts';
 import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/health/readiness.ts';
+import { EventStreams } from '../client/http/operations/live/event-streams.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/uploads/uploads.ts';
 import { uploadTerms } from '../client/uploads/upload-terms.ts';
@@ -31,6 +33,7 @@ import { registrations, settlesInClaim } from './registrations.ts';
 import { readSealKeys, sealSettings } from './seals.ts';
 import { signupTerms } from './signup-terms.ts';
 import {
+  beacons,
   bodies,
   copies,
   deliveries,
@@ -40,6 +43,7 @@ import {
   problems,
   requests,
   showAdmission,
+  showStreams,
 } from './telemetry.ts';
 
 const settings = [
@@ -111,8 +115,10 @@ export async function startHttp(
     log: (message, err) => log.warn({ err }, message),
     count: (flow, decision, layer) => requests.inc({ flow, decision, layer }),
   });
-  const { gateway, database, admission } = connected;
+  const { gateway, database, admission, changes } = connected;
   countFlushes(() => database.flushes);
+  const streams = new EventStreams();
+  showStreams(() => streams.open);
   showAdmission(() => admission.state);
   // When the first buyer is sent to a bank: the provider's package takes a quarter of a second to load.
   let outside: ReturnType<typeof connectSystems<typeof systems>> | undefined;
@@ -132,6 +138,7 @@ export async function startHttp(
     database,
     inbox: new Inbox({ database, sources: config.HAPAX_WEBHOOKS, handlers }),
     countDelivery: (source, became) => deliveries.inc({ source, became }),
+    countBeacon: (kept) => beacons.inc(kept),
     additions: additions({
       gateway,
       database,
@@ -144,6 +151,7 @@ export async function startHttp(
     }),
     authenticate: callers.authenticate,
     issueSubject: (who, until) => subjectTokens.issue(who, until),
+    ...{ changes, streams, eventsTokens: new EventsTokens(sealKeys) },
     log,
     metrics: metricsText,
     countProblem: (refusal) => {

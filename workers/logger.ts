@@ -39,7 +39,7 @@ const secretMember =
  * passwords in the address of a database.
  */
 const secretText =
-  /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|hpa_|[?&]token=|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
+  /\b(bearer |hpx_(?:live|test)_[0-9a-f]{12}_|hp[ae]_|[?&]token=|eyJ(?=[\w-]+\.[\w-]+\.)|[sr]k_(?:live|test)_|whsec_|pi_[A-Za-z0-9]+_secret_|X-Amz-(?:Signature|Credential|Security-Token)=)\s*[\w.~+/=%-]+/gi;
 const password = /(:\/\/[^:/@\s"]*:)[^@/\s"]+@/g;
 const cardLike = /\b(?:\d[ -]?){12,18}\d\b/g;
 /** A member whose whole value is a number. It is replaced by a string, so that the line stays JSON. */

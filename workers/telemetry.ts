@@ -52,6 +52,14 @@ export const bodies = new Counter({
   registers: [registry],
 });
 
+/** What people met at their screens. A screen's name is the application's, and no label. */
+export const beacons = new Counter({
+  name: 'hapax_beacons_total',
+  help: 'Friction that clients have told of, by signal (repeated-click, dialog-reopened, same-file-selected, refresh-while-pending, recovered) and by the kind of their client',
+  labelNames: ['signal', 'browser', 'device', 'network'],
+  registers: [registry],
+});
+
 /** Deliveries of events, each an attempt of its sender. */
 export const deliveries = new Counter({
   name: 'hapax_event_deliveries_total',
@@ -169,6 +177,18 @@ export function countFlushes(read: () => number): void {
   new Gauge({
     name: 'hapax_postgres_flushes',
     help: 'Awaited round trips to PostgreSQL since the start',
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** Shows how many event streams are open in this process. */
+export function showStreams(read: () => number): void {
+  new Gauge({
+    name: 'hapax_event_streams',
+    help: 'Event streams that are open: screens that follow an operation',
     registers: [registry],
     collect() {
       this.set(read());

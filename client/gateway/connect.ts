@@ -18,6 +18,7 @@ import { Admission } from './admission.ts';
 import { AnswerEpoch } from './answer-epoch.ts';
 import { CopiedAnswers, type CopyLook } from './copied-answers.ts';
 import { KeyAttempts } from './key-attempts.ts';
+import { OperationChanges } from './operation-changes.ts';
 import { SeenRequests } from './seen-requests.ts';
 import { Outcomes } from './outcomes.ts';
 import { SettledNews } from './settled-news.ts';
@@ -54,6 +55,8 @@ export type ConnectedGateway = {
   readonly gateway: Gateway;
   readonly database: Database;
   readonly admission: Admission;
+  /** Tells which operations have changed. */
+  readonly changes: OperationChanges;
   /** The proofs of what the ledger depends on, from the start and from the newest connection. */
   readonly proofs: () => readonly Proof[];
   /** Calls back when an event has to be handled, as far as news arrives. */
@@ -109,6 +112,7 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     raise: (least) => raiseEpoch(counting, least),
     hear: (callback) => news.hearEpochs(callback),
   });
+  const changes = OperationChanges.of(database, news);
   const redis = redisUrl === undefined ? undefined : new RedisConnection(redisUrl, { within: redisWithin, log });
   const gateway = new Gateway({
     database,
@@ -129,10 +133,12 @@ export async function connectGateway(options: GatewayOptions): Promise<Connected
     gateway,
     database,
     admission,
+    changes,
     hearEvents: (callback) => news.hearEvents(callback),
     proofs: () => [...database.proofs, ...server, news.proof],
     async close() {
       admission.close();
+      changes.close();
       epoch.close();
       redis?.close();
       await seen.close();

@@ -11,13 +11,19 @@ import type { AnyFlow } from '../../workflows/operation/flow.ts';
 import { longestTransfer } from '../../workflows/upload.flow.ts';
 import type { Inbox } from '../events/inbox.ts';
 import type { Gateway } from '../gateway.ts';
+import type { OperationChanges } from '../gateway/operation-changes.ts';
 import { answerProblems, answerUnroutable } from './problems/answer-problems.ts';
 import { type Authenticate, authenticateRequest } from './callers/authenticate.ts';
 import { answerBrokenRequest } from './protocol/broken-request.ts';
+import { beaconRoutes, type CountBeacon } from './beacons/beacon-routes.ts';
 import { configRoute } from './routes/config-route.ts';
+import { corsTerms } from './protocol/cors-terms.ts';
 import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import { type CountDelivery, webhookRoutes } from './events/webhook-routes.ts';
 import { differenceRoutes } from './payments/difference-routes.ts';
+import { eventRoutes } from './routes/event-routes.ts';
+import { EventStreams } from './operations/live/event-streams.ts';
+import type { EventsTokenIssuer } from './callers/events-token.ts';
 import { documentRoute } from './documented/document-route.ts';
 import { documentWhole } from './documented/document-whole.ts';
 import { OperationViews } from './operations/operation-views.ts';
@@ -66,10 +72,18 @@ type DoorParts = {
   readonly inbox: Inbox;
   /** Called with what became of each delivery of an event. */
   readonly countDelivery?: CountDelivery;
+  /** Called with each beacon that is new. */
+  readonly countBeacon?: CountBeacon;
   /** Where outgoing webhooks may go. Default: addresses of the Internet alone. */
   readonly endpoints?: Omit<EndpointParts, 'database'>;
   /** Signs tokens for browsers without a user; without it there are none. */
   readonly issueSubject?: IssueSubject;
+  /** Tells which operations have changed. */
+  readonly changes: OperationChanges;
+  /** The event streams that are open. */
+  readonly streams?: EventStreams;
+  /** Signs tokens that open event streams, and reads them; without it there are none. */
+  readonly eventsTokens?: EventsTokenIssuer;
   /** Further routes behind authentication. */
   readonly extend?: (app: FastifyInstance) => void;
 };
@@ -89,39 +103,6 @@ const requestTimeout = longestTransfer;
 /** Longer than every id and code: a longer parameter names nothing we know. Characters. */
 const maxParamLength = 300;
 
-/** The methods that pages of other origins may use. PUT, PATCH and DELETE are those of uploads. */
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
-
-const exposed = [
-  'Idempotency-Key',
-  'Idempotency-Status',
-  'Idempotency-Expires',
-  'Idempotent-Replayed',
-  'Original-Request',
-  'Link',
-  'Location',
-  'Retry-After',
-  'Request-Id',
-  'Hapax-Workflow-Id',
-  // What clients of the protocols for uploads read.
-  'Tus-Resumable',
-  'Tus-Version',
-  'Tus-Extension',
-  'Tus-Max-Size',
-  'Tus-Checksum-Algorithm',
-  'Upload-Offset',
-  'Upload-Length',
-  'Upload-Defer-Length',
-  'Upload-Metadata',
-  'Upload-Expires',
-  'Upload-Concat',
-  'Upload-Complete',
-  'Upload-Draft-Interop-Version',
-  'Upload-Limit',
-  'Hapax-Chunk-Id',
-  'ETag',
-];
-
 const bearerScheme = {
   type: 'http',
   scheme: 'bearer',
@@ -132,6 +113,13 @@ const bearerScheme = {
     '- `viewer` looks at the operations of its tenant and environment, and changes nothing\n' +
     '- `caller` begins, looks at and cancels operations of its own subject\n' +
     '- `operator` is a caller that also looks at and cancels the operations of every subject, and resolves steps in doubt',
+} as const;
+
+const eventsTokenScheme = {
+  type: 'apiKey',
+  in: 'query',
+  name: 'token',
+  description: 'A token of `GET /v1/operations/{id}/events-token`, for EventSource, which sends no headers.',
 } as const;
 
 /** The HTTP API. Its routes come from the flows' declarations, and its problem+json answers from the one failure table. */
@@ -172,9 +160,8 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
   requireSoundExpectation(app);
   answerOtherMethods(app, { maxParamLength });
   await app.register(cors, {
+    ...corsTerms,
     origin: [...parts.corsOrigins],
-    methods,
-    exposedHeaders: exposed,
     strictPreflight: false,
   });
   await app.register(rateLimit, {
@@ -188,7 +175,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Hapax', version: '1', description: 'Operations that happen once.' },
-      components: { securitySchemes: { token: bearerScheme } },
+      components: { securitySchemes: { token: bearerScheme, eventsToken: eventsTokenScheme } },
       security: [{ token: [] }],
     },
     transform: documentRoute,
@@ -207,7 +194,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
         requireRole(request);
         requireSoundHost(request.raw, true);
       };
-      const later = authenticateRequest(request, parts.authenticate);
+      const later = authenticateRequest(request, parts);
       if (later !== undefined) return later.then(letOn);
       letOn();
       next();
@@ -218,9 +205,13 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     const views = new OperationViews(parts);
     operationRoutes(guarded, { ...parts, views, operation });
     collectionRoutes(guarded, { ...parts, views, operation });
+    const streams = parts.streams ?? new EventStreams();
+    const identify = (request: FastifyRequest) => authenticateRequest(request, parts);
+    eventRoutes(guarded, { ...parts, views, operation, streams, identify });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));
     keyRoutes(guarded, database);
     if (parts.issueSubject !== undefined) subjectRoutes(guarded, parts.issueSubject);
+    await guarded.register(async (scope) => beaconRoutes(scope, database, parts.countBeacon ?? (() => undefined)));
     await guarded.register(async (scope) => deadLetterRoutes(scope, database));
     await guarded.register(async (scope) => await differenceRoutes(scope, database));
     await guarded.register(async (scope) => await endpointRoutes(scope, { database, ...endpoints }));

@@ -8,7 +8,7 @@ import { World } from '../support/world.ts';
 import { allEffects, effectsOf, paidOnce } from './effects.ts';
 import { holdConfirm, release, untilHeld } from './held.ts';
 
-type Route = { readonly security?: readonly { readonly token?: readonly Role[] }[] };
+type Route = { readonly security?: readonly Readonly<Record<string, readonly Role[]>>[] };
 type Document = {
   readonly paths: Record<string, Record<string, Route>>;
   readonly components: { readonly securitySchemes: Record<string, { description: string }> };
@@ -66,7 +66,10 @@ describe('the document of the API', () => {
         method === 'GET' && ofAllSubjects.includes(path.replace(/\/\{id\}$/, ''))
           ? [{ token: ['viewer'] }, { token: ['operator'] }]
           : [{ token: [role] }];
-      expect([method, path, route.security]).toEqual([method, path, path === '/v1/config' ? [] : least]);
+      // EventSource sends no headers.
+      const inUrl = path.endsWith('/events') ? [{ eventsToken: [] }] : [];
+      const security = path === '/v1/config' ? [] : [...least, ...inUrl];
+      expect([method, path, route.security]).toEqual([method, path, security]);
     }
     for (const role of roles) expect(document.components.securitySchemes.token?.description).toContain(`\`${role}\``);
   });

@@ -188,6 +188,49 @@ describe('a body that can be read in two ways, or in none, is refused, and nothi
   it.each(cases)('%s', async (...one) => refused(one));
 });
 
+describe('an HTML form that can be read in two ways, or names no key or two, is refused, and nothing is written', () => {
+  const filled = 'email=ann%40example.com&password=correct+horse+battery';
+  const form = (text: string | Buffer, ...headers: (readonly [string, string])[]): RawRequest => ({
+    path: '/v1/signups',
+    headers: [['content-type', 'application/x-www-form-urlencoded'], ...headers],
+    body: text,
+  });
+  const cases: Case[] = [
+    ['no key', form(filled), 400, 'key-missing', 'as the field idempotency_key or the header'],
+    ['an empty key', form(`${filled}&idempotency_key=`), 400, 'key-malformed', 'The field idempotency_key is empty'],
+    ['two keys', form(`${filled}&idempotency_key=other`, key), 400, 'key-malformed', 'differ: send one key'],
+    ['a key twice', form(`${filled}&idempotency_key=a&idempotency_key=a`), 400, 'body-malformed', 'idempotency_key'],
+    [
+      'an address as its key',
+      form(`${filled}&idempotency_key=a%40b.com`),
+      400,
+      'key-personal',
+      'The field idempotency_key',
+    ],
+    ['a list of keys', form(`${filled}&idempotency_key=a%2Cb`), 400, 'key-malformed', 'two keys'],
+    ['a field twice', form(`${filled}&email=bob%40example.com`, key), 400, 'body-malformed', 'email'],
+    ['a field twice by escape', form(`${filled}&%65mail=bob%40example.com`, key), 400, 'body-malformed', 'email'],
+    ['a field nobody declared', form(`${filled}&admin=true`, key), 400, 'request-invalid', 'admin'],
+    ['__proto__', form(`${filled}&__proto__=x`, key), 400, 'body-malformed', '__proto__'],
+    [
+      'an empty field that is needed',
+      form('email=ann%40example.com&password=', key),
+      400,
+      'request-invalid',
+      'password',
+    ],
+    ['an escape that is cut', form(`${filled}%4`, key), 400, 'body-malformed', 'UTF-8'],
+    ['an escape that is no UTF-8', form(`${filled}%ff`, key), 400, 'body-malformed', 'UTF-8'],
+    ['bytes that are no UTF-8', form(Buffer.from([0x61, 0x3d, 0xff]), key), 400, 'body-malformed', 'UTF-8'],
+    ['NUL', form(`${filled}%00`, key), 400, 'body-malformed', 'NUL'],
+    ['JSON', form(JSON.stringify({ email: 'ann@example.com' }), key), 400, 'request-invalid', /./],
+    ['64 KiB and more', form(`${filled}&name=${'x'.repeat(65_536)}`, key), 413, 'body-too-large', '65536'],
+    ['nothing', { ...form('', ['content-length', '0']) }, 400, 'key-missing', 'key'],
+    ['no body at all', form(''), 400, 'key-missing', 'key'],
+  ];
+  it.each(cases)('%s', async (...one) => refused(one));
+});
+
 it.each([
   ['Content-Type', 'application/json', 'text/plain'],
   ['Content-Encoding', 'gzip', 'br'],

@@ -112,6 +112,44 @@ describe('a request without a key, to a flow that takes its content for one', ()
   });
 });
 
+describe('a plain HTML form', () => {
+  const post = async (fields: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}) => {
+    const body = new URLSearchParams(fields);
+    const ask = { method: 'POST', body, headers: { authorization: 'Bearer ann', ...headers } };
+    const answer = await fetch(`${doors[0]?.url}/v1/enquiries`, ask);
+    return {
+      status: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      body: (await answer.json()) as Record<string, string>,
+    };
+  };
+
+  it('is the same request as JSON: its field idempotency_key is the header, and what was left empty is left out', async () => {
+    const words = 'Grüße & more = 100 %, a+b\r\nsecond line';
+    const first = await post({ words, page: '', idempotency_key: 'form-1' });
+    expect([first.status, first.headers['idempotency-status']]).toEqual([201, 'created']);
+    expect(first.headers['idempotency-key']).toBe('form-1');
+    expect(first.headers['content-type']).toMatch(/^application\/json/);
+    const others = [
+      await send(words, { key: 'form-1' }),
+      await post({ words }, { 'idempotency-key': 'form-1' }),
+      await post({ words, idempotency_key: '"form-1"' }, { 'idempotency-key': 'form-1' }),
+    ];
+    for (const { body, headers } of others)
+      expect([body, headers['idempotency-status']]).toEqual([first.body, 'replayed']);
+    expect(await messages(words)).toBe(1);
+    expect((await post({ words: 'others', idempotency_key: 'form-1' })).body.code).toBe('key-reused');
+  });
+
+  it('that names two keys is refused, and one without any has the key of its content', async () => {
+    const refused = await post({ words: 'two keys', idempotency_key: 'form-2' }, { 'idempotency-key': 'form-3' });
+    expect([refused.status, refused.body.code, await messages('two keys')]).toEqual([400, 'key-malformed', 0]);
+    const [first, again] = [await post({ words: 'no key' }), await send('no key')];
+    expect([first.status, again.body]).toEqual([201, first.body]);
+    expect(again.headers['idempotency-key']).toBe(first.headers['idempotency-key']);
+  });
+});
+
 describe('the window of a content', () => {
   it('has no edges by the clock: on both sides of one there is the same operation', async () => {
     const { window } = enquiryFlow.contentKey ?? expect.unreachable();

@@ -125,6 +125,15 @@ const repeatable: Readonly<Record<string, () => Promise<void>>> = {
     expect(keys.map(({ status }) => status)).toEqual([201, 201]);
     expect(await allEffects(world)).toEqual(before);
   },
+  async 'POST /v1/beacons'() {
+    const body = example(document.paths['/v1/beacons']?.post as Documented);
+    const answers = [
+      await world.ask('POST', '/v1/beacons', { body }),
+      await world.ask('POST', '/v1/beacons', { body }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([204, 204]);
+    expect(await count('hapax.beacon')).toBe(1);
+  },
   // Nothing is kept of a token.
   async 'POST /v1/subjects'() {
     const before = await allEffects(world);
@@ -388,9 +397,10 @@ describe('the document of the API', () => {
     for (const { path, method, route } of routes())
       for (const [status, { description, content }] of Object.entries(route.responses)) {
         const bytes = path === '/v1/assets/{id}/content' && status.startsWith('20');
-        const type = Number(status[0]) >= 4 ? 'application/problem+json' : bytes ? '*/*' : 'application/json';
+        const sent = bytes ? '*/*' : path.endsWith('/events') ? 'text/event-stream' : 'application/json';
+        const type = Number(status[0]) >= 4 ? 'application/problem+json' : sent;
         // What has not changed has no body.
-        const bodies = status === '304' ? [] : [type];
+        const bodies = ['204', '304'].includes(status) ? [] : [type];
         expect([method, path, status, Object.keys(content ?? {})]).toEqual([method, path, status, bodies]);
         expect([method, path, status, description]).not.toContain('Default Response');
         if (Number(status[0]) < 4) continue;
@@ -468,11 +478,12 @@ describe('the document of the API', () => {
 });
 
 /** By the document alone: its schemas read as what they are in OpenAPI 3.1, JSON Schema 2020-12. */
-function fits({ status, headers, json }: Answered, { responses }: Documented): void {
+function fits({ status, headers, json, text }: Answered, { responses }: Documented): void {
   const { content } = responses[status] ?? expect.unreachable(`${status} is not documented`);
+  if (status === 204) return expect([content, text]).toEqual([undefined, '']);
   const type = (headers.get('content-type') ?? '').split(';')[0] ?? '';
   expect(Object.keys(content)).toContain(type);
-  expect(faultsBy(content[type]?.schema, json)).toBeUndefined();
+  expect(faultsBy(content[type]?.schema, type === 'text/event-stream' ? text : json)).toBeUndefined();
 }
 
 /** Who may begin such an operation. */

@@ -21,14 +21,14 @@ export async function doorHere(
   role: Role = 'caller',
   more: Pick<Parameters<typeof createDoor>[0], 'endpoints'> = {},
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const { gateway, database, close } = await connectGateway({
+  const { gateway, database, changes, close } = await connectGateway({
     ...{ databaseUrl, temporalAddress, taskQueue: 'nobody', cacheEntries: 0 },
     inClaim: (ledger) => settlesInClaim(ledger, registered),
   });
   const handlers = new EventHandlers([]);
   const app = await createDoor({
     flows: registered.map(({ flow }) => flow),
-    ...{ gateway, database },
+    ...{ gateway, database, changes },
     additions: new Additions([]),
     inbox: new Inbox({ database, sources: EventSources.read('{}'), handlers }),
     authenticate: (subject) => ({ tenant: 'alpha', environment: 'test', subject, role }),

@@ -69,6 +69,8 @@ create table hapax.operation (
   sweep_at            timestamptz, -- when upkeep looks for what came too late outside; null: nothing to look for
   erased_at           timestamptz, -- since when nothing is left of its request, its steps
     and its answer; its fingerprint went with them (version 0)
+  version             bigint      not null default 1,
+    -- how often what callers see of the row has changed; hapax.operation_version has the whole
   constraint operation_pkey primary key (id),
   constraint operation_has_one_name unique (tenant, environment, key_subject, flow, key, generation),
   constraint operation_compensates_to_an_ending check (state <> 'compensating' or ending is not null),
@@ -94,9 +96,14 @@ create index operation_in_hand on hapax.operation (tenant)
     where (state in ('claimed', 'running', 'indeterminate', 'compensating'));
 create index operation_to_erase on hapax.operation (tenant, environment, subject, id) where (erased_at is null);
 create index operation_erased on hapax.operation (tenant, environment, subject) where (erased_at is not null);
+create index operation_open_of_subject on hapax.operation (tenant, environment, subject, created_at desc, id desc)
+    where (settled_at is null);
 create trigger account_is_erased_with_its_signup after update of fingerprint_version on hapax.operation for each row
     when (new.flow = 'signup' and new.fingerprint_version = 0 and old.fingerprint_version <> 0)
     execute function hapax.erase_account_with_signup();
+create trigger beacons_are_erased_with_their_operation after update of fingerprint_version on hapax.operation
+    for each row when (new.fingerprint_version = 0 and old.fingerprint_version <> 0)
+    execute function hapax.erase_beacons();
 create trigger copies_end_with_their_answer after update of answer_status, answer_headers, answer_body, answer_expires_at on hapax.operation for each row when (old.answer_body is not null and old.answer_expires_at > now() and (new.answer_body is distinct from old.answer_body or new.answer_headers is distinct from old.answer_headers or new.answer_status is distinct from old.answer_status or new.answer_expires_at < old.answer_expires_at)) execute function hapax.end_answer_copies();
 create trigger copies_end_with_their_row after delete on hapax.operation for each row when (old.answer_body is not null
     and old.answer_expires_at > now()) execute function hapax.end_answer_copies();
@@ -104,6 +111,7 @@ create trigger mails_go_with_their_signup after delete on hapax.operation for ea
     execute function hapax.empty_mails_of_signup();
 create trigger operation_begins_open before insert on hapax.operation for each row
     when (new.state not in ('claimed', 'waiting')) execute function hapax.check_move();
+create trigger operation_counts_changes before update of state, cancel_requested_at, deadline, refusal, renewable, answer_body on hapax.operation for each row when (old.state is distinct from new.state or old.cancel_requested_at is distinct from new.cancel_requested_at or old.deadline is distinct from new.deadline or old.renewable is distinct from new.renewable or (old.answer_body is null) is distinct from (new.answer_body is null) or (old.refusal is null) is distinct from (new.refusal is null)) execute function hapax.count_change();
 create trigger operation_moves_as_listed before update of state on hapax.operation for each row
     when (old.state is distinct from new.state) execute function hapax.check_move();
 alter table hapax.operation enable row level security, force row level security;
@@ -137,12 +145,18 @@ create table hapax.step (
   sent_before_at timestamptz, -- the send before the newest, which counts again where the newest was not sent after all
   not_before     timestamptz, -- until then the outside has asked to be left alone
   undo_attempt   integer     not null default 0, -- how often its undo was sent
+  version        bigint      not null default 1, -- how often what callers see of the row has changed
   constraint step_pkey primary key (operation_id, name),
   constraint step_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
   constraint step_irreversible_is_of_no_return check (no_return or not irreversible),
   constraint step_state_check check (state in ('planned', 'sent', 'done', 'failed', 'unknown', 'undoing', 'undone',
     'undo_failed'))
 );
+create trigger step_counts_changes before update of state, attempt, sent_at, ended_at, refusal, result on hapax.step
+    for each row when (old.state is distinct from new.state or old.attempt is distinct from new.attempt
+    or old.sent_at is distinct from new.sent_at or old.ended_at is distinct from new.ended_at
+    or old.refusal is distinct from new.refusal or (old.result is null) is distinct from (new.result is null))
+    execute function hapax.count_change();
 alter table hapax.step enable row level security, force row level security;
 create policy acting_roles on hapax.step as restrictive to public using (current_user in ('hapax_app', 'hapax_upkeep'));
 create policy all_tenants on hapax.step to hapax_upkeep using (true);
@@ -528,6 +542,8 @@ create table hapax.trouble (
   constraint trouble_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
   constraint trouble_tries_check check (tries >= 1)
 );
+create trigger trouble_counts_as_change after insert or update on hapax.trouble for each row
+    execute function hapax.count_trouble();
 alter table hapax.trouble enable row level security, force row level security;
 create policy acting_roles on hapax.trouble as restrictive to public
     using (current_user in ('hapax_app', 'hapax_upkeep'));
@@ -1693,6 +1709,62 @@ create policy all_tenants on hapax.webhook_secret to hapax_upkeep using (true);
 create policy tenant_only on hapax.webhook_secret to hapax_app using (tenant = hapax.current_tenant());
 grant select, insert, update on hapax.webhook_secret to hapax_app;
 grant select on hapax.webhook_secret to hapax_upkeep;
+
+-- A number for each operation that grows with every change that its callers see.
+create view hapax.operation_version with (security_invoker=true) as
+ select id,
+    tenant,
+    2 * (version + (( select COALESCE(sum(s.version), 0::numeric)::bigint as "coalesce"
+           from hapax.step s
+          where s.operation_id = o.id)) + (( select count(*) + count(r.verdict_at)
+           from hapax.resolution r
+          where r.operation_id = o.id))) + (( select count(*) as count
+           from hapax.step_trouble_now t
+          where t.operation_id = o.id and t.needs_person)) as version
+   from hapax.operation o;
+grant select on hapax.operation_version to hapax_app;
+
+-- What people met at a screen: friction, told by the client in words of short lists. It holds no personal data.
+create table hapax.beacon (
+  tenant       text        not null,
+  environment  text        not null,
+  id           uuid        not null, -- made by the client: a beacon that is sent again is none more
+  operation_id text, -- null where it is about no operation that its sender may see
+  at           timestamptz not null, -- by PostgreSQL's clock: the client tells how long ago it was
+  signal       text        not null,
+  times        integer     not null default 1,
+  took_ms      bigint,
+  screen       text,
+  progress     smallint,
+  transitions  jsonb       not null default '[]'::jsonb,
+    -- how the page's state had changed: [{"to", "after"}], in milliseconds since the action began
+  browser      text        not null,
+  device       text        not null,
+  network      text        not null,
+  constraint beacon_counts_once primary key (tenant, environment, id),
+  constraint beacon_operation_id_fkey foreign key (operation_id) references hapax.operation(id) on delete cascade,
+  constraint beacon_browser_check check (browser ~ '^[a-z0-9-]{1,12}$'),
+  constraint beacon_device_check check (device ~ '^[a-z0-9-]{1,12}$'),
+  constraint beacon_environment_check check (environment in ('live', 'test')),
+  constraint beacon_has_a_known_signal check (signal in ('repeated-click', 'dialog-reopened', 'same-file-selected',
+    'refresh-while-pending', 'recovered')),
+  constraint beacon_network_check check (network ~ '^[a-z0-9-]{1,12}$'),
+  constraint beacon_of_a_recovery_says_how_long check ((signal = 'recovered') = (took_ms is not null)),
+  constraint beacon_progress_check check (progress >= 0 and progress <= 100),
+  constraint beacon_screen_check check (screen ~ '^[a-z]+(-[a-z]+){0,3}$' and length(screen) <= 40),
+  constraint beacon_times_check check (times >= 1 and times <= 1000),
+  constraint beacon_took_ms_check check (took_ms >= 0),
+  constraint beacon_transitions_check check (jsonb_typeof(transitions) = 'array')
+);
+create index beacon_of_operation on hapax.beacon (operation_id, at) where (operation_id is not null);
+create index beacon_to_forget on hapax.beacon (at);
+alter table hapax.beacon enable row level security, force row level security;
+create policy acting_roles on hapax.beacon as restrictive to public
+    using (current_user in ('hapax_app', 'hapax_upkeep'));
+create policy all_tenants on hapax.beacon to hapax_upkeep using (true);
+create policy tenant_only on hapax.beacon to hapax_app using (tenant = hapax.current_tenant());
+grant select, insert, delete on hapax.beacon to hapax_app;
+grant select, update, delete on hapax.beacon to hapax_upkeep;
 
 -- Functions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -3770,4 +3842,30 @@ begin
       message = format('There are %s endpoints for webhooks, and no more may be created', most);
   end if;
   return new;
+end $$;
+-- Counts a change of a row that callers see.
+create function hapax.count_change()
+returns trigger language plpgsql
+as $$
+begin
+  new.version := old.version + 1;
+  return new;
+end $$;
+
+-- Counts a change of trouble at its operation.
+create function hapax.count_trouble()
+returns trigger language plpgsql
+as $$
+begin
+  update hapax.operation set version = version + 1 where id = new.operation_id;
+  return null;
+end $$;
+
+-- Erases what was told of an operation whose data are erased.
+create function hapax.erase_beacons()
+returns trigger language plpgsql
+as $$
+begin
+  delete from hapax.beacon where operation_id = new.id;
+  return null;
 end $$;

@@ -20,7 +20,8 @@ const unlessNamed: RouteRole = 'caller';
 export function documentRoles(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const security = enough(route.config?.role ?? unlessNamed).map((role) => ({ token: [role] }));
-    route.schema = { ...route.schema, security };
+    const inUrl = route.config?.eventsToken === true ? [{ eventsToken: [] }] : [];
+    route.schema = { ...route.schema, security: [...security, ...inUrl] };
   });
 }
 

@@ -51,6 +51,11 @@ export class OperationViews {
     return await this.#offering(request, record);
   }
 
+  /** One operation as it is now, whatever its caller prefers. */
+  async now(request: FastifyRequest, id: string) {
+    return await this.#offering(request, await shownOperation(this.#parts.gateway, request.caller, id));
+  }
+
   /**
    * A page of operations, newest first. If they are asked for by a key, each says what its caller may do next.
    * @returns `next` while older operations may follow

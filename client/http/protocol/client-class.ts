@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ClientClass } from '../../gateway/call.ts';
 
 /** No other words are kept, so that nobody is recognised by them. */
-const words = {
+export const clientWords = {
   browser: ['chrome', 'edge', 'firefox', 'safari', 'opera', 'samsung'],
   device: ['desktop', 'mobile', 'tablet', 'server'],
   network: ['wifi', 'ethernet', 'cellular', 'slow-2g', '2g', '3g', '4g', '5g'],
@@ -35,9 +35,9 @@ export function clientClass(headers: IncomingHttpHeaders): ClientClass {
   };
 }
 
-function word(kind: keyof typeof words, said: string | string[] | undefined): string {
+function word(kind: keyof typeof clientWords, said: string | string[] | undefined): string {
   if (said === undefined) return 'unknown';
-  const known: readonly string[] = words[kind];
+  const known: readonly string[] = clientWords[kind];
   const plain = String(said).toLowerCase();
   return known.includes(plain) ? plain : 'other';
 }

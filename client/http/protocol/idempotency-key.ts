@@ -35,12 +35,21 @@ const card = /^(?:4\d{12}(?:\d{3})?(?:\d{3})?|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{
 export function idempotencyKey(request: IncomingMessage): string | undefined {
   const lines = headerLines(request, 'idempotency-key');
   if (lines.length === 0) return undefined;
-  if (lines.length > 1) throw malformed(`was sent ${lines.length} times: send it once`);
-  const key = unquoted((lines[0] as string).trim());
+  if (lines.length > 1) throw malformed('Idempotency-Key', `was sent ${lines.length} times: send it once`);
+  return soundKey(lines[0] as string);
+}
+
+/**
+ * The key in either form.
+ * @param where it stands, for people
+ * @throws HttpProblem key-malformed, key-personal
+ */
+export function soundKey(sent: string, where = 'Idempotency-Key'): string {
+  const key = unquoted(sent.trim(), where);
   if (email.test(key) || isCard(key))
     throw new HttpProblem(
       'key-personal',
-      'Idempotency-Key: keys appear in logs and names, so a key must not be an e-mail address or a card number. Send a random UUID.',
+      `${where}: keys appear in logs and names, so a key must not be an e-mail address or a card number. Send a random UUID.`,
       { header: 'Idempotency-Key' },
     );
   return key;
@@ -60,25 +69,26 @@ export function keyToEcho(request: FastifyRequest): string | undefined {
   }
 }
 
-function unquoted(value: string): string {
-  if (value === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
-  if (!printable.test(value)) throw malformed('contains bytes that are not printable ASCII: send a random UUID');
+function unquoted(value: string, where: string): string {
+  if (value === '') throw malformed(where, 'is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
+  if (!printable.test(value)) throw malformed(where, 'contains bytes that are not printable ASCII: send a random UUID');
   let key = value;
   if (value.startsWith('"')) {
     const match = quoted.exec(value);
     if (match === null)
-      throw malformed('begins with a quote but is not one quoted string: send "…" once, or no quotes');
+      throw malformed(where, 'begins with a quote but is not one quoted string: send "…" once, or no quotes');
     key = (match[1] as string).replace(/\\(["\\])/g, '$1');
   } else if (value.includes(',')) {
-    throw malformed('contains a comma, so it may be a list of two keys: send one key, or quote it');
+    throw malformed(where, 'contains a comma, so it may be a list of two keys: send one key, or quote it');
   }
-  if (key === '') throw malformed('is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
-  if (key.length > longestKey) throw malformed(`has ${key.length} characters: at most ${longestKey} are allowed`);
+  if (key === '') throw malformed(where, 'is empty: send 1 to 255 printable ASCII characters, such as a random UUID');
+  if (key.length > longestKey)
+    throw malformed(where, `has ${key.length} characters: at most ${longestKey} are allowed`);
   return key;
 }
 
-function malformed(what: string): HttpProblem {
-  return new HttpProblem('key-malformed', `Idempotency-Key ${what}.`, { header: 'Idempotency-Key' });
+function malformed(where: string, what: string): HttpProblem {
+  return new HttpProblem('key-malformed', `${where} ${what}.`, { header: 'Idempotency-Key' });
 }
 
 /**

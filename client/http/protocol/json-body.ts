@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { HttpProblem } from '../problems/http-problem.ts';
+import { formType, readForm } from './form-body.ts';
 import { strictJson } from './strict-json.ts';
 
 /** A cart of 100 items takes 10 KB. Bytes, before and after decompression. */
@@ -18,7 +19,7 @@ declare module 'fastify' {
 /** Keeps no state between bodies: each is decoded as a whole. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads JSON bodies, plain or gzipped, bounded in size, and strictly. */
+/** Reads JSON bodies, and forms where a route takes them: plain or gzipped, bounded in size, and strictly. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preValidation', (request, _reply, next) => {
@@ -35,6 +36,14 @@ export function acceptJson(app: FastifyInstance): void {
     if (body.length === 0 && request.routeOptions.config.bodyless === true) return done(null, {});
     try {
       done(null, strictJson(decoded(body as Buffer, request.headers['content-encoding'])));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.addContentTypeParser(formType, { parseAs: 'buffer', bodyLimit: jsonLimit }, (request, body, done) => {
+    if (request.routeOptions.config.form === undefined) return done(notJson(request.headers['content-type']));
+    try {
+      done(null, readForm(decoded(body as Buffer, request.headers['content-encoding']), request));
     } catch (error) {
       done(error as Error);
     }

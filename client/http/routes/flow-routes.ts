@@ -10,6 +10,7 @@ import { flowExamples } from '../documented/flow-examples.ts';
 import { askOperation, type Taken } from '../operations/ask-operation.ts';
 import { asSent } from '../protocol/as-sent.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
+import { fitsForm, formType, mayBringKey } from '../protocol/form-body.ts';
 import { idempotencyKey } from '../protocol/idempotency-key.ts';
 import { keySchema } from '../protocol/key-schema.ts';
 import { acceptJson, jsonLimit } from '../protocol/json-body.ts';
@@ -37,16 +38,24 @@ export function flowRoutes(
   acceptJson(app);
   for (const flow of flows.filter(isPosted)) {
     const { path, params, body, bodyless } = flowRoute(flow);
+    const keyed = flow.contentKey === undefined;
+    const form = fitsForm(body) ? { form: keyed ? ('keyed' as const) : ('keyless' as const) } : undefined;
     const options = {
       config: {
         takesKey: true,
         role: additions.role(flow),
         anonymous: flow.anonymous === true,
         ...(bodyless ? { bodyless } : {}),
+        ...form,
       } as const,
-      onRequest: flow.contentKey === undefined ? requireKey : takeKey,
+      onRequest: keyed ? requireKey : takeKey,
       bodyLimit: jsonLimit,
-      schema: { ...schemaOf(flow, additions), body, ...(params === undefined ? {} : { params }) },
+      schema: {
+        ...schemaOf(flow, additions),
+        ...(form === undefined ? {} : { consumes: ['application/json', formType] }),
+        body,
+        ...(params === undefined ? {} : { params }),
+      },
       validatorCompiler: asSent,
     };
     app.post(path, options, async (request, reply) => {
@@ -54,7 +63,10 @@ export function flowRoutes(
       // What stands in the path is part of what is asked for.
       const body = { ...(request.body as object), ...(request.params as object) };
       await additions.expectAllowed(flow, body, request);
-      const key = request.idempotencyKey || (await keyFor(gateway, flow, body, request, reply));
+      const content = { ...request.caller, request: body as never };
+      const key = request.idempotencyKey || (await gateway.keyOfContent(flow, content));
+      // Where no header has named the key, the answer does: its caller can go on with it.
+      if (request.headers['idempotency-key'] === undefined) reply.header('idempotency-key', key);
       const asking = { flow, key, body, wait };
       const answer = await askOperation({ app, gateway, additions }, request, asking);
       return await respond(gateway, flow, answer, request, reply, additions);
@@ -62,16 +74,16 @@ export function flowRoutes(
   }
 }
 
-/** Checked before the body is read: a request without a key costs nothing. */
+/** Checked before the body is read, unless that is a form: a request without a key costs nothing. */
 export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   const key = idempotencyKey(request.raw);
-  if (key === undefined)
+  if (key === undefined && !mayBringKey(request))
     throw new HttpProblem(
       'key-missing',
       'Send an Idempotency-Key that was made before the first attempt and is reused for every retry, such as a random UUID, or get one from POST /v1/keys.',
       { header: 'Idempotency-Key' },
     );
-  request.idempotencyKey = key;
+  request.idempotencyKey = key ?? '';
   next();
 }
 
@@ -79,19 +91,6 @@ export function requireKey(request: FastifyRequest, _reply: FastifyReply, next: 
 function takeKey(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
   request.idempotencyKey = idempotencyKey(request.raw) ?? '';
   next();
-}
-
-/** The answer names the key, so that its caller can go on with it. */
-async function keyFor(
-  gateway: Gateway,
-  flow: AnyFlow,
-  body: object,
-  { caller }: FastifyRequest,
-  reply: FastifyReply,
-): Promise<string> {
-  const key = await gateway.keyOfContent(flow, { ...caller, request: body as never });
-  reply.header('idempotency-key', key);
-  return key;
 }
 
 /**

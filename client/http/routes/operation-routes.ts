@@ -54,6 +54,9 @@ export function operationRoutes(instance: FastifyInstance, { gateway, flows, vie
       config: { role: 'viewer' },
       schema: {
         summary: 'List operations, newest first',
+        description:
+          'Callers see those of their own subject, viewers and operators those of all. A client that has lost what it kept finds with ' +
+          '`state=open` what it has begun and not finished.',
         tags,
         querystring,
         response: {

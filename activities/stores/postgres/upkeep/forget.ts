@@ -29,6 +29,13 @@ const arrivals = `
 delete from arrival where id in (select id from arrival where at < now() - interval '30 days' order by id limit $1)
 returning id`;
 
+/** Beacons are read beside the requests seen, and kept for as long. */
+const beacons = `
+delete from beacon where (tenant, environment, id) in (
+  select tenant, environment, id from beacon where at < now() - interval '30 days'
+  order by at limit $1 for update skip locked)
+returning id`;
+
 /** An issued key that nobody has used by then is only a name. */
 const issuedKeys = `
 delete from issued_key where key in (
@@ -63,6 +70,7 @@ export async function forget(database: Database, limit: number): Promise<boolean
     await database.flush(null, { name: 'forget_answers_and_evidence', text: answers, values: [limit] }),
     await database.flush(null, { name: 'forget_tombstones', text: tombstones, values: [limit] }),
     await database.flush(null, { name: 'forget_arrivals', text: arrivals, values: [limit] }),
+    await database.flush(null, { name: 'forget_beacons', text: beacons, values: [limit] }),
     await database.flush(null, { name: 'forget_issued_keys', text: issuedKeys, values: [limit] }),
     await database.flush(null, { name: 'forget_once_entries', text: onceEntries, values: [limit] }),
     await database.flush(null, { name: 'forget_content_anchors', text: anchors, values: [limit] }),

@@ -1,0 +1,33 @@
+/** What pages of other origins may use, and read of an answer. PUT, PATCH and DELETE are those of uploads. */
+export const corsTerms = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  exposedHeaders: [
+    'Idempotency-Key',
+    'Idempotency-Status',
+    'Idempotency-Expires',
+    'Idempotent-Replayed',
+    'Original-Request',
+    'Link',
+    'Location',
+    'Retry-After',
+    'Request-Id',
+    'Hapax-Workflow-Id',
+    // What clients of the protocols for uploads read.
+    'Tus-Resumable',
+    'Tus-Version',
+    'Tus-Extension',
+    'Tus-Max-Size',
+    'Tus-Checksum-Algorithm',
+    'Upload-Offset',
+    'Upload-Length',
+    'Upload-Defer-Length',
+    'Upload-Metadata',
+    'Upload-Expires',
+    'Upload-Concat',
+    'Upload-Complete',
+    'Upload-Draft-Interop-Version',
+    'Upload-Limit',
+    'Hapax-Chunk-Id',
+    'ETag',
+  ],
+};
