@@ -286,7 +286,8 @@ describe('a subject on which the broker takes nothing', () => {
     await failsBeside(unstored);
     expect(await why(unstored)).toEqual({
       code: 'subject-refused',
-      detail: 'The stream HAPAX_EVENTS does not store hapax.alpha.test.order.unstored: add it to its subjects, and replay the event.',
+      detail:
+        'The stream HAPAX_EVENTS does not store hapax.alpha.test.order.unstored: add it to its subjects, and replay the event.',
     });
     expect(await stateOf(behind)).toMatchObject({ state: 'due', tries: 0 });
     await stores(['hapax.>']);

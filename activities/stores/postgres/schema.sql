@@ -3843,6 +3843,7 @@ begin
   end if;
   return new;
 end $$;
+
 -- Counts a change of a row that callers see.
 create function hapax.count_change()
 returns trigger language plpgsql
