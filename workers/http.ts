@@ -13,7 +13,7 @@ import { Inbox } from '../client/events/inbox.ts';
 import { additions } from '../client/http/additions.ts';
 import { createDoor } from '../client/http/door.ts';
 import type { Check } from '../client/http/health/readiness.ts';
-import { EventStreams } from '../client/http/operations/live/event-streams.ts';
+import { StateStreams } from '../client/http/operations/live/state-streams.ts';
 import { connectGateway } from '../client/gateway/connect.ts';
 import { Uploads } from '../client/uploads/uploads.ts';
 import { uploadTerms } from '../client/uploads/upload-terms.ts';
@@ -117,7 +117,7 @@ export async function startHttp(
   });
   const { gateway, database, admission, changes } = connected;
   countFlushes(() => database.flushes);
-  const streams = new EventStreams();
+  const streams = new StateStreams();
   showStreams(() => streams.open);
   showAdmission(() => admission.state);
   // When the first buyer is sent to a bank: the provider's package takes a quarter of a second to load.

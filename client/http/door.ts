@@ -22,7 +22,7 @@ import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import { type CountDelivery, webhookRoutes } from './events/webhook-routes.ts';
 import { differenceRoutes } from './payments/difference-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
-import { EventStreams } from './operations/live/event-streams.ts';
+import { StateStreams } from './operations/live/state-streams.ts';
 import type { EventsTokenIssuer } from './callers/events-token.ts';
 import { documentRoute } from './documented/document-route.ts';
 import { documentWhole } from './documented/document-whole.ts';
@@ -81,7 +81,7 @@ type DoorParts = {
   /** Tells which operations have changed. */
   readonly changes: OperationChanges;
   /** The event streams that are open. */
-  readonly streams?: EventStreams;
+  readonly streams?: StateStreams;
   /** Signs tokens that open event streams, and reads them; without it there are none. */
   readonly eventsTokens?: EventsTokenIssuer;
   /** Further routes behind authentication. */
@@ -205,7 +205,7 @@ export async function createDoor(parts: DoorParts): Promise<FastifyInstance> {
     const views = new OperationViews(parts);
     operationRoutes(guarded, { ...parts, views, operation });
     collectionRoutes(guarded, { ...parts, views, operation });
-    const streams = parts.streams ?? new EventStreams();
+    const streams = parts.streams ?? new StateStreams();
     const identify = (request: FastifyRequest) => authenticateRequest(request, parts);
     eventRoutes(guarded, { ...parts, views, operation, streams, identify });
     await guarded.register(async (scope) => resolveRoute(scope, { ...parts, operation }));

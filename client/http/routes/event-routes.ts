@@ -10,7 +10,7 @@ import type { EventsTokenIssuer } from '../callers/events-token.ts';
 import { answer } from '../documented/answer.ts';
 import { lookHeaders } from '../documented/answer-headers.ts';
 import { operationId } from '../documented/schemas.ts';
-import type { EventStreams } from '../operations/live/event-streams.ts';
+import type { StateStreams } from '../operations/live/state-streams.ts';
 import { shownOperation } from '../operations/shown-operations.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
@@ -19,7 +19,7 @@ import type { OperationParts } from './operation-routes.ts';
 
 type EventParts = Pick<OperationParts, 'gateway' | 'views' | 'operation'> & {
   readonly changes: OperationChanges;
-  readonly streams: EventStreams;
+  readonly streams: StateStreams;
   /** Without it a stream is opened by an ordinary token alone. */
   readonly eventsTokens?: EventsTokenIssuer;
   /** Finds the caller of a request again: who has lost access sees no more. */

@@ -44,10 +44,6 @@ export const byCallers: readonly Declared[] = [
     at: { 'client/http/callers/signing-keys.ts': ['fetch'] },
   },
   {
-    because: 'The SDK runs at the caller, and asks our own API under a key.',
-    at: { 'client/sdk/uppy-uploads.ts': ['fetch'] },
-  },
-  {
     because: "Checks the provider's signature of an event, without a call.",
     at: { 'client/events/schemes/stripe-scheme.ts': ['stripe'] },
   },

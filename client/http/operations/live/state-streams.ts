@@ -1,6 +1,6 @@
 import type { Caller } from '../../callers/caller.ts';
 import { HttpProblem } from '../../problems/http-problem.ts';
-import { EventStream } from './event-stream.ts';
+import { StateStream } from './state-stream.ts';
 
 const usualLimits = {
   /** An open stream costs a socket and some tens of kilobytes, and all of them together one look a second. */
@@ -16,9 +16,9 @@ const usualLimits = {
 const retryAfter = 5;
 
 /** The event streams that are open in this process. */
-export class EventStreams {
+export class StateStreams {
   readonly #limits: typeof usualLimits;
-  readonly #open = new Set<EventStream>();
+  readonly #open = new Set<StateStream>();
   readonly #ofCaller = new Map<string, number>();
   #stopped = false;
 
@@ -52,8 +52,8 @@ export class EventStreams {
   }
 
   /** Runs a stream to its end. Whether there is room was asked before. */
-  async run(caller: Caller, parts: ConstructorParameters<typeof EventStream>[0]): Promise<void> {
-    const stream = new EventStream(parts);
+  async run(caller: Caller, parts: ConstructorParameters<typeof StateStream>[0]): Promise<void> {
+    const stream = new StateStream(parts);
     const name = nameOf(caller);
     this.#open.add(stream);
     this.#ofCaller.set(name, (this.#ofCaller.get(name) ?? 0) + 1);

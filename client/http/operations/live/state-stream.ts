@@ -44,7 +44,7 @@ type StreamParts = {
  * Sends the states of one operation until the last. It holds one event at a time, and makes the next when the reader has
  * taken that: a slow reader misses states in between, and never the newest.
  */
-export class EventStream {
+export class StateStream {
   readonly #parts: StreamParts;
   readonly #times: typeof usualTimes;
   readonly #until: number;

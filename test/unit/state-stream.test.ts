@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventStream } from '../../client/http/operations/live/event-stream.ts';
+import { StateStream } from '../../client/http/operations/live/state-stream.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -49,7 +49,7 @@ function following(reader: Reader, last?: number, times = {}) {
     },
     tell: (version: number | undefined) => tell(version),
   };
-  const stream = new EventStream({
+  const stream = new StateStream({
     to: reader,
     last,
     version: async () => operation.version,

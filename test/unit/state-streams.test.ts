@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { Caller } from '../../client/http/callers/caller.ts';
-import { EventStreams } from '../../client/http/operations/live/event-streams.ts';
+import { StateStreams } from '../../client/http/operations/live/state-streams.ts';
 
 const ann: Caller = { tenant: 'alpha', environment: 'test', subject: 'ann', role: 'caller' };
 const bob: Caller = { ...ann, subject: 'bob' };
 
-function opened(streams: EventStreams, caller: Caller) {
+function opened(streams: StateStreams, caller: Caller) {
   streams.expectRoom(caller);
   const to = new Writable({ write: (_chunk, _encoding, done) => done() });
   const ended = streams.run(caller, {
@@ -18,7 +18,7 @@ function opened(streams: EventStreams, caller: Caller) {
   return { to, ended };
 }
 
-const refused = (streams: EventStreams, caller: Caller) => {
+const refused = (streams: StateStreams, caller: Caller) => {
   try {
     streams.expectRoom(caller);
   } catch (error) {
@@ -28,7 +28,7 @@ const refused = (streams: EventStreams, caller: Caller) => {
 };
 
 it('a caller has so many streams and no more, whatever others have, and gets room when one ends', async () => {
-  const streams = new EventStreams({ caller: 2, process: 10 });
+  const streams = new StateStreams({ caller: 2, process: 10 });
   const first = opened(streams, ann);
   opened(streams, ann);
   expect(refused(streams, ann)).toMatchObject({ code: 'too-many-requests', more: { retryAfter: 5 } });
@@ -42,7 +42,7 @@ it('a caller has so many streams and no more, whatever others have, and gets roo
 });
 
 it('a process has so many streams and no more', async () => {
-  const streams = new EventStreams({ caller: 2, process: 2 });
+  const streams = new StateStreams({ caller: 2, process: 2 });
   const first = opened(streams, ann);
   opened(streams, bob);
   expect(refused(streams, { ...ann, subject: 'cid' })).toMatchObject({ code: 'overloaded', more: { retryAfter: 5 } });
@@ -53,7 +53,7 @@ it('a process has so many streams and no more', async () => {
 });
 
 it('a process that stops ends all streams at once, and opens none', async () => {
-  const streams = new EventStreams();
+  const streams = new StateStreams();
   const open = [ann, ann, bob].map((caller) => opened(streams, caller));
   await new Promise((resolve) => setImmediate(resolve));
   streams.stop();
