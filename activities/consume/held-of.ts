@@ -17,7 +17,7 @@ export function heldOf(
     type: event?.type ?? null,
     aggregate: event?.aggregate ?? null,
     sequence: event?.sequence ?? null,
-    operation: event?.operation ?? null,
+    operation: 'operation' in judged ? judged.operation : judged.event.operation,
     cause: event?.cause ?? null,
   };
 }

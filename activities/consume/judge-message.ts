@@ -32,6 +32,8 @@ export type Judged =
       readonly kind: 'unusable';
       readonly key: MessageKey;
       readonly why: { readonly code: UnusableCode; readonly detail: string };
+      /** The operation that its envelope names, as far as that could be read. It is erased with it. */
+      readonly operation: string | null;
       readonly delivered: Delivered;
     }
   /** Nobody's: the subject names no tenant, so that there is no list to show it in. */
@@ -63,8 +65,9 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
   if (whose === undefined) return { kind: 'nobodys' };
   // Until it has a name of its own, it is known by its place.
   let key: MessageKey = { ...whose, source: consumer.from.stream, message: delivered.place };
+  let operation: string | null = null;
   const unusable = (code: UnusableCode, detail: string): Judged => ({
-    ...{ kind: 'unusable', key, delivered },
+    ...{ kind: 'unusable', key, delivered, operation },
     why: { code, detail: detail.replaceAll('\0', '').slice(0, longestDetail) },
   });
 
@@ -85,6 +88,7 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
     return unusable('message-invalid', `Its envelope is no CloudEvent: ${issuesOf(enveloped.error)}`);
   const { source, type, subject, time, sequence: numbered, hapaxoperation, hapaxcause } = enveloped.data;
   key = { ...whose, source, message: id };
+  operation = hapaxoperation ?? null;
 
   const schema = Object.hasOwn(consumer.types, type) ? consumer.types[type] : undefined;
   const sequence = sequenceOf(numbered);
@@ -110,7 +114,7 @@ export function judgeMessage(consumer: Consumer, delivered: Delivered): Judged {
     // Larger than any that is counted to: no order is kept, and no row takes it.
     sequence: Number.isSafeInteger(sequence) ? (sequence ?? null) : null,
     occurredAt: time === undefined ? null : new Date(time),
-    operation: hapaxoperation ?? null,
+    operation,
     cause: hapaxcause ?? null,
   };
   return { kind: 'sound', key, event, delivered, passes };

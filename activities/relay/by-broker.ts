@@ -47,20 +47,16 @@ type ByBrokerParts = {
 export function byBroker({ broker, rows, horizon, count, tell }: ByBrokerParts): Way {
   let window = 0;
   const subjects = new SubjectRefusals();
-  const asked: Asked = {
+  const askedFor = (shard: Shard): Asked => ({
     async publish(subject, id, body) {
+      const sent = subjects.sends();
       const answer = await broker.publish(subject, id, body);
-      if (answer.state === 'published') subjects.took(id);
-      if (answer.state === 'refused' && isOfSubject(answer)) subjects.refused(id);
+      if (answer.state === 'published') subjects.took(id, sent);
+      if (answer.state === 'refused' && isOfSubject(answer)) subjects.refused(id, shard);
       return answer;
     },
     newestOf: (subject) => broker.newestOf(subject),
-  };
-  const publish = async (event: DueEvent): Promise<Became> => {
-    const became = await publishOnce(asked, event, window - horizon);
-    count(became.state === 'published' && became.duplicate ? 'duplicate' : became.state);
-    return became;
-  };
+  });
   return {
     called: broker.called,
     async prove() {
@@ -68,20 +64,30 @@ export function byBroker({ broker, rows, horizon, count, tell }: ByBrokerParts):
     },
     async pass(shard, holds) {
       const events = await rows.take(shard, atMost);
+      subjects.begin(shard, new Set(events.map(({ id }) => id)));
+      const asked = askedFor(shard);
+      const publish = async (event: DueEvent): Promise<Became> => {
+        const became = await publishOnce(asked, event, window - horizon);
+        count(became.state === 'published' && became.duplicate ? 'duplicate' : became.state);
+        return became;
+      };
       const { published, refused, unanswered } = await publishInOrder(events, publish, holds);
       const ids = published.map(({ id }) => id);
       if (ids.length > 0 && (await rows.record(shard, ids)) === undefined) return { state: 'lost' };
       let away = unanswered;
+      let ended = 0;
       for (const { event, why } of refused) {
         if (isOfSubject(why) && !subjects.decides(event.id)) {
-          away ??= why.detail;
+          // A broker that has taken another one is there: this one is asked about again with the next look.
+          if (ids.length === 0) away ??= why.detail;
           continue;
         }
         if (!(await rows.refuse(shard, event.id, why))) return { state: 'lost' };
         tell(event, why);
+        ended += 1;
       }
       if (away !== undefined) return { state: 'away', detail: away };
-      return { state: 'done', more: events.length === atMost || refused.length > 0 };
+      return { state: 'done', more: events.length === atMost || ended > 0 };
     },
   };
 }

@@ -130,6 +130,20 @@ describe('what a consumer keeps of a message', () => {
   });
 });
 
+it('an event that the broker has refused for what it said is published once that is erased', async () => {
+  const operation = await settled('iris');
+  const id = messageId(operation, 'refused');
+  const values = [id, operation, JSON.stringify({ who: personal })];
+  await sql.query(`select hapax.tell($1, $2, 'event', 'thing', 'z', 'thing.happened', $3)`, values);
+  await sql.query(
+    `update hapax.publication set state = 'failed', code = 'message-refused', detail = 'Too long.' where message_id = $1`,
+    [id],
+  );
+  expect(await eraseBatch(app, await erasureOf('iris'))).toBe(1);
+  const { rows } = await sql.query('select state, code, detail from hapax.publication where message_id = $1', [id]);
+  expect(rows).toEqual([{ state: 'due', code: null, detail: null }]);
+});
+
 describe('an account whose sign-up is forgotten', () => {
   async function account(subject: string, operation: string): Promise<string> {
     const id = ownedId('acc', operation);
@@ -189,6 +203,34 @@ describe('an account whose sign-up is forgotten', () => {
     expect(await says(notice)).toEqual({ payload: { erased: true }, state: 'erased' });
     await finishErasure(app, erasure);
     expect(await finished(erasure.id)).toBe(true);
+  });
+
+  it('takes the mail of another sign-up with it that was told for its address at the same moment', async () => {
+    const operation = await settled('gina', 'signup');
+    const id = await account('gina', operation);
+    const other = await settled('hugo', 'signup');
+    const message = messageId(other, 'same moment');
+    const signup = await sql.connect();
+    try {
+      await signup.query('begin');
+      await signup.query('select from hapax.account_address where account_id = $1 for update', [id]);
+      const values = [message, other, id, JSON.stringify({ email: personal })];
+      await signup.query(`select hapax.tell($1, $2, 'mail', 'account', $3, 'signup.taken', $4)`, values);
+      const erasing = eraseBatch(app, await erasureOf('gina'));
+      await expect
+        .poll(
+          async () =>
+            (await sql.query(`select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`, [name]))
+              .rowCount,
+          { timeout: 30_000 },
+        )
+        .toBe(1);
+      await signup.query('commit');
+      expect(await erasing).toBe(1);
+    } finally {
+      signup.release();
+    }
+    expect(await says(message)).toEqual({ payload: { erased: true }, state: 'erased' });
   });
 
   it('is erased also where its sign-up is forgotten after the erasure was asked for', async () => {

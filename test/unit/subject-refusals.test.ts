@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { byBroker } from '../../activities/relay/by-broker.ts';
 import type { Published } from '../../activities/stores/nats/event-stream.ts';
@@ -12,6 +13,8 @@ const eventOf = (aggregate: string, sequence = 1): DueEvent => ({
 /** A relay between rows and a broker that takes nothing on the subjects of some aggregates. */
 function relay() {
   const denied = new Set<string>();
+  /** A refusal takes this long: the broker is asked whether it stores the subject. Milliseconds. */
+  const refusing = { takes: 0 };
   const published: string[] = [];
   const refused: string[] = [];
   const told: string[] = [];
@@ -24,8 +27,10 @@ function relay() {
       newestOf: async () => undefined,
       async publish(subject, id): Promise<Published> {
         const aggregate = subject.split('.').at(-1) as string;
-        if (denied.has(aggregate) || denied.has('all'))
+        if (denied.has(aggregate) || denied.has('all')) {
+          if (refusing.takes > 0) await pause(refusing.takes);
           return { state: 'refused', code: 'subject-refused', detail: `Nothing on ${aggregate}.` };
+        }
         published.push(id);
         return { state: 'published', duplicate: false };
       },
@@ -40,7 +45,7 @@ function relay() {
     },
   });
   return {
-    ...{ denied, published, refused, told },
+    ...{ denied, refusing, published, refused, told },
     pass: (...events: DueEvent[]) => {
       due = events;
       return way.pass({ number: 0, fence: 1n }, () => true);
@@ -74,7 +79,28 @@ it('an event that is alone waits, until the broker shows that it takes others', 
   denied.add('a');
   expect(await pass(eventOf('a'))).toMatchObject({ state: 'away' });
   expect(await pass(eventOf('a'))).toMatchObject({ state: 'away' });
-  expect(await pass(eventOf('b'))).toMatchObject({ state: 'done' });
-  expect(await pass(eventOf('a'))).toMatchObject({ state: 'done' });
+  expect(refused).toEqual([]);
+  expect(await pass(eventOf('a'), eventOf('b'))).toMatchObject({ state: 'done' });
   expect(refused).toEqual(['a/1']);
+});
+
+it('what the broker took after a refusal says nothing where it was sent before: the others go on, and the next look decides', async () => {
+  const { denied, refusing, published, refused, pass } = relay();
+  denied.add('a');
+  refusing.takes = 20;
+  expect(await pass(eventOf('a'), eventOf('b'))).toEqual({ state: 'done', more: false });
+  expect([published, refused]).toEqual([['b/1'], []]);
+  expect(await pass(eventOf('a'), eventOf('c'))).toEqual({ state: 'done', more: true });
+  expect([published, refused]).toEqual([['b/1', 'c/1'], ['a/1']]);
+});
+
+it('a refusal of a time when another relay may have held the shard decides nothing', async () => {
+  const { denied, refused, pass } = relay();
+  denied.add('all');
+  expect(await pass(eventOf('a'))).toMatchObject({ state: 'away' });
+  denied.clear();
+  await pass(eventOf('b'));
+  denied.add('all');
+  expect(await pass(eventOf('a'))).toMatchObject({ state: 'away' });
+  expect(refused).toEqual([]);
 });

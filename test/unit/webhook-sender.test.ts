@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { postOnce } from '../../activities/delivery/webhook/post-once.ts';
 import { WebhookSender, type WebhookSenderParts } from '../../activities/delivery/webhook/webhook-sender.ts';
 import { EndpointSecrets } from '../../activities/seal/endpoint-secrets.ts';
+import { SealFault } from '../../activities/seal/seals.ts';
 import { Doubtful } from '../../activities/stores/outcomes/doubtful.ts';
 import { Refused } from '../../activities/stores/outcomes/refused.ts';
 import { Throttled } from '../../activities/stores/outcomes/throttled.ts';
@@ -48,6 +49,20 @@ const answers = (status: number, headers: Record<string, string> = {}) => {
 };
 
 describe('a webhook', () => {
+  it('is signed with the newest secret alone where the key of the former one is gone, and with none where its own is', async () => {
+    const kept = secrets as [string, string];
+    const open = (gone: string) => ({
+      open: (secret: string): string => {
+        if (secret === gone) throw new SealFault('The key is not in the list.');
+        return secret;
+      },
+    });
+    await sent({}, { secrets: open(kept[1]) });
+    expect(receiver.arrived[0]?.headers['webhook-signature']).toMatch(/^v1,\S+$/);
+    expect(await failed({}, { secrets: open(kept[0]) })).toBeInstanceOf(SealFault);
+    expect(receiver.arrived).toHaveLength(1);
+  });
+
   it('says what happened, and is signed with each secret, so that a receiver verifies it with the one that it knows', async () => {
     await sent();
     const [{ headers, body, path }] = receiver.arrived as [(typeof receiver.arrived)[number]];

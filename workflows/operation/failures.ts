@@ -81,7 +81,7 @@ const enginesOwn = {
   // About a message that we send. They stand at dead letters.
   'recipient-unsound': { status: 422, title: 'The recipient is none that can be written to', ...fix },
   'message-refused': { status: 422, title: 'The recipient or the message was refused', ...fix },
-  'subject-refused': { status: 503, title: 'The broker takes nothing on this subject', ...support },
+  'subject-refused': { status: 502, title: 'The broker takes nothing on this subject', ...support },
   'message-unwritable': { status: 500, title: 'The message cannot be written', ...support },
   'delivery-failed': { status: 503, title: 'The message could not be delivered in time', ...wait, retryAfter: 2 },
   'endpoint-disabled': { status: 409, title: 'The endpoint of the webhook is disabled', ...fix },

@@ -3,6 +3,7 @@ import { resolveEndpoint, type ResolveName } from '../../endpoint-address/resolv
 import { type EndpointRules, soundEndpoint } from '../../endpoint-address/sound-endpoint.ts';
 import { seconds } from '../../../workflows/operation/duration.ts';
 import type { EndpointSecrets } from '../../seal/endpoint-secrets.ts';
+import { SealFault } from '../../seal/seals.ts';
 import { Doubtful } from '../../stores/outcomes/doubtful.ts';
 import { Refused } from '../../stores/outcomes/refused.ts';
 import type { Delivery, Webhook } from '../../stores/postgres/outbox/due-deliveries.ts';
@@ -42,7 +43,7 @@ export class WebhookSender {
     const { rules, secrets, disable, resolve, longest = longestCall } = this.#parts;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(longest)]);
     const body = JSON.stringify(eventOf(message, to));
-    const sign = to.secrets.map((kept) => secrets.open(kept, { tenant: message.tenant, id: to.endpoint }));
+    const sign = openedSecrets(to, (kept) => secrets.open(kept, { tenant: message.tenant, id: to.endpoint }));
     const url = soundEndpoint(to.url, rules);
     const addresses = await within(limited, resolveEndpoint(url, rules, resolve)).catch((error: unknown) => {
       if (error instanceof EndpointFault)
@@ -67,6 +68,21 @@ export class WebhookSender {
       throw new Refused({ code: 'endpoint-disabled', detail });
     }
   }
+}
+
+/**
+ * The newest secret has to open. The former one signs beside it for a day: where its key has been taken away meanwhile, the newest signs
+ * alone.
+ */
+function openedSecrets({ secrets: [newest, ...former] }: Webhook, open: (kept: string) => string): readonly string[] {
+  const opened = newest === undefined ? [] : [open(newest)];
+  for (const kept of former)
+    try {
+      opened.push(open(kept));
+    } catch (error) {
+      if (!(error instanceof SealFault)) throw error;
+    }
+  return opened;
 }
 
 /** The same bytes at each try, and the same as the broker gets. */

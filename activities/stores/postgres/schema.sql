@@ -3690,8 +3690,9 @@ end $$;
 create function hapax.erase_account(of_operation text)
 returns void language sql
 as $$
-  select hapax.empty_messages(hapax.mails_of_accounts(array(select a.id from hapax.account a where a.operation_id = of_operation)));
+  -- First: another sign-up for the address holds this row until its mail is committed, and the next statement sees it.
   delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
+  select hapax.empty_messages(hapax.mails_of_accounts(array(select a.id from hapax.account a where a.operation_id = of_operation)));
   update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
   delete from hapax.signup_mail where operation_id = of_operation;
   delete from hapax.signup where operation_id = of_operation;
@@ -3781,7 +3782,10 @@ as $$
     order by d.id for no key update
   )
   update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
-    from unsent u where d.id = u.id
+    from unsent u where d.id = u.id;
+  -- What the broker has refused for what it said is another event now, and nothing waits behind it for a person.
+  update hapax.publication p set state = 'due', code = null, detail = null, changed_at = clock_timestamp()
+  where p.message_id = any(ids) and p.state = 'failed' and p.code in ('message-refused', 'message-unwritable')
 $$;
 
 -- The mails that were told about accounts.

@@ -1,3 +1,6 @@
+-- The bodies of functions are checked, and name tables with policies.
+set local row_security = on;
+
 -- A broker that refuses an event now may have got it in an earlier try, whose answer was lost. So a refusal keeps when it was first
 -- tried: once it is replayed, the relay looks for it before it publishes it again.
 create or replace function hapax.refuse_publication(of_shard smallint, held bigint, of_id text, why text, said text)
@@ -92,7 +95,10 @@ create function hapax.empty_messages(ids text[]) returns void language sql as $$
     order by d.id for no key update
   )
   update hapax.delivery d set state = 'erased', fence = d.fence + 1, code = null, detail = null, changed_at = now()
-    from unsent u where d.id = u.id
+    from unsent u where d.id = u.id;
+  -- What the broker has refused for what it said is another event now, and nothing waits behind it for a person.
+  update hapax.publication p set state = 'due', code = null, detail = null, changed_at = clock_timestamp()
+  where p.message_id = any(ids) and p.state = 'failed' and p.code in ('message-refused', 'message-unwritable')
 $$;
 comment on function hapax.empty_messages is 'Erases what messages say. Those that have not left go to nobody.';
 
@@ -106,8 +112,9 @@ $$;
 comment on function hapax.mails_of_accounts is 'The mails that were told about accounts.';
 
 create or replace function hapax.erase_account(of_operation text) returns void language sql as $$
-  select hapax.empty_messages(hapax.mails_of_accounts(array(select a.id from hapax.account a where a.operation_id = of_operation)));
+  -- First: another sign-up for the address holds this row until its mail is committed, and the next statement sees it.
   delete from hapax.account_address d using hapax.account a where a.operation_id = of_operation and d.account_id = a.id;
+  select hapax.empty_messages(hapax.mails_of_accounts(array(select a.id from hapax.account a where a.operation_id = of_operation)));
   update hapax.account set state = 'erased', email = null, name = null, password = null where operation_id = of_operation;
   delete from hapax.signup_mail where operation_id = of_operation;
   delete from hapax.signup where operation_id = of_operation;
