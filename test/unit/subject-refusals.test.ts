@@ -15,6 +15,8 @@ function relay() {
   const denied = new Set<string>();
   /** A refusal takes this long: the broker is asked whether it stores the subject. Milliseconds. */
   const refusing = { takes: 0 };
+  /** So long does it take to keep an event. Milliseconds. */
+  const keeping = { takes: 0 };
   const published: string[] = [];
   const refused: string[] = [];
   const told: string[] = [];
@@ -31,6 +33,7 @@ function relay() {
           if (refusing.takes > 0) await pause(refusing.takes);
           return { state: 'refused', code: 'subject-refused', detail: `Nothing on ${aggregate}.` };
         }
+        if (keeping.takes > 0) await pause(keeping.takes);
         published.push(id);
         return { state: 'published', duplicate: false };
       },
@@ -45,7 +48,7 @@ function relay() {
     },
   });
   return {
-    ...{ denied, refusing, published, refused, told },
+    ...{ denied, refusing, keeping, published, refused, told },
     pass: (...events: DueEvent[]) => {
       due = events;
       return way.pass({ number: 0, fence: 1n }, () => true);
@@ -92,6 +95,16 @@ it('what the broker took after a refusal says nothing where it was sent before: 
   expect([published, refused]).toEqual([['b/1'], []]);
   expect(await pass(eventOf('a'), eventOf('c'))).toEqual({ state: 'done', more: true });
   expect([published, refused]).toEqual([['b/1', 'c/1'], ['a/1']]);
+});
+
+it('an event that was under way when rights were lost says nothing of those after it, though it is taken later', async () => {
+  const { denied, keeping, published, refused, pass } = relay();
+  denied.add('a');
+  keeping.takes = 20;
+  expect(await pass(eventOf('a'), eventOf('b'))).toEqual({ state: 'done', more: false });
+  denied.add('all');
+  for (let n = 0; n < 3; n += 1) expect(await pass(eventOf('a'), eventOf('c'))).toMatchObject({ state: 'away' });
+  expect([published, refused]).toEqual([['b/1'], []]);
 });
 
 it('a refusal of a time when another relay may have held the shard decides nothing', async () => {
