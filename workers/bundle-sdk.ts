@@ -17,5 +17,7 @@ if (import.meta.main) {
   const directory = process.argv[2] ?? 'dist/sdk';
   await mkdir(directory, { recursive: true });
   await writeFile(`${directory}/hapax-sdk.js`, await bundleSdk());
+  // Compilers look for declarations beside the module.
+  await writeFile(`${directory}/hapax-sdk.d.ts`, "export * from './types/sdk/sdk.js';\n");
   console.log(`${directory}/hapax-sdk.js`);
 }
