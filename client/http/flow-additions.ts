@@ -16,7 +16,10 @@ export type FlowAdditions = {
   readonly routes?: (app: FastifyInstance) => Promise<void> | void;
   /** Routes that know their callers by other means than a token, each in a scope of its own. */
   readonly openRoutes?: (app: FastifyInstance) => void;
-  /** What the answer about an open operation says in addition, such as where to send bytes. Made for each answer. */
+  /**
+   * What the answer about an open operation says in addition, such as where to send bytes. Made for each answer. A member that
+   * belongs there, and could not be found out now, is undefined: who follows the operation gets it a little later.
+   */
   readonly offer?: (record: OperationRecord, request: FastifyRequest) => Promise<Offered>;
   /** The schema of what `offer` returns. Every member is optional. */
   readonly offered?: z.ZodRawShape;

@@ -137,5 +137,8 @@ describe('beacons', () => {
     expect([await rowOf(old), (await rowOf(young)) !== undefined]).toEqual([undefined, true]);
     await world.sql(`update hapax.operation set fingerprint = '', fingerprint_version = 0 where id = $1`, operation);
     expect(await rowOf(erased)).toBeUndefined();
+    // What comes later is tied to it no more.
+    const late = beacon({ operation });
+    expect([(await tell([late])).status, (await rowOf(late))?.operation_id]).toEqual([204, null]);
   });
 });

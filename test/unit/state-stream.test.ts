@@ -39,9 +39,13 @@ function following(reader: Reader, last?: number, times = {}) {
   const operation = {
     version: 2 as number | undefined,
     data: 'claimed',
+    says: undefined as string | undefined,
     settled: false,
+    incomplete: false,
     looks: 0,
-    away: false,
+    /** Looks fail, or give no answer. */
+    away: false as boolean | 'silent',
+    barred: false,
     watchers: 0,
     change(version: number, data: string, settled = false) {
       Object.assign(operation, { version, data, settled });
@@ -55,8 +59,10 @@ function following(reader: Reader, last?: number, times = {}) {
     version: async () => operation.version,
     async look() {
       operation.looks += 1;
+      if (operation.away === 'silent') await new Promise(() => undefined);
       if (operation.away) throw new Error('The ledger is away');
-      return operation.version === undefined ? undefined : { data: operation.data, settled: operation.settled };
+      const { version, data, says = data, settled, incomplete, barred } = operation;
+      return version === undefined || barred ? undefined : { data, says, settled, incomplete };
     },
     watch(heard) {
       tell = heard;
@@ -130,7 +136,8 @@ describe('an event stream', () => {
 
   it('makes no event that the reader has not taken the one before of, and gives up who takes none', async () => {
     const reader = new Reader(false);
-    const { operation, isOver } = following(reader, undefined, { patience: 2_000 });
+    // The signal of a real clock gives it up, long after all the changes.
+    const { operation, isOver } = following(reader, undefined, { patience: 8_000 });
     await settle();
     for (let version = 4; version < 1_000; version += 2) {
       operation.change(version, `${version} ${'x'.repeat(500)}`);
@@ -139,11 +146,8 @@ describe('an event stream', () => {
     expect(operation.looks).toBeLessThanOrEqual(3);
     expect(reader.writableLength).toBeLessThan(3_000);
     expect(isOver()).toBe(false);
-    // The signal of a real clock gives it up.
     vi.useRealTimers();
-    await expect
-      .poll(() => [reader.destroyed, isOver(), operation.watchers], { timeout: 10_000 })
-      .toEqual([true, true, 0]);
+    await expect.poll(() => [reader.destroyed, isOver(), operation.watchers]).toEqual([true, true, 0]);
   });
 
   it('ends with a reader that goes, whenever it does', async () => {
@@ -172,6 +176,94 @@ describe('an event stream', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     await ended;
     expect(reader.events.map(({ id }) => id)).toEqual([2, 6]);
+  });
+
+  it('sends within 15 s what no version counts, under the same id, and nothing that only its signature has changed of', async () => {
+    const reader = new Reader();
+    const { operation, stream, ended } = following(reader);
+    await settle();
+    Object.assign(operation, { data: '3 of 9 bytes' });
+    await vi.advanceTimersByTimeAsync(15_000);
+    Object.assign(operation, { data: '3 of 9 bytes, signed afresh', says: '3 of 9 bytes' });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(reader.events).toEqual([
+      { id: 2, data: 'claimed' },
+      { id: 2, data: '3 of 9 bytes' },
+    ]);
+    expect(operation.looks).toBe(4);
+    stream.end();
+    await ended;
+  });
+
+  it('tells a reader that comes back, after 15 s, what no version counts', async () => {
+    const reader = new Reader();
+    const { stream, ended } = following(reader, 2);
+    await vi.advanceTimersByTimeAsync(45_000);
+    expect(reader.events).toEqual([{ id: 2, data: 'claimed' }]);
+    stream.end();
+    await ended;
+  });
+
+  it('gets what was missing in a state within seconds, and asks less and less while it stays away', async () => {
+    const reader = new Reader();
+    const { operation, stream, ended } = following(reader);
+    await settle();
+    operation.incomplete = true;
+    operation.change(4, 'waiting');
+    await settle();
+    Object.assign(operation, { data: 'waiting at the bank', incomplete: false });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(reader.events.slice(1)).toEqual([
+      { id: 4, data: 'waiting' },
+      { id: 4, data: 'waiting at the bank' },
+    ]);
+    operation.incomplete = true;
+    operation.change(6, 'waiting again');
+    const before = operation.looks;
+    // At once, and after 2, 4, 8, 15 and 15 seconds.
+    await vi.advanceTimersByTimeAsync(44_000);
+    expect(operation.looks - before).toBe(6);
+    stream.end();
+    await ended;
+  });
+
+  it.each([
+    ['fail', true],
+    ['give no answer', 'silent'],
+  ] as const)('sends a comment each 15 s also while looks %s', async (_what, away) => {
+    const reader = new Reader();
+    const { operation, isOver } = following(reader);
+    await settle();
+    operation.away = away;
+    operation.change(4, 'running');
+    await vi.advanceTimersByTimeAsync(46_000);
+    expect([reader.heartbeats, reader.events.length, isOver()]).toEqual([3, 1, false]);
+    reader.destroy();
+  });
+
+  it('sends a comment each 15 s also while versions grow and the state says the same', async () => {
+    const reader = new Reader();
+    const { operation, stream, ended } = following(reader);
+    await settle();
+    for (let second = 1; second <= 46; second += 1) {
+      operation.change(2 + 2 * second, 'claimed');
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect([reader.heartbeats, reader.events.length]).toEqual([3, 1]);
+    stream.end();
+    await ended;
+  });
+
+  it('ends within 15 s after its reader may not see the operation any more, though nothing changes', async () => {
+    const reader = new Reader();
+    const { operation, ended, isOver } = following(reader);
+    await settle();
+    operation.barred = true;
+    await vi.advanceTimersByTimeAsync(14_000);
+    expect(isOver()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await ended;
+    expect([reader.events.length, reader.writableFinished]).toEqual([1, true]);
   });
 
   it('ends where the operation is there no more, or its reader may not see it any more', async () => {

@@ -12,7 +12,7 @@ function opened(streams: StateStreams, caller: Caller) {
   const ended = streams.run(caller, {
     ...{ to, last: undefined },
     version: async () => 2,
-    look: async () => ({ data: 'running', settled: false }),
+    look: async () => ({ data: 'running', says: 'running', settled: false, incomplete: false }),
     watch: () => () => undefined,
   });
   return { to, ended };

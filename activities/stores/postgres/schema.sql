@@ -1710,7 +1710,8 @@ create policy tenant_only on hapax.webhook_secret to hapax_app using (tenant = h
 grant select, insert, update on hapax.webhook_secret to hapax_app;
 grant select on hapax.webhook_secret to hapax_upkeep;
 
--- A number for each operation that grows with every change that its callers see.
+-- A number for each operation that grows with every change of its rows that callers see.
+-- Streams look every 15 s for what it does not count: progress of bytes, differences of money, what outside systems say.
 create view hapax.operation_version with (security_invoker=true) as
  select id,
     tenant,

@@ -44,11 +44,12 @@ export function checkoutAdditions(askNextAction: AskNextAction, gateway: Pick<Ga
     async offer(record) {
       if (record.settledAt !== null || awaitedStep(checkoutFlow, record)?.name !== 'authenticate') return {};
       const opened = openedPayment.safeParse(record.steps.find(({ name }) => name === 'openPayment')?.result);
-      const next = opened.success ? await ask(opened.data.paymentIntent) : undefined;
+      if (!opened.success) return {};
+      const next = await ask(opened.data.paymentIntent);
+      if (next?.type !== 'over') return { nextAction: next };
       // What a caller has found out first, the story need not look for.
-      if (opened.success && next?.type === 'over')
-        await gateway.arrive(checkoutFlow, record, 'authenticate', opened.data).catch(() => undefined);
-      return next?.type === 'redirect' ? { nextAction: next } : {};
+      await gateway.arrive(checkoutFlow, record, 'authenticate', opened.data).catch(() => undefined);
+      return {};
     },
     openRoutes: returnedPage,
   };

@@ -11,6 +11,7 @@ import { answer } from '../documented/answer.ts';
 import { lookHeaders } from '../documented/answer-headers.ts';
 import { operationId } from '../documented/schemas.ts';
 import type { StateStreams } from '../operations/live/state-streams.ts';
+import { withoutSignatures } from '../operations/live/without-signatures.ts';
 import { shownOperation } from '../operations/shown-operations.ts';
 import { HttpProblem } from '../problems/http-problem.ts';
 import { problems, routeCodes } from '../problems/route-problems.ts';
@@ -26,8 +27,11 @@ type EventParts = Pick<OperationParts, 'gateway' | 'views' | 'operation'> & {
   readonly identify: (request: FastifyRequest) => Promise<void> | undefined;
 };
 
-/** A browser opens its stream at once. Minutes are for one that comes back; the token stands in URLs, which others may log. */
-const tokenLives = minutes(5);
+/**
+ * EventSource comes back with the token that it began with. Twice as long as the longest stream, so that it can do so once. No longer,
+ * since the token stands in URLs, which others may log.
+ */
+const tokenLives = minutes(10);
 
 const tags = ['operations'];
 const params = z.object({ id: operationId });
@@ -36,7 +40,8 @@ const { looksUp } = routeCodes;
 const eventText = z
   .string()
   .describe(
-    'Events `state`: `id` is a number that grows with each change, `data` is what `GET /v1/operations/{id}` answers at that moment. ' +
+    'Events `state`: `data` is what `GET /v1/operations/{id}` answers at that moment, `id` is a number that grows with each change of ' +
+      'the operation and its steps. What changes besides, such as how far bytes have come, is sent within 15 s under the same `id`. ' +
       'Lines that begin with `:` only keep the connection open.',
   );
 
@@ -58,8 +63,10 @@ export function eventRoutes(instance: FastifyInstance, parts: EventParts): void 
         description:
           'The first event comes at once, then one for each change, until the operation has ended. The stream also ends after some ' +
           'minutes, or where the process stops: open it again with `Last-Event-ID`, as EventSource does by itself, and it goes on ' +
-          'from there. Several changes at once may be one event; the newest state always comes. EventSource sends no headers: give ' +
-          'it a token of `GET /v1/operations/{id}/events-token` as `?token=`.',
+          'from there. It ends within 15 s after its token has expired or its caller has lost access. Several changes at once may be ' +
+          'one event; the newest state always comes. EventSource sends no headers: give it a token of ' +
+          '`GET /v1/operations/{id}/events-token` as `?token=`. At any answer but 200, such as 401 or 503, EventSource gives up for ' +
+          'good: open a new one then, with a new token.',
         tags,
         params,
         headers: z.looseObject({
@@ -106,8 +113,9 @@ export function eventRoutes(instance: FastifyInstance, parts: EventParts): void 
       schema: {
         summary: 'Get a token that opens the events of one operation',
         description:
-          'For `EventSource`, as `?token=` of `GET /v1/operations/{id}/events`. It lives for five minutes, shows this operation to this ' +
-          'caller and nothing else, and no other route takes it. A stream that it has opened ends with it: get a new one then.',
+          'For `EventSource`, as `?token=` of `GET /v1/operations/{id}/events`. It lives for ten minutes, shows this operation to this ' +
+          'caller and nothing else, and no other route takes it. A stream that it has opened ends within 15 s after it: get a new one ' +
+          'then.',
         tags,
         params,
         response: {
@@ -149,7 +157,10 @@ async function look({ views, operation, identify }: EventParts, request: Fastify
   try {
     await identify(request);
     const shown = await views.now(request, id);
-    return { data: JSON.stringify(z.encode(operation, shown)), settled: isSettled(shown.state) };
+    const data = JSON.stringify(z.encode(operation, shown));
+    // A member without a value is one that could not be found out now.
+    const incomplete = Object.values<unknown>(shown).includes(undefined);
+    return { data, says: withoutSignatures(data), settled: isSettled(shown.state), incomplete };
   } catch (error) {
     if (error instanceof LedgerFault && error.code === 'unavailable') throw error;
     if (error instanceof HttpProblem) {

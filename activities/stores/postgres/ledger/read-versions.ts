@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 const text = 'select id, version from operation_version where id = any($1)';
 
 /**
- * How far operations have changed: a number that grows with each change that their callers see.
+ * How far operations have changed: a number that grows with each change of their rows that callers see.
  * @returns without those that the tenant does not have
  */
 export async function readVersions(

@@ -28,7 +28,10 @@ type Sender = {
   readonly subject: string | undefined;
 };
 
-/** Rows go in by their ids, so that two batches with the same beacons wait for each other one way only. */
+/**
+ * Rows go in by their ids, so that two batches with the same beacons wait for each other one way only. An operation whose data are
+ * erased, as its fingerprint is, gets no new ones.
+ */
 const text = `
 insert into beacon (tenant, environment, id, operation_id, at, signal, times, took_ms, screen, progress, transitions, browser, device,
   network)
@@ -37,7 +40,7 @@ select $1, $2, b.id, o.id, now() - b.ago * interval '1 millisecond', b.signal, b
 from jsonb_to_recordset($3::jsonb) as b (id uuid, operation text, ago double precision, signal text, times integer, took bigint,
   screen text, progress smallint, transitions jsonb, browser text, device text, network text)
 left join operation o on o.id = b.operation and o.tenant = $1 and o.environment = $2
-  and ($4::text is null or o.subject = $4 or o.key_subject = '')
+  and ($4::text is null or o.subject = $4 or o.key_subject = '') and o.fingerprint_version <> 0
 order by b.id
 on conflict do nothing
 returning signal, browser, device, network`;

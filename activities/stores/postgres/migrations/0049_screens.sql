@@ -48,7 +48,8 @@ select o.id, o.tenant,
     + (select count(*) + count(r.verdict_at) from hapax.resolution r where r.operation_id = o.id))
   + (select count(*) from hapax.step_trouble_now t where t.operation_id = o.id and t.needs_person) as version
 from hapax.operation o;
-comment on view hapax.operation_version is 'A number for each operation that grows with every change that its callers see.';
+comment on view hapax.operation_version is 'A number for each operation that grows with every change of its rows that callers see.
+Streams look every 15 s for what it does not count: progress of bytes, differences of money, what outside systems say.';
 grant select on hapax.operation_version to hapax_app;
 
 -- A screen that has lost its memory asks for what its subject has begun and not finished.

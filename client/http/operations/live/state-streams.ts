@@ -3,7 +3,7 @@ import { HttpProblem } from '../../problems/http-problem.ts';
 import { StateStream } from './state-stream.ts';
 
 const usualLimits = {
-  /** An open stream costs a socket and some tens of kilobytes, and all of them together one look a second. */
+  /** An open stream costs a socket, some tens of kilobytes and a look every 15 s, and all of them together one look a second. */
   process: 1_000,
   /**
    * A browser has one for each page. A backend that hands out tokens has all of its users' under one subject, and leaves room for
