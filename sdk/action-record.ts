@@ -9,6 +9,8 @@ export type ActionRecord = {
   readonly retries: number;
   /** The operation, once the server has named it. */
   readonly operation?: string;
+  /** When the newest request left: it may still be on its way. Milliseconds since 1970. */
+  readonly sent?: number;
   /** A submit from then on makes a new key: the outcome was seen, or its problem asks for a new key. Milliseconds since 1970. */
   readonly over?: number;
   /** The person has seen the outcome, so a refresh need not show it. */
@@ -21,11 +23,18 @@ const version = 1;
 /** @returns the same record where the course adds nothing to it */
 export function remembered(before: ActionRecord, { state, retries }: Course, now: number): ActionRecord {
   const operation = 'operation' in state ? (state.operation ?? before.operation) : before.operation;
-  const needsNewKey = (state.status === 'refused' || state.status === 'failed') && !state.sameKeySafe;
+  // Whoever is asked to call us is not to begin anew by a click.
+  const needsNewKey =
+    (state.status === 'refused' || state.status === 'failed') &&
+    !state.sameKeySafe &&
+    state.problem?.action !== 'contact_support';
   const over = before.over ?? (needsNewKey ? now : undefined);
-  if (operation === before.operation && over === before.over && retries === before.retries) return before;
+  const sent = state.status === 'submitting' && !state.slow ? now : before.sent;
+  if (operation === before.operation && over === before.over && retries === before.retries && sent === before.sent)
+    return before;
   return {
     ...{ ...before, retries },
+    ...(sent === undefined ? {} : { sent }),
     ...(operation === undefined ? {} : { operation }),
     ...(over === undefined ? {} : { over }),
   };
@@ -55,6 +64,15 @@ export class RecordPlace {
   /** @throws Error where there is no store, or it is full: without a record nothing is sent */
   async write(record: ActionRecord): Promise<void> {
     await stored(async () => await this.#store.set(this.name, JSON.stringify({ v: version, ...record })));
+  }
+
+  /**
+   * Writes the record of an action that stands there already, unless another tab has begun a newer one since then.
+   * @param alone whether no other tab can have done so
+   */
+  async writeOwn(record: ActionRecord, alone = false): Promise<void> {
+    const key = alone ? record.key : (await this.read())?.key;
+    if (key === undefined || key === record.key) await this.write(record);
   }
 }
 

@@ -3,15 +3,16 @@ import type { ActionOptions } from './action-options.ts';
 import { type ActionRecord, RecordPlace, remembered } from './action-record.ts';
 import type { ActionStore } from './action-store.ts';
 import type { Api } from './api.ts';
-import { begun, type Course, type CourseEvent, takenUp } from './course.ts';
+import { begun, type Course, takenUp } from './course.ts';
 import type { AnyFlow, DeclaredFlow, InputOf, ResultOf, StepOf } from './declared-flow.ts';
 import { drive, patiently } from './drive.ts';
 import { EarlierActionOpen } from './earlier-action-open.ts';
 import { fingerprint } from './fingerprint.ts';
+import { mayHaveEffect } from './may-have-effect.ts';
 import type { Source } from './follow.ts';
 import { asLeader } from './leader.ts';
 import { opening } from './opening.ts';
-import { isSettled } from '../workflows/operation/state.ts';
+import { ShownState } from './shown-state.ts';
 import type { Surroundings } from './surroundings.ts';
 
 type Parts = {
@@ -34,12 +35,13 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
   readonly #options: ActionOptions<F>;
   readonly #parts: Parts;
   readonly #place: RecordPlace;
-  readonly #listeners = new Set<() => void>();
+  readonly #shown = new ShownState();
   #stopping = new AbortController();
-  #state: ActionState = { status: 'idle' };
   #record: ActionRecord | undefined;
   /** What is under way here, and of which input, once that is known. */
-  #running: { readonly end: Promise<EndState>; print: Promise<string | undefined> } | undefined;
+  #running:
+    | { readonly end: Promise<EndState>; readonly signal: AbortSignal; print: Promise<string | undefined> }
+    | undefined;
 
   constructor(options: ActionOptions<F>, parts: Parts) {
     this.#options = options;
@@ -49,13 +51,12 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
 
   /** It is another object after each change, and only then. */
   get state(): ActionState<ResultOf<F>, StepOf<F>> {
-    return this.#state as ActionState<ResultOf<F>, StepOf<F>>;
+    return this.#shown.now as ActionState<ResultOf<F>, StepOf<F>>;
   }
 
   /** Calls the listener after each change of the state. @returns what ends that */
   readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#shown.listen(listener);
   };
 
   /**
@@ -63,9 +64,11 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
    * @returns where it stopped
    * @throws EarlierActionOpen where an earlier submit with other input may still have its effect
    */
-  async submit(input: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+  async submit(given: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+    const input = copied(given);
     const print = this.#fingerprint(input);
     const began = this.#parts.surroundings.now();
+    if (this.#running?.signal.aborted === true) await this.#running.end.catch(() => undefined);
     if (this.#running !== undefined) {
       const { end } = this.#running;
       const other = await this.#running.print;
@@ -73,32 +76,33 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
       if (other !== undefined) throw new EarlierActionOpen(this.#record?.key ?? '');
       // An earlier page has left nothing.
       await end.catch(() => undefined);
-      return await this.submit(input);
+      return await this.submit(given);
     }
-    const again = isEnd(this.#state) && this.#state.status !== 'idle' ? this.#state.key : undefined;
+    const again = isEnd(this.#shown.now) && this.#shown.now.status !== 'idle' ? this.#shown.now.key : undefined;
     const key = this.#parts.surroundings.newKey();
-    this.#show({ status: 'submitting', key, slow: false });
+    this.#shown.show({ status: 'submitting', key, slow: false });
     const { promise: refusal, reject } = Promise.withResolvers<never>();
     const end = this.#run(Promise.resolve(print), async () => {
       const record = await this.#place.read();
-      const found = opening(record, print, began);
+      const found = opening(record, print, began, this.#parts.surroundings.now());
       if (found.is === 'same') {
         // This person has seen it stop and wants it sent. Otherwise the retries of the page before count.
         const ifMissing = again === found.record.key ? 'send' : 'retry';
         return {
           record: found.record,
           course: takenUp(found.record.key, found.record.retries, ifMissing),
-          input: asRecord(input),
+          input,
         };
       }
       if (found.is === 'other') {
-        const event = await this.#ask(found.record);
-        if (mayHaveEffect(event)) {
+        if (
+          await mayHaveEffect(found.record, { ...this.#parts, flow: this.#options.flow, signal: this.#stopping.signal })
+        ) {
           reject(new EarlierActionOpen(found.record.key));
           return { record: found.record, course: takenUp(found.record.key, found.record.retries, 'stop') };
         }
       }
-      return { ...(await this.#first({ key, fingerprint: print, retries: 0 })), input: asRecord(input) };
+      return { ...(await this.#first({ key, fingerprint: print, retries: 0 })), input };
     });
     return (await Promise.race([end, refusal])) as EndState<ResultOf<F>, StepOf<F>>;
   }
@@ -107,7 +111,9 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
    * Goes on with what an earlier page has left, or shows how it ended. Call it when a page has loaded.
    * @param input the same as then, where the page still has it: what never reached the server is then sent
    */
-  async resume(input?: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+  async resume(given?: InputOf<F>): Promise<EndState<ResultOf<F>, StepOf<F>>> {
+    const input = given === undefined ? undefined : copied(given);
+    if (this.#running?.signal.aborted === true) await this.#running.end.catch(() => undefined);
     if (this.#running !== undefined) return (await this.#running.end) as EndState<ResultOf<F>, StepOf<F>>;
     const { promise: print, resolve } = Promise.withResolvers<string | undefined>();
     const end = this.#run(print, async () => {
@@ -116,20 +122,21 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
       resolve(record.fingerprint);
       const same = input !== undefined && this.#fingerprint(input) === record.fingerprint;
       const course = takenUp(record.key, record.retries, same ? 'retry' : 'stop');
-      return same ? { record, course, input: asRecord(input) } : { record, course };
+      return same ? { record, course, input } : { record, course };
     }).finally(() => resolve(undefined));
+    await this.#showStored();
     return (await end) as EndState<ResultOf<F>, StepOf<F>>;
   }
 
   /** The person has seen how it ended, so the next submit is a new action. An outcome that is not known yet stays. */
   async seen(): Promise<void> {
-    const state = this.#state;
+    const state = this.#shown.now;
     const final =
       state.status === 'done' || state.status === 'refused' || (state.status === 'failed' && !state.retryable);
     if (!final || this.#record === undefined) return;
     this.#record = { ...this.#record, over: this.#parts.surroundings.now(), seen: true };
-    await this.#place.write(this.#record);
-    this.#show({ status: 'idle' });
+    await this.#place.writeOwn(this.#record);
+    this.#shown.show({ status: 'idle' });
   }
 
   /** Stops asking, such as when the page is left. What the server has goes on, and the key is kept. */
@@ -152,13 +159,14 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
       await drive(opened.course, {
         ...{ ...this.#parts, ...this.#options, signal, input: opened.input },
         operation: () => this.#record?.operation,
+        sent: () => this.#record?.sent,
         change: (course) => this.#keep(course),
       });
     });
     const end = Promise.all([acting, patiently(leading, () => this.#otherTab(), { surroundings, signal })])
       .catch((error: unknown) => {
         if (signal.aborted) return;
-        this.#show({ status: 'idle' });
+        this.#shown.show({ status: 'idle' });
         throw error;
       })
       .then(() => this.#ended())
@@ -166,7 +174,7 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
         lead();
         this.#running = undefined;
       });
-    this.#running = { end, print };
+    this.#running = { end, signal, print };
     return end;
   }
 
@@ -183,45 +191,45 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
     return { record, course: begun(record.key) };
   }
 
-  async #ask({ operation, key }: ActionRecord): Promise<CourseEvent> {
-    const { signal } = this.#stopping;
-    const { api } = this.#parts;
-    return operation === undefined
-      ? await api.lookByKey(this.#options.flow, key, signal)
-      : await api.look(operation, 0, signal);
-  }
-
   /** Stores what a course has to remember, then shows its state. */
   async #keep(course: Course): Promise<void> {
     const before = this.#record;
     if (before === undefined) return;
     this.#record = remembered(before, course, this.#parts.surroundings.now());
+    const { locks } = this.#parts.surroundings;
     // The key is stored already. If the store has closed since then, this page still counts.
-    if (this.#record !== before) await this.#place.write(this.#record).catch(() => undefined);
-    this.#show(course.state);
+    if (this.#record !== before) await this.#place.writeOwn(this.#record, locks !== undefined).catch(() => undefined);
+    this.#shown.show(course.state);
+  }
+
+  /** While another tab acts, this one shows that something is under way, and locks its button. */
+  async #showStored(): Promise<void> {
+    const record = await this.#place.read().catch(() => undefined);
+    if (
+      record === undefined ||
+      record.seen === true ||
+      this.#shown.now.status !== 'idle' ||
+      this.#running === undefined
+    )
+      return;
+    this.#shown.show({ status: 'confirming', key: record.key, slow: false });
   }
 
   /** Another tab acts on the same, so that this one waits for it. */
   async #otherTab(): Promise<void> {
-    if (this.#state.status === 'submitting') this.#show({ ...this.#state, slow: true });
+    if (this.#shown.now.status === 'submitting') this.#shown.show({ ...this.#shown.now, slow: true });
   }
 
   /** An action that was stopped here goes on without us. */
   #ended(): EndState {
-    if (!isEnd(this.#state)) {
-      const { key } = this.#state;
-      this.#show({ status: 'unknown', key, operation: this.#record?.operation, reconciling: false });
+    if (!isEnd(this.#shown.now)) {
+      const { key } = this.#shown.now;
+      this.#shown.show({ status: 'unknown', key, operation: this.#record?.operation, reconciling: false });
     }
-    return this.#state as EndState;
+    return this.#shown.now as EndState;
   }
 
-  #show(state: ActionState): void {
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
-  }
-
-  #fingerprint(input: InputOf<F>): string {
-    const given = asRecord(input);
+  #fingerprint(given: Input): string {
     const { intent = Object.keys(given), secret = [] } = this.#options;
     const kept = intent.filter((name) => !(secret as readonly string[]).includes(name));
     return fingerprint(Object.fromEntries(kept.map((name) => [name, given[name]])));
@@ -230,13 +238,7 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** A flow's request is always an object. */
-const asRecord = (input: unknown): Input => input as Input;
+/** What is sent is what was given, whatever the page does with it afterwards. A flow's request is always an object. */
+const copied = (given: unknown): Input => JSON.parse(JSON.stringify(given)) as Input;
 
 type Opened = { readonly record: ActionRecord; readonly course: Course; readonly input?: Input };
-
-/** Whether an earlier request may still have its effect, or has had it. Where nobody may ask, the server decides. */
-function mayHaveEffect(event: CourseEvent): boolean {
-  if (event.type === 'shown') return event.view.state === 'succeeded' || !isSettled(event.view.state);
-  return event.type === 'lost';
-}

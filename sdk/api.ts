@@ -92,7 +92,10 @@ export class Api {
       },
       signal,
     );
-    if (answer?.ok !== true) return unseen(answer);
+    if (answer?.ok !== true) {
+      const event = unseen(answer);
+      return event.type === 'missing' ? { type: 'gone' } : event;
+    }
     const view = answer.body as OperationView | undefined;
     return view?.id === operation ? { type: 'shown', view } : { type: 'lost' };
   }
@@ -128,13 +131,14 @@ export class Api {
   }
 
   async #ask({ within, path, headers, ...asked }: Asked, signal: AbortSignal): Promise<Answer> {
+    const ends = AbortSignal.any([signal, this.#surroundings.timeout(within)]);
     try {
       const response = await this.#surroundings.fetch(`${this.#base}${path}`, {
         ...asked,
-        headers: { ...(await this.#options.headers()), ...headers },
+        headers: { ...(await beforeEnd(this.#options.headers(), ends)), ...headers },
         // An answer of the browser's cache would be an old one.
         cache: 'no-store',
-        signal: AbortSignal.any([signal, this.#surroundings.timeout(within)]),
+        signal: ends,
       });
       const body = parsed(await response.text());
       return { status: response.status, ok: response.ok, body, retryAfter: this.#retryAfter(response, body) };
@@ -152,10 +156,23 @@ export class Api {
   }
 }
 
+/** A token that is being renewed may hang as well. @throws where the signal is aborted first */
+async function beforeEnd<T>(made: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = (): void => reject(new Error('It took too long'));
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([made, ended]);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
 /** A look that showed nothing. Whatever else was said, such as "too many requests", is not about the operation. */
 function unseen(answer: Answer): CourseEvent {
   if (answer === undefined) return { type: 'lost' };
-  if (answer.status === 401 || answer.status === 403) return { type: 'withheld' };
+  if (answer.status === 401 || answer.status === 403) return { type: 'withheld', expired: answer.status === 401 };
   if (answer.status === 404 && readProblem(answer.body) !== undefined) return { type: 'missing' };
   return { type: 'lost', retryAfter: answer.retryAfter };
 }

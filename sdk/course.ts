@@ -18,6 +18,8 @@ export type Course = {
    * asked for it, so at once. `stop`: the input is not there, so the person decides.
    */
   readonly ifMissing: 'retry' | 'send' | 'stop';
+  /** A request of this key may have arrived, and nobody has heard what became of it. */
+  readonly doubt: boolean;
 };
 
 /** What has happened to an action that is under way. */
@@ -30,8 +32,10 @@ export type CourseEvent =
   | { readonly type: 'lost'; readonly retryAfter?: number }
   /** The server has no operation of the key. */
   | { readonly type: 'missing' }
-  /** The server does not say: this caller may not ask. */
-  | { readonly type: 'withheld' }
+  /** An operation that was known is not shown any more, such as to a caller who has become somebody else. */
+  | { readonly type: 'gone' }
+  /** The server does not say. `expired`: it does not know the caller any more. Otherwise this caller may not ask. */
+  | { readonly type: 'withheld'; readonly expired: boolean }
   | { readonly type: 'pauseOver' }
   | { readonly type: 'slow' };
 
@@ -40,16 +44,32 @@ type Moment = {
   readonly now: number;
   /** Between 0 and 1. */
   readonly random: number;
+  /** When the newest request left, as far as that is known. */
+  readonly sent?: number | undefined;
 };
+
+/** A request may still be on its way for so long: in a proxy, or before its claim. Milliseconds. */
+const arriving = seconds(30);
+
+/** Whether a request that the server does not have may still arrive. */
+export function mayArrive(sent: number | undefined, now: number): boolean {
+  return sent !== undefined && Math.abs(now - sent) < arriving;
+}
 
 /** A new action, whose first request is about to leave. */
 export function begun(key: string): Course {
-  return { state: { status: 'submitting', key, slow: false }, retries: 0, after: 'send', ifMissing: 'retry' };
+  return {
+    state: { status: 'submitting', key, slow: false },
+    retries: 0,
+    after: 'send',
+    ifMissing: 'retry',
+    doubt: false,
+  };
 }
 
 /** An action of an earlier page or try: the server is asked before anything is sent. */
 export function takenUp(key: string, retries: number, ifMissing: Course['ifMissing']): Course {
-  return { state: { status: 'confirming', key, slow: false }, retries, after: 'ask', ifMissing };
+  return { state: { status: 'confirming', key, slow: false }, retries, after: 'ask', ifMissing, doubt: true };
 }
 
 /** The next course of an action. It is pure, and an event that does not fit the state changes nothing. */
@@ -96,8 +116,15 @@ function decided(course: Course, state: Asking, event: CourseEvent, moment: Mome
     case 'lost':
       // The first question is asked at once: the answer may be there already.
       return state.status === 'submitting' && (event.retryAfter ?? 0) === 0
-        ? { ...course, state: { status: 'confirming', key, slow: state.slow } }
-        : paused(course, key, { after: 'ask', asked: event.retryAfter ?? 0, otherwise: unknown }, moment);
+        ? { ...course, doubt: true, state: { status: 'confirming', key, slow: state.slow } }
+        : paused(
+            { ...course, doubt: true },
+            key,
+            { after: 'ask', asked: event.retryAfter ?? 0, otherwise: unknown },
+            moment,
+          );
+    case 'gone':
+      return { ...course, state: unknown };
     case 'withheld':
       if (course.ifMissing === 'stop') return { ...course, state: unknown };
       // The server recognises the key, so sending it again asks the same question.
@@ -105,7 +132,9 @@ function decided(course: Course, state: Asking, event: CourseEvent, moment: Mome
         ? next({ ...course, after: 'send' }, key)
         : paused(course, key, { after: 'send', asked: 0, otherwise: unknown }, moment);
     case 'missing': {
-      const unsent: ActionState = { status: 'failed', key, retryable: true, sameKeySafe: true, problem: undefined };
+      const unsent: ActionState = mayArrive(moment.sent, moment.now)
+        ? unknown
+        : { status: 'failed', key, retryable: true, sameKeySafe: true, problem: undefined };
       if (course.ifMissing === 'send') return next({ ...course, after: 'send' }, key);
       if (course.ifMissing === 'stop') return { ...course, state: unsent };
       return paused(course, key, { after: 'send', asked: 0, otherwise: unsent }, moment);
@@ -125,10 +154,20 @@ function shown(course: Course, state: ActionState, moment: Moment): Course {
 function answered(course: Course, problem: Problem, key: string, moment: Moment): Course {
   const open = openOperation(problem);
   if (open !== undefined) return { ...course, state: stateOfOperation(key, open) };
+  // The key is ours alone, so an earlier request has arrived, and it is the one that counts.
+  if (namesEarlierRequest.has(problem.code))
+    return { ...course, ifMissing: 'stop', doubt: true, state: { status: 'confirming', key, slow: false } };
   const otherwise = stateOfProblem(key, problem);
-  if (!problem.retryable || !problem.sameKeySafe) return { ...course, state: otherwise };
+  if (!problem.retryable || !problem.sameKeySafe) {
+    // This request was turned away before its operation was looked for. That says nothing about the one before.
+    const ofThisTry = course.doubt && problem.operationUrl === undefined;
+    const unknown: ActionState = { status: 'unknown', key, operation: undefined, reconciling: false };
+    return { ...course, state: ofThisTry ? unknown : otherwise };
+  }
   return paused(course, key, { after: 'send', asked: seconds(problem.retryAfter ?? 0), otherwise }, moment);
 }
+
+const namesEarlierRequest: ReadonlySet<string | undefined> = new Set(['key-reused', 'key-expired', 'erased']);
 
 /** The operation that a problem says is still open. It is looked at from then on, and not sent again. */
 function openOperation({ operationUrl, state, trouble }: Problem): OperationView | undefined {
@@ -161,6 +200,7 @@ function followed(course: Course, state: Followed, event: CourseEvent): Course {
       return state.status === 'waiting' ? { ...course, state: { ...state, slow: true } } : course;
     case 'answered':
     case 'missing':
+    case 'gone':
     case 'withheld':
       // The right to look was lost, or the token has expired. The operation goes on without us.
       return {

@@ -19,6 +19,8 @@ type Drive = {
   readonly input: Readonly<Record<string, unknown>> | undefined;
   /** The operation, once the server has named it. */
   readonly operation: () => string | undefined;
+  /** When the newest request left. Milliseconds since 1970. */
+  readonly sent: () => number | undefined;
   /** Called with each new course, before it is acted on: what it counts has to be kept by then. */
   readonly change: (course: Course) => Promise<void>;
 };
@@ -28,7 +30,11 @@ export async function drive(begin: Course, drive: Drive): Promise<void> {
   const { surroundings, signal, change } = drive;
   let course = begin;
   const meet = async (event: CourseEvent): Promise<void> => {
-    const after = advance(course, event, { now: surroundings.now(), random: surroundings.random() });
+    const after = advance(course, event, {
+      now: surroundings.now(),
+      random: surroundings.random(),
+      sent: drive.sent(),
+    });
     if (after === course || signal.aborted) return;
     course = after;
     await change(course);

@@ -16,6 +16,9 @@ const betweenLooks = 500;
 /** After looks that were lost. They change nothing, so that they go on for as long as the page is open. Milliseconds. */
 const lostLooks = { firstPause: seconds(1), growth: 2, longestPause: seconds(30) };
 
+/** A person who waits wants to know before an hour is over, whatever the server asks for. Milliseconds. */
+const longestAsked = seconds(60);
+
 /** Looks again and again, with pauses drawn from × 0.5–1.5. */
 export function polling(api: Pick<Api, 'look'>, { sleep, random }: Pick<Surroundings, 'sleep' | 'random'>): Source {
   return async function* looks(operation, signal) {
@@ -26,7 +29,7 @@ export function polling(api: Pick<Api, 'look'>, { sleep, random }: Pick<Surround
       yield event;
       lost = event.type === 'lost' ? lost + 1 : 0;
       const pause = lost === 0 ? betweenLooks : pauseAfter(lost);
-      const asked = event.type === 'lost' ? (event.retryAfter ?? 0) : 0;
+      const asked = event.type === 'lost' ? Math.min(event.retryAfter ?? 0, longestAsked) : 0;
       await sleep(Math.max(asked, pause * (0.5 + random())), signal);
     }
   };

@@ -11,6 +11,9 @@ const firstWait = 1;
 /** The server sends a heartbeat each 15 s. Two that are missing mean a dead connection. Milliseconds. */
 const longestSilence = seconds(35);
 
+/** A token, and the first bytes of an answer. A proxy that keeps them back gives no stream. Milliseconds. */
+const longestOpening = seconds(10);
+
 /** Before a stream that has ended is opened again; drawn from × 0.5–1.5, so that readers do not come back together. Milliseconds. */
 const betweenStreams = seconds(2);
 
@@ -27,7 +30,8 @@ export function live(
       shown = false;
       const stopped = new AbortController();
       try {
-        const reader = (await api.events(operation, last, AbortSignal.any([signal, stopped.signal])))?.getReader();
+        const open = async () => await api.events(operation, last, AbortSignal.any([signal, stopped.signal]));
+        const reader = (await within(longestOpening, open, sleep, signal))?.getReader();
         if (reader === undefined) break;
         const next = async () => await within(longestSilence, async () => (await reader.read()).value, sleep, signal);
         for await (const { id, event, data } of serverEvents(next)) {

@@ -182,10 +182,11 @@ describe('a checkout of the SDK', () => {
     browser.plan('before', 'before', 'before', 'before');
     const page = browser.page();
     const stopped = await page.submit(browser.cart());
-    expect(stopped).toMatchObject({ status: 'failed', retryable: true, sameKeySafe: true });
+    // For half a minute it may still be on its way.
+    expect(stopped).toMatchObject({ status: 'unknown', reconciling: false });
     const done = await page.submit(browser.cart());
     expect(done).toMatchObject({ status: 'done' });
-    expect(browser.sent).toEqual([stopped.status === 'failed' && stopped.key]);
+    expect(browser.sent).toEqual([stopped.status === 'unknown' && stopped.key]);
     expect(await browser.captures()).toBe(1);
   });
 });

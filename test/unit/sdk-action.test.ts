@@ -107,11 +107,14 @@ describe('an action', () => {
     await browser.clock.pass(before.submit(book), begun + 500);
     before.stop();
     expect(browser.api.sends).toHaveLength(2);
-    for (let refresh = 0; refresh < 3; refresh += 1)
+    for (let refresh = 0; refresh < 3; refresh += 1) {
+      // Whatever was on its way has arrived.
+      await browser.clock.pass(browser.clock.sleep(31_000));
       expect(await browser.clock.pass(browser.page().resume(book))).toMatchObject({
         status: 'failed',
         retryable: true,
       });
+    }
     // The one whose pause the refresh has cut short counts too.
     expect(browser.api.sends).toHaveLength(3);
     expect(new Set(browser.api.sends.map(({ key }) => key)).size).toBe(1);
@@ -188,6 +191,9 @@ describe('an action', () => {
     const before = browser.page();
     await browser.clock.pass(before.submit(book), browser.clock.time + 100);
     before.stop();
+    // It may still be on its way.
+    expect(await browser.clock.pass(browser.page().resume())).toMatchObject({ status: 'unknown', reconciling: false });
+    await browser.clock.pass(browser.clock.sleep(31_000));
     expect(await browser.clock.pass(browser.page().resume())).toMatchObject({
       status: 'failed',
       retryable: true,
@@ -223,7 +229,9 @@ describe('an action', () => {
     const browser = new FakeBrowser();
     browser.api.sendFaults.push('before', 'before', 'before', 'before');
     const page = browser.page();
-    expect(await browser.clock.pass(page.submit(book))).toMatchObject({ status: 'failed', retryable: true });
+    expect(await browser.clock.pass(page.submit(book))).toMatchObject({ status: 'unknown', reconciling: false });
+    await expect(browser.clock.pass(page.submit(lamp))).rejects.toThrow(EarlierActionOpen);
+    await browser.clock.pass(browser.clock.sleep(31_000));
     expect(await browser.clock.pass(page.submit(lamp))).toMatchObject({ status: 'done' });
     expect(browser.api.effects).toEqual(['lamp']);
     expect(browser.api.sends.at(-1)?.key).not.toBe(browser.api.sends[0]?.key);

@@ -30,7 +30,13 @@ const events: fc.Arbitrary<CourseEvent> = fc.oneof(
   fc.record({ type: fc.constant('shown' as const), view: fc.constantFrom(...views) }),
   fc.record({ type: fc.constant('answered' as const), problem: fc.constantFrom(...told) }),
   fc.record({ type: fc.constant('lost' as const), retryAfter: fc.constantFrom(0, 1_000, 10_000) }),
-  fc.constantFrom<CourseEvent>({ type: 'missing' }, { type: 'withheld' }, { type: 'pauseOver' }, { type: 'slow' }),
+  fc.constantFrom<CourseEvent>(
+    { type: 'missing' },
+    { type: 'withheld', expired: true },
+    { type: 'gone' },
+    { type: 'pauseOver' },
+    { type: 'slow' },
+  ),
 );
 const begins = fc.constantFrom(
   begun('act_1'),

@@ -3,11 +3,11 @@ import type { VirtualClock } from './virtual-clock.ts';
 /**
  * What goes wrong with one request. `before`: it never arrives. `after`: its answer is lost, the effect has happened. `cut`: the
  * same, in the middle of the answer. `silent`: the same, and the connection stays open. `late`: it arrives 5 s after the caller lost the connection. `proxy`: a page of a
- * proxy's instead of the answer. `500`, `busy`, `away`: answers of ours, without an effect; they ask for no pause, for 1 s and for 10 s.
+ * proxy's instead of the answer. `500`, `busy`, `away`: answers of ours, without an effect; they ask for no pause, for 1 s and for 10 s. `401`: the token has expired.
  */
-export const sendFaults = ['before', 'after', 'cut', 'silent', 'late', 'proxy', '500', 'busy', 'away'] as const;
+export const sendFaults = ['before', 'after', 'cut', 'silent', 'late', 'proxy', '500', 'busy', 'away', '401'] as const;
 type SendFault = (typeof sendFaults)[number];
-export const lookFaults = ['lost', 'turnedAway', 'forbidden'] as const;
+export const lookFaults = ['lost', 'turnedAway', 'forbidden', 'expired', 'gone'] as const;
 type LookFault = (typeof lookFaults)[number];
 
 type Operation = {
@@ -28,6 +28,7 @@ const problems = {
   'key-reused': { status: 422, retryable: false, sameKeySafe: false, action: 'fix_request' },
   'card-declined': { status: 402, retryable: false, sameKeySafe: false, action: 'change_payment_method' },
   'request-invalid': { status: 400, retryable: false, sameKeySafe: true, action: 'fix_request' },
+  unauthenticated: { status: 401, retryable: false, sameKeySafe: true, action: 'fix_request' },
   forbidden: { status: 403, retryable: false, sameKeySafe: true, action: 'fix_request' },
   'not-found': { status: 404, retryable: false, sameKeySafe: true, action: 'fix_request' },
 } as const;
@@ -71,6 +72,8 @@ export class FakeApi {
         return problem('overloaded');
       case 'away':
         return problem('ledger-unavailable');
+      case '401':
+        return problem('unauthenticated');
       case 'after':
       case 'cut':
       case 'proxy':
@@ -116,6 +119,8 @@ export class FakeApi {
     if (fault === 'lost') throw lost();
     if (fault === 'turnedAway') return problem('too-many-requests');
     if (fault === 'forbidden') return problem('forbidden');
+    if (fault === 'expired') return problem('unauthenticated');
+    if (fault === 'gone') return problem('not-found');
     const key = url.searchParams.get('key');
     if (key !== null) {
       const found = this.#operations.get(key);
