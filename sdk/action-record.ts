@@ -1,4 +1,5 @@
 import type { ActionStore } from './action-store.ts';
+import { asksOf } from './asks-of.ts';
 import type { Course } from './course.ts';
 
 /** What is kept of an action. It has no input and no result: nothing personal but a fingerprint. */
@@ -9,7 +10,7 @@ export type ActionRecord = {
   readonly retries: number;
   /** The operation, once the server has named it. */
   readonly operation?: string;
-  /** When the newest request left: it may still be on its way. Milliseconds since 1970. */
+  /** When the newest request left, while nobody has heard what became of it. Milliseconds since 1970. */
   readonly sent?: number;
   /** A submit from then on makes a new key: the outcome was seen, or its problem asks for a new key. Milliseconds since 1970. */
   readonly over?: number;
@@ -21,24 +22,28 @@ export type ActionRecord = {
 const version = 1;
 
 /** @returns the same record where the course adds nothing to it */
-export function remembered(before: ActionRecord, { state, retries }: Course, now: number): ActionRecord {
+export function remembered(before: ActionRecord, { state, retries, doubt }: Course, now: number): ActionRecord {
   const operation = 'operation' in state ? (state.operation ?? before.operation) : before.operation;
-  // Whoever is asked to call us is not to begin anew by a click.
-  const needsNewKey =
-    (state.status === 'refused' || state.status === 'failed') &&
-    !state.sameKeySafe &&
-    state.problem?.action !== 'contact_support';
+  // A person who is asked to call us does not begin anew by a click.
+  const needsNewKey = state.status === 'refused' && !state.sameKeySafe && asksOf(state) !== 'contact';
   const over = before.over ?? (needsNewKey ? now : undefined);
-  const sent = state.status === 'submitting' && !state.slow ? now : before.sent;
+  const leaves = state.status === 'submitting' && !state.slow;
+  // A request that was answered is not on its way any more, unless the answer to an earlier one was lost.
+  const pending = doubt || state.status === 'submitting' ? before.sent : undefined;
+  const sent = leaves ? now : pending;
   if (operation === before.operation && over === before.over && retries === before.retries && sent === before.sent)
     return before;
+  const { sent: _, ...kept } = before;
   return {
-    ...{ ...before, retries },
+    ...{ ...kept, retries },
     ...(sent === undefined ? {} : { sent }),
     ...(operation === undefined ? {} : { operation }),
     ...(over === undefined ? {} : { over }),
   };
 }
+
+/** Whether a request of the action may have arrived without an answer, or is known to have begun an operation. */
+export const inDoubt = ({ sent, operation }: ActionRecord): boolean => sent !== undefined || operation !== undefined;
 
 /** One place of the store, which holds the newest action of its name. */
 export class RecordPlace {

@@ -1,6 +1,6 @@
 import { type ActionState, type EndState, isEnd } from './action-state.ts';
 import type { ActionOptions } from './action-options.ts';
-import { type ActionRecord, RecordPlace, remembered } from './action-record.ts';
+import { type ActionRecord, inDoubt, RecordPlace, remembered } from './action-record.ts';
 import type { ActionStore } from './action-store.ts';
 import type { Api } from './api.ts';
 import { begun, type Course, takenUp } from './course.ts';
@@ -82,7 +82,7 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
     const key = this.#parts.surroundings.newKey();
     this.#shown.show({ status: 'submitting', key, slow: false });
     const { promise: refusal, reject } = Promise.withResolvers<never>();
-    const end = this.#run(Promise.resolve(print), async () => {
+    const end = this.#run(Promise.resolve(print), async (signal) => {
       const record = await this.#place.read();
       const found = opening(record, print, began, this.#parts.surroundings.now());
       if (found.is === 'same') {
@@ -90,19 +90,20 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
         const ifMissing = again === found.record.key ? 'send' : 'retry';
         return {
           record: found.record,
-          course: takenUp(found.record.key, found.record.retries, ifMissing),
+          course: takenUp(found.record.key, found.record.retries, ifMissing, inDoubt(found.record)),
           input,
         };
       }
       if (found.is === 'other') {
-        if (
-          await mayHaveEffect(found.record, { ...this.#parts, flow: this.#options.flow, signal: this.#stopping.signal })
-        ) {
-          reject(new EarlierActionOpen(found.record.key));
+        const may = await mayHaveEffect(found.record, { ...this.#parts, flow: this.#options.flow, signal });
+        // A submit that was stopped meanwhile begins nothing.
+        if (may || signal.aborted) {
+          if (!signal.aborted) reject(new EarlierActionOpen(found.record.key));
           return { record: found.record, course: takenUp(found.record.key, found.record.retries, 'stop') };
         }
       }
-      return { ...(await this.#first({ key, fingerprint: print, retries: 0 })), input };
+      const first = { key, fingerprint: print, retries: 0, sent: this.#parts.surroundings.now() };
+      return { ...(await this.#first(first, signal)), input };
     });
     return (await Promise.race([end, refusal])) as EndState<ResultOf<F>, StepOf<F>>;
   }
@@ -121,7 +122,7 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
       if (record === undefined || record.seen === true) return undefined;
       resolve(record.fingerprint);
       const same = input !== undefined && this.#fingerprint(input) === record.fingerprint;
-      const course = takenUp(record.key, record.retries, same ? 'retry' : 'stop');
+      const course = takenUp(record.key, record.retries, same ? 'retry' : 'stop', inDoubt(record));
       return same ? { record, course, input } : { record, course };
     }).finally(() => resolve(undefined));
     await this.#showStored();
@@ -146,13 +147,13 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
   }
 
   /** @param open gives what to go on with, once this is the only tab that acts */
-  #run(print: Promise<string | undefined>, open: () => Promise<Opened | undefined>): Promise<EndState> {
+  #run(print: Promise<string | undefined>, open: Opening): Promise<EndState> {
     const { signal } = this.#stopping;
     const { surroundings } = this.#parts;
     const { promise: leading, resolve: lead } = Promise.withResolvers<void>();
     const acting = asLeader(surroundings.locks, this.#place.name, signal, async () => {
       lead();
-      const opened = await open();
+      const opened = await open(signal);
       if (opened === undefined) return;
       this.#record = opened.record;
       if (this.#running !== undefined) this.#running.print = Promise.resolve(opened.record.fingerprint);
@@ -179,11 +180,11 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
   }
 
   /** A new action. Its record stands before anything is sent. */
-  async #first(record: ActionRecord): Promise<Opened> {
+  async #first(record: ActionRecord, signal: AbortSignal): Promise<Opened> {
     await this.#place.write(record);
     const { locks, sleep } = this.#parts.surroundings;
     if (locks === undefined && this.#options.harmless !== true) {
-      await sleep(settling, this.#stopping.signal);
+      await sleep(settling, signal);
       const stored = await this.#place.read();
       if (stored?.fingerprint === record.fingerprint && stored.key !== record.key)
         return { record: stored, course: takenUp(stored.key, stored.retries, 'retry') };
@@ -197,8 +198,12 @@ export class Action<F extends DeclaredFlow = AnyFlow> {
     if (before === undefined) return;
     this.#record = remembered(before, course, this.#parts.surroundings.now());
     const { locks } = this.#parts.surroundings;
-    // The key is stored already. If the store has closed since then, this page still counts.
-    if (this.#record !== before) await this.#place.writeOwn(this.#record, locks !== undefined).catch(() => undefined);
+    const leavesAnew = before.sent === undefined && this.#record.sent !== undefined;
+    if (this.#record !== before)
+      await this.#place.writeOwn(this.#record, locks !== undefined).catch((error: unknown) => {
+        // The key is stored already, so this page still counts, unless a refresh would take what is about to leave for answered.
+        if (leavesAnew) throw error;
+      });
     this.#shown.show(course.state);
   }
 
@@ -242,3 +247,4 @@ type Input = Readonly<Record<string, unknown>>;
 const copied = (given: unknown): Input => JSON.parse(JSON.stringify(given)) as Input;
 
 type Opened = { readonly record: ActionRecord; readonly course: Course; readonly input?: Input };
+type Opening = (signal: AbortSignal) => Promise<Opened | undefined>;

@@ -67,9 +67,12 @@ export function begun(key: string): Course {
   };
 }
 
-/** An action of an earlier page or try: the server is asked before anything is sent. */
-export function takenUp(key: string, retries: number, ifMissing: Course['ifMissing']): Course {
-  return { state: { status: 'confirming', key, slow: false }, retries, after: 'ask', ifMissing, doubt: true };
+/**
+ * An action of an earlier page or try: the server is asked before anything is sent.
+ * @param doubt false where each of its requests was answered, and none had begun an operation
+ */
+export function takenUp(key: string, retries: number, ifMissing: Course['ifMissing'], doubt = true): Course {
+  return { state: { status: 'confirming', key, slow: false }, retries, after: 'ask', ifMissing, doubt };
 }
 
 /** The next course of an action. It is pure, and an event that does not fit the state changes nothing. */
